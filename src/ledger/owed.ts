@@ -1,0 +1,92 @@
+import { isAudit } from "./decisions.ts";
+import { calledBy, verdictOfGrant } from "./fold.ts";
+import { type DecisionNode, type Item, keyOf, type Node, type NodeKey, type ResumeNode, type VerdictNode } from "./item.ts";
+import { lifeOf } from "./life.ts";
+import { isGrant } from "./resumes.ts";
+
+/** What a worker owes an item. `judge`: a verdict; `resume`: a resume; the others are written by the clock. */
+export type Duty = "judge" | "resume" | "escalate" | "expire" | "release" | "unknown" | "lapsed" | "revoked";
+
+/** An event that is owed: who looks for it, what it answers, and from when on. */
+export interface Owed {
+  readonly worker: "policy" | "dispatcher" | "clock";
+  readonly duty: Duty;
+  readonly cause: NodeKey;
+  /** Milliseconds since the epoch; 0 is at once. */
+  readonly due: number;
+  /** What the event names: the step, the lease, or the action with its lease. Null where it names nothing. */
+  readonly names: string | null;
+}
+
+/** The events that an item is owed: a function of its state alone, so that a worker needs no memory of its own. */
+export function owedTo(item: Item): readonly Owed[] {
+  return [...item.nodes.values()].flatMap((node) => owedBy(item, node));
+}
+
+function owedBy(item: Item, node: Node): readonly Owed[] {
+  const cause = keyOf(node.topic, node.id);
+  switch (node.topic) {
+    case "proposals":
+      return node.verdict === null ? [{ worker: "policy", duty: "judge", cause, due: 0, names: null }] : [];
+    case "verdicts":
+      return [...resumeOwed(item, node, cause), ...deadlines(node, cause)];
+    case "decisions":
+      if (node.kind === "edit") return node.verdict === null ? [{ worker: "policy", duty: "judge", cause, due: 0, names: null }] : [];
+      return resumeOwed(item, node, cause);
+    case "resumes":
+      return isGrant(node.outcome) && node.group.closedBy === null ? grantDeadlines(item, node, cause) : [];
+    default:
+      return [];
+  }
+}
+
+function resumeOwed(item: Item, node: VerdictNode | DecisionNode, cause: NodeKey): readonly Owed[] {
+  if (node.resume !== null) return [];
+  const called = calledBy(item, node);
+  if (called === null) return [];
+  if (called.outcome === "roll_back" && !atRest(item)) return [];
+  return [{ worker: "dispatcher", duty: "resume", cause, due: 0, names: null }];
+}
+
+/** Whether nothing of an item can run any more: what a roll_back waits for. */
+function atRest(item: Item): boolean {
+  for (const node of item.nodes.values()) {
+    if (node.topic === "resumes" && isGrant(node.outcome) && node.group.closedBy === null) return false;
+    if (node.topic === "receipts" && node.kind === "unknown" && node.settle === null) return false;
+    if (node.topic === "decisions" && node.settlement === "retry" && node.resume === null) return false;
+    if (node.topic === "verdicts" && isAudit(node.terms) && node.resume === null) return false;
+  }
+  return true;
+}
+
+function deadlines(verdict: VerdictNode, cause: NodeKey): readonly Owed[] {
+  const { group, terms } = verdict;
+  if (group.closedBy !== null || !(isAudit(terms) || isPending(verdict))) return [];
+  const owed: Owed[] = [];
+  const next = terms.ladder.find((s) => s.step === group.step + 1);
+  if (next !== undefined) owed.push({ worker: "clock", duty: "escalate", cause, due: next.at, names: String(next.step) });
+  else if (terms.expiresAt !== null && !group.held && !isAudit(terms)) owed.push({ worker: "clock", duty: "expire", cause, due: terms.expiresAt, names: null });
+  if (group.lease !== null) owed.push({ worker: "clock", duty: "release", cause, due: group.lease.endsAt, names: group.lease.id });
+  return owed;
+}
+
+function isPending({ terms, fallback, group }: VerdictNode): boolean {
+  const decides = fallback || (terms.route !== "allow" && terms.route !== "forbid");
+  return decides && group.votes.length < Math.max(1, terms.approvals);
+}
+
+function grantDeadlines(item: Item, grant: ResumeNode, cause: NodeKey): readonly Owed[] {
+  const { running } = grant.group;
+  if (running !== null) return [{ worker: "clock", duty: "unknown", cause, due: running.endsAt, names: `${running.actionId}\0${running.leaseId}` }];
+  const owed: Owed[] = [];
+  const { group, terms } = verdictOfGrant(item, grant);
+  const rejected = isAudit(terms) && group.closedBy?.kind === "reject" && grant.outcome !== "roll_back";
+  if ((group.withdrawn && grant.outcome !== "roll_back") || rejected) owed.push({ worker: "clock", duty: "revoked", cause, due: 0, names: null });
+  else if (grant.notAfter !== null) owed.push({ worker: "clock", duty: "lapsed", cause, due: grant.notAfter, names: null });
+  return owed;
+}
+
+/** Whether an item is done and owes nothing: nothing of it needs to be kept at hand. */
+export function isAtRest(item: Item): boolean {
+  return lifeOf(item).stage === "done" && owedTo(item).length === 0;
+}

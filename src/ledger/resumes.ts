@@ -1,0 +1,89 @@
+import type { RunResumed } from "../events/types.generated.ts";
+import { isAudit, isSatisfied, nothingToDecide } from "./decisions.ts";
+import { sameActions } from "./edits.ts";
+import {
+  type ActionTerms,
+  type DecisionNode,
+  EFFECTIVE,
+  illegal,
+  type ProposalNode,
+  type ReceiptNode,
+  type ResumeNode,
+  type Ruling,
+  superseded,
+  type VerdictNode,
+} from "./item.ts";
+
+type Outcome = RunResumed["outcome"];
+
+/** Causal past of a resume: what called for it. */
+export type ResumePast =
+  | { readonly cause: "verdict"; readonly proposal: ProposalNode; readonly verdict: VerdictNode }
+  | { readonly cause: "decision"; readonly proposal: ProposalNode; readonly verdict: VerdictNode; readonly decision: DecisionNode }
+  | { readonly cause: "settle"; readonly decision: DecisionNode; readonly receipt: ReceiptNode; readonly grant: ResumeNode };
+
+/** What a cause calls for: an outcome, and the actions that a grant must name. */
+export interface Called {
+  readonly outcome: Outcome;
+  readonly actions: readonly { actionId: string; argsSha256: string }[];
+}
+
+const BY_DECISION: { readonly [kind: string]: Outcome } = {
+  reject: "refused",
+  respond: "responded",
+  acknowledge: "acknowledged",
+  withdraw: "withdrawn",
+  expire: "expired",
+};
+
+/** What a cause calls for; null where it calls for nothing. */
+export function calledFor(past: ResumePast): Called | null {
+  if (past.cause === "settle") {
+    if (past.decision.settlement !== "retry") return null;
+    const from = past.grant.actions.findIndex((a) => a.actionId === past.receipt.actionId);
+    return { outcome: past.grant.outcome, actions: past.grant.actions.slice(from) };
+  }
+  const { proposal, verdict } = past;
+  if (past.cause === "verdict") {
+    if (verdict.terms.route === "forbid" && !verdict.fallback) return { outcome: "forbidden", actions: [] };
+    if (verdict.fallback) return null;
+    if (nothingToDecide(verdict) !== null || isAudit(verdict.terms) || isSatisfied(verdict)) return granting(proposal, verdict.actions);
+    return null;
+  }
+  if (!past.decision.calls) return null;
+  if (past.decision.kind === "approve") return granting(proposal, verdict.actions);
+  if (past.decision.kind === "reject" && isAudit(verdict.terms)) return { outcome: "roll_back", actions: verdict.actions };
+  return { outcome: BY_DECISION[past.decision.kind] as Outcome, actions: [] };
+}
+
+function granting(proposal: ProposalNode, actions: readonly ActionTerms[]): Called {
+  return { outcome: sameActions(actions, proposal.actions) ? "proceed" : "proceed_edited", actions };
+}
+
+/** Whether an outcome lets something run. */
+export function isGrant(outcome: Outcome): boolean {
+  return outcome === "proceed" || outcome === "proceed_edited" || outcome === "roll_back";
+}
+
+/** The machine of resumes: the first legal one that answers its cause. */
+export function legalResume(past: ResumePast, first: string | null, event: RunResumed): Ruling {
+  if (event.actor.kind !== "dispatcher") return illegal("wrong actor: the dispatcher resumes");
+  const called = calledFor(past);
+  if (called === null) return illegal("its cause calls for no resume");
+  const reason = contentReason(called, event);
+  if (reason !== null) return illegal(reason);
+  return first === null ? EFFECTIVE : superseded(`resumed by ${first}`);
+}
+
+function contentReason(called: Called, event: RunResumed): string | null {
+  const mayGrant = isGrant(called.outcome);
+  if (event.outcome === "withheld")
+    return !mayGrant ? "withheld stands in place of a grant, and none was due" : event.actions.length > 0 ? "withheld grants nothing" : null;
+  if (event.outcome !== called.outcome) return `wrong outcome: ${called.outcome} is due`;
+  if (event.outcome === "roll_back") {
+    const wrong =
+      event.actions.length === 0 || event.actions.some((a) => !called.actions.some((c) => c.actionId === a.actionId && c.argsSha256 === a.argsSha256));
+    return wrong ? "a roll_back names approved actions" : null;
+  }
+  return sameActions(event.actions, called.actions) ? null : mayGrant ? "it does not name exactly the approved actions" : "it grants what nobody approved";
+}
