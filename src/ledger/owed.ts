@@ -14,7 +14,7 @@ export interface Owed {
   readonly cause: NodeKey;
   /** Milliseconds since the epoch; 0 is at once. */
   readonly due: number;
-  /** What the event names: the step, the lease, or the action with its lease. Null where it names nothing. */
+  /** What the event names: the outcome, the step, the lease, or the action with its lease. Null where it names nothing. */
   readonly names: string | null;
 }
 
@@ -45,7 +45,7 @@ function resumeOwed(item: Item, node: VerdictNode | DecisionNode, cause: NodeKey
   const called = calledBy(item, node);
   if (called === null) return [];
   if (called.outcome === "roll_back" && !atRest(item)) return [];
-  return [{ worker: "dispatcher", duty: "resume", cause, due: 0, names: null }];
+  return [{ worker: "dispatcher", duty: "resume", cause, due: 0, names: called.outcome }];
 }
 
 /** Whether nothing of an item can run any more: what a roll_back waits for. */

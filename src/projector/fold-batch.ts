@@ -1,0 +1,147 @@
+import type Database from "better-sqlite3";
+import { dueItemId } from "../events/check.ts";
+import { sha256 } from "../events/canonical.ts";
+import { type Codec, FRAME_BYTES } from "../events/codec.ts";
+import { TOPICS, type AnyEvent, type Topic } from "../events/topics.ts";
+import type { EventOf } from "../events/types.generated.ts";
+import { foldEvent } from "../ledger/fold.ts";
+import { keyOf, type NodeKey, nodeOf } from "../ledger/item.ts";
+import type { LogRecord } from "../log/log.ts";
+import { CachedItem, itemReader } from "./item-cache.ts";
+import { eventBytes, itemBytes, topicNumber } from "./keys.ts";
+import { blobTable, itemWriter, type Placed } from "./rows.ts";
+import { summarize } from "./summary.ts";
+
+/** What a batch did, for those who wait for it. */
+export interface FoldedBatch {
+  /** Items that changed. */
+  readonly items: ReadonlySet<string>;
+  /** Effective events, in the order in which they took effect. */
+  readonly effective: readonly { topic: Topic; itemId: string; event: AnyEvent }[];
+  /** Events without effect. */
+  readonly refused: readonly { topic: Topic; itemId: string; event: AnyEvent; status: "superseded" | "illegal"; reason: string }[];
+}
+
+/** Folds batches of records into a views file. */
+export interface BatchFolder {
+  /** One transaction: the folded items and the checkpoint. Records below the checkpoint are passed over. */
+  fold(records: readonly LogRecord[], partitions: (key: string) => number): FoldedBatch;
+}
+
+const MOST_CACHED = 20_000;
+
+/** A folder for a views file. */
+export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
+  const read = itemReader(db, codec);
+  const blobs = blobTable(db);
+  const write = itemWriter(db, blobs);
+  const addBad = db.prepare("INSERT INTO bad VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+  const moveOn = db.prepare("INSERT INTO checkpoint VALUES (?,?,?,?) ON CONFLICT (topic, part) DO UPDATE SET next = excluded.next, last = excluded.last");
+  const addDocument = db.prepare("INSERT INTO document VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+  const cache = new Map<string, CachedItem>();
+  const next = new Map<string, number>();
+  for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[]) next.set(`${TOPICS[row.topic]}/${row.part}`, row.next);
+
+  function at(id: string): CachedItem {
+    let cached = cache.get(id);
+    if (cached === undefined) {
+      cached = new CachedItem(id);
+      cached.restore(read(cached), blobs);
+      cache.set(id, cached);
+    }
+    return cached;
+  }
+
+  function bad(record: LogRecord, reason: string, message: string, schemaId: number | null, flags: boolean, touched: Set<CachedItem>): void {
+    const hash = sha256(record.value ?? new Uint8Array());
+    addBad.run(topicNumber(record.topic), record.partition, record.offset, record.key === null ? null : itemBytes(record.key), reason, message, schemaId, hash, flags ? 1 : 0);
+    if (!flags || record.key === null) return;
+    const cached = at(record.key);
+    if (!cached.badSha256.includes(hash)) cached.badSha256.push(hash);
+    touched.add(cached);
+  }
+
+  function foldRecord(record: LogRecord, partitionOf: (key: string) => number, touched: Set<CachedItem>, out: Mutable): void {
+    const decoded = codec.decode(record.topic, record.value);
+    if (!decoded.ok) {
+      const unknown = decoded.reason === "unknown_schema";
+      return bad(record, decoded.reason, unknown ? `schema id ${decoded.schemaId} is not in the registry` : decoded.message, unknown ? decoded.schemaId : null, true, touched);
+    }
+    const event = decoded.event as AnyEvent;
+    if (event.itemId !== record.key) return bad(record, "wrong_key", `the event is of item ${event.itemId}, the record's key is ${record.key}`, null, false, touched);
+    if (partitionOf(record.key) !== record.partition) return bad(record, "wrong_partition", `item ${record.key} belongs in partition ${partitionOf(record.key)}`, null, false, touched);
+    const due = dueItemId(record.topic, event);
+    if (due !== undefined && due !== event.itemId) return bad(record, "wrong_item_id", `workspace and key make item ${due}`, null, false, touched);
+    const value = record.value as Uint8Array;
+    const cached = at(record.key);
+    const entry: Placed = { topic: record.topic, offset: record.offset, event, contentSha256: sha256(value.subarray(FRAME_BYTES)).slice(0, 16), appendedAt: record.appendedAt, value };
+    for (const folded of foldEvent(cached.item, cached, entry)) {
+      const placed = folded.entry as Placed;
+      if (folded.status === "effective") {
+        takeEffect(cached, placed, out);
+        if (placed.topic === "policies") addPolicy(cached, record.partition, placed);
+      } else if (folded.status !== "parked") {
+        out.refused.push({ topic: placed.topic, itemId: cached.id, event: placed.event, status: folded.status, reason: folded.reason ?? "" });
+      }
+    }
+    touched.add(cached);
+  }
+
+  function takeEffect(cached: CachedItem, placed: Placed, out: Mutable): void {
+    const { topic, event } = placed;
+    const fallback = topic === "verdicts" && nodeOf(cached.item, "verdicts", event.eventId)?.fallback === true;
+    cached.summary = summarize(cached.summary, topic, event, fallback);
+    cached.payloads.set(keyOf(topic, event.eventId) as NodeKey, { entry: placed, value: placed.value });
+    out.effective.push({ topic, itemId: cached.id, event });
+  }
+
+  function addPolicy(cached: CachedItem, partition: number, { event: e, offset }: Placed): void {
+    const event = e as EventOf["policies"];
+    addDocument.run(cached.bytes, partition, offset, eventBytes(event.eventId), event.workspace, event.kind, event.policyId, event.version, event.sha256, event.document, event.occurredAt);
+  }
+
+  const run = db.transaction((records: readonly LogRecord[], partitionOf: (key: string) => number): FoldedBatch => {
+    const touched = new Set<CachedItem>();
+    const out: Mutable = { effective: [], refused: [] };
+    const moved = new Map<string, LogRecord>();
+    for (const record of records) {
+      const place = `${record.topic}/${record.partition}`;
+      if (record.offset < (next.get(place) ?? 0)) continue;
+      foldRecord(record, partitionOf, touched, out);
+      next.set(place, record.offset + 1);
+      moved.set(place, record);
+    }
+    for (const cached of touched) {
+      const life = write(cached);
+      if (life.stage === "done" && cached.storedTodos.size === 0) cache.delete(cached.id);
+    }
+    for (const record of moved.values()) moveOn.run(topicNumber(record.topic), record.partition, record.offset + 1, mark(record));
+    return { items: new Set([...touched].map((c) => c.id)), ...out };
+  });
+
+  return {
+    fold(records, partitionOf) {
+      try {
+        const folded = run.immediate(records, partitionOf);
+        if (cache.size > MOST_CACHED) for (const id of [...cache.keys()].slice(0, cache.size - MOST_CACHED / 2)) cache.delete(id);
+        return folded;
+      } catch (error) {
+        // The transaction is undone, so what was folded in memory must go as well.
+        cache.clear();
+        next.clear();
+        for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[]) next.set(`${TOPICS[row.topic]}/${row.part}`, row.next);
+        throw error;
+      }
+    },
+  };
+}
+
+interface Mutable {
+  effective: { topic: Topic; itemId: string; event: AnyEvent }[];
+  refused: { topic: Topic; itemId: string; event: AnyEvent; status: "superseded" | "illegal"; reason: string }[];
+}
+
+/** Tells a record from another one at the same offset: a recreated topic has other bytes there. */
+export function mark(record: LogRecord): Buffer {
+  return Buffer.from(sha256(record.value ?? new Uint8Array()), "hex").subarray(0, 8);
+}

@@ -1,0 +1,166 @@
+import type Database from "better-sqlite3";
+import type { AnyEvent, Topic } from "../events/topics.ts";
+import type { Codec } from "../events/codec.ts";
+import { createItem, type Entry, type Finding, type Item, keyOf, type Memory, type NodeKey, type Status } from "../ledger/item.ts";
+import { eventIdOfBytes, itemBytes, topicOfNumber } from "./keys.ts";
+import type { Placed } from "./rows.ts";
+import { type Blobs, readState } from "./state.ts";
+import type { Summary } from "./summary.ts";
+
+/** An item at hand: its state, what the batch under way has changed, and what of it lies in tables. */
+export class CachedItem implements Memory {
+  readonly id: string;
+  readonly bytes: Buffer;
+  item: Item;
+  summary: Summary = {};
+  /** True when the item has a row. */
+  stored = false;
+  /** What the row says, to keep counters and todos by difference. */
+  storedStage: string | null = null;
+  storedTodos = new Set<string>();
+  storedPayloads = new Set<NodeKey>();
+  /** Payloads of this batch that are not stored yet. */
+  readonly payloads = new Map<NodeKey, { entry: Entry; value: Uint8Array }>();
+  /** Bad records that flag the item. */
+  badSha256: string[] = [];
+  private readonly statuses = new Map<NodeKey, { status: Status; contentSha256: string }>();
+  private readonly waiting = new Map<NodeKey, Placed[]>();
+  readonly changed = new Map<NodeKey, { entry: Placed; status: Status; reason: string | null }>();
+  readonly newlyParked: { cause: NodeKey; entry: Placed }[] = [];
+  readonly released: NodeKey[] = [];
+  readonly findings: Finding[] = [];
+
+  constructor(id: string) {
+    this.id = id;
+    this.bytes = itemBytes(id);
+    this.item = createItem(id);
+  }
+
+  get(key: NodeKey): { status: Status; contentSha256: string } | undefined {
+    return this.statuses.get(key);
+  }
+
+  set(entry: Entry, status: Status, reason: string | null): void {
+    const key = keyOf(entry.topic, entry.event.eventId);
+    this.statuses.set(key, { status, contentSha256: entry.contentSha256 });
+    this.changed.set(key, { entry: entry as Placed, status, reason });
+  }
+
+  park(cause: NodeKey, entry: Entry): void {
+    this.newlyParked.push({ cause, entry: entry as Placed });
+    const waiting = this.waiting.get(cause);
+    if (waiting) waiting.push(entry as Placed);
+    else this.waiting.set(cause, [entry as Placed]);
+  }
+
+  release(cause: NodeKey): readonly Entry[] {
+    const waiting = this.waiting.get(cause);
+    if (waiting === undefined) return [];
+    this.waiting.delete(cause);
+    this.released.push(cause);
+    return waiting;
+  }
+
+  find(finding: Finding): void {
+    this.findings.push(finding);
+  }
+
+  /** Flags that no person has cleared. */
+  flagged(): boolean {
+    return this.badSha256.some((sha) => !this.item.cleared.includes(sha));
+  }
+
+  /** Forgets what the batch changed, once it is stored. */
+  settle(): void {
+    this.changed.clear();
+    this.payloads.clear();
+    this.newlyParked.length = 0;
+    this.released.length = 0;
+    this.findings.length = 0;
+  }
+
+  /** Puts back what the tables say. */
+  restore(rows: StoredItem, blobs: Blobs): void {
+    if (rows.row !== undefined) {
+      this.stored = true;
+      this.item = readState(this.id, rows.row.state, blobs);
+      this.summary = JSON.parse(rows.row.summary);
+      this.storedStage = `${rows.row.stage}/${rows.row.outcome}`;
+    }
+    for (const e of rows.events) this.statuses.set(keyOf(topicOfNumber(e.topic), eventIdOfBytes(e.id)), { status: STATUSES[e.status] as Status, contentSha256: e.hash.toString("hex") });
+    for (const p of rows.parked) {
+      const waiting = this.waiting.get(p.cause) ?? [];
+      waiting.push(p.entry);
+      this.waiting.set(p.cause, waiting);
+    }
+    for (const t of rows.todos) this.storedTodos.add(t);
+    for (const p of rows.payloads) this.storedPayloads.add(p);
+    this.badSha256 = rows.bad;
+  }
+}
+
+/** Statuses by their number in the views. */
+export const STATUSES: readonly Status[] = ["effective", "superseded", "illegal", "parked"];
+
+/** What the tables hold of an item. */
+export interface StoredItem {
+  readonly row: { state: string; summary: string; stage: number; outcome: number | null } | undefined;
+  readonly events: { topic: number; id: Buffer | string; status: number; hash: Buffer }[];
+  readonly parked: { cause: NodeKey; entry: Placed }[];
+  readonly todos: string[];
+  readonly payloads: NodeKey[];
+  readonly bad: string[];
+}
+
+/** Reads items from the tables. */
+export function itemReader(db: Database.Database, codec: Codec): (cached: CachedItem) => StoredItem {
+  const row = db.prepare("SELECT state, summary, stage, outcome FROM item WHERE item = ?");
+  const events = db.prepare("SELECT topic, id, status, hash FROM event WHERE item = ?");
+  const parked = db.prepare("SELECT p.cause, p.topic, p.off, p.value, e.appended, e.hash FROM parked p JOIN event e ON e.item = p.item AND e.topic = p.topic AND e.off = p.off WHERE p.item = ? ORDER BY p.topic, p.off");
+  const todos = db.prepare("SELECT worker, due, duty, cause, names FROM todo WHERE item = ?");
+  const payloads = db.prepare("SELECT topic, id FROM payload WHERE item = ?");
+  const bad = db.prepare("SELECT sha256 FROM bad WHERE item = ? AND flags = 1");
+  return ({ bytes }) => {
+    const found = row.get(bytes) as StoredItem["row"];
+    const rows = events.all(bytes) as StoredItem["events"];
+    const flags = (bad.all(bytes) as { sha256: string }[]).map((b) => b.sha256);
+    if (found === undefined && rows.length === 0) return { row: undefined, events: [], parked: [], todos: [], payloads: [], bad: flags };
+    return {
+      row: found,
+      events: rows,
+      parked: rows.some((e) => e.status === 3) ? (parked.all(bytes) as ParkedRow[]).map((p) => parkedEntry(p, codec)) : [],
+      todos: (todos.all(bytes) as TodoRow[]).map(todoKey),
+      payloads: (payloads.all(bytes) as { topic: number; id: Buffer | string }[]).map((p) => keyOf(topicOfNumber(p.topic), eventIdOfBytes(p.id))),
+      bad: flags,
+    };
+  };
+}
+
+interface ParkedRow {
+  cause: string;
+  topic: number;
+  off: number;
+  value: Buffer;
+  appended: number;
+  hash: Buffer;
+}
+
+function parkedEntry(p: ParkedRow, codec: Codec): { cause: NodeKey; entry: Placed } {
+  const topic: Topic = topicOfNumber(p.topic);
+  const decoded = codec.decode(topic, p.value);
+  if (!decoded.ok) throw new Error(`a parked event of ${topic} at offset ${p.off} no longer decodes`);
+  return { cause: p.cause as NodeKey, entry: { topic, offset: p.off, event: decoded.event as AnyEvent, contentSha256: p.hash.toString("hex"), appendedAt: p.appended, value: p.value } };
+}
+
+interface TodoRow {
+  worker: string;
+  due: number;
+  duty: string;
+  cause: string;
+  names: string;
+}
+
+/** One text for a todo, to compare what is owed with what is stored. */
+export function todoKey(t: { worker: string; due: number; duty: string; cause: string; names: string | null }): string {
+  return JSON.stringify([t.worker, t.due, t.duty, t.cause, t.names ?? ""]);
+}

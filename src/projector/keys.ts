@@ -1,0 +1,39 @@
+import { TOPICS, type Topic } from "../events/topics.ts";
+import { isUuid } from "../events/ids.ts";
+
+const HEX32 = /^[0-9a-f]{32}$/;
+
+/** Bytes of an item id in the views. */
+export function itemBytes(itemId: string): Buffer {
+  return HEX32.test(itemId) ? Buffer.from(itemId, "hex") : Buffer.from(itemId, "utf8");
+}
+
+/** An item id from its bytes. */
+export function itemIdOfBytes(bytes: Uint8Array): string {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  return buffer.length === 16 && buffer.toString("latin1", 0, 7) !== "policy:" ? buffer.toString("hex") : buffer.toString("utf8");
+}
+
+/** An event id in the views: 16 bytes, or the text where a writer sent no UUID. */
+export function eventBytes(eventId: string): Buffer | string {
+  return isUuid(eventId) ? Buffer.from(eventId.replaceAll("-", ""), "hex") : eventId;
+}
+
+/** An event id from the views. */
+export function eventIdOfBytes(value: Uint8Array | string): string {
+  if (typeof value === "string") return value;
+  const hex = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex");
+  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+}
+
+const TOPIC_NUMBER = new Map<Topic, number>(TOPICS.map((t, i) => [t, i]));
+
+/** Number of a topic in the views. */
+export function topicNumber(topic: Topic): number {
+  return TOPIC_NUMBER.get(topic) as number;
+}
+
+/** Topic of a number in the views. */
+export function topicOfNumber(n: number): Topic {
+  return TOPICS[n] as Topic;
+}

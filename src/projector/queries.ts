@@ -1,0 +1,276 @@
+import type Database from "better-sqlite3";
+import type { Topic } from "../events/topics.ts";
+import type { Item, NodeKey, Status } from "../ledger/item.ts";
+import { type Life, lifeOf, OUTCOMES, type Outcome, STAGES, type Stage } from "../ledger/life.ts";
+import type { Duty } from "../ledger/owed.ts";
+import { STATUSES } from "./item-cache.ts";
+import { eventBytes, eventIdOfBytes, itemBytes, itemIdOfBytes, topicNumber, topicOfNumber } from "./keys.ts";
+import { blobTable } from "./rows.ts";
+import { readState } from "./state.ts";
+import type { Summary } from "./summary.ts";
+
+/** An item as lists show it. */
+export interface ListedItem {
+  readonly itemId: string;
+  readonly summary: Summary;
+  readonly stage: Stage;
+  readonly outcome: Outcome | null;
+  readonly owner: string | null;
+  /** When the time to decide is over, in milliseconds since the epoch. */
+  readonly deadline: number | null;
+  /** When it was proposed, by the proposal's id. */
+  readonly proposedAt: number;
+  readonly flagged: boolean;
+}
+
+/** An item with its folded state. */
+export interface StoredItemView extends ListedItem {
+  readonly item: Item;
+  readonly life: Life;
+}
+
+/** One line of an item's timeline. */
+export interface TimelineEntry {
+  readonly topic: Topic;
+  readonly eventId: string;
+  readonly what: string;
+  readonly status: Status;
+  readonly reason: string | null;
+  readonly answers: NodeKey | null;
+  readonly actor: string;
+  readonly occurredAt: number;
+  readonly offset: number;
+  readonly appendedAt: number;
+}
+
+/** An event that a worker owes. */
+export interface Todo {
+  readonly itemId: string;
+  readonly duty: Duty;
+  readonly cause: NodeKey;
+  readonly due: number;
+  readonly names: string | null;
+}
+
+/** A record that could not be folded. */
+export interface BadRecord {
+  readonly topic: Topic;
+  readonly partition: number;
+  readonly offset: number;
+  readonly itemId: string | null;
+  readonly reason: string;
+  readonly message: string;
+  readonly schemaId: number | null;
+  readonly sha256: string;
+  readonly flags: boolean;
+}
+
+/** What to list. */
+export interface ListFilter {
+  readonly stage?: Stage;
+  readonly outcome?: Outcome;
+  readonly owners?: readonly string[];
+  readonly agent?: string;
+  readonly limit?: number;
+  /** Continue after this item of the same list. */
+  readonly after?: string;
+}
+
+type Row = { item: Buffer; summary: string; stage: number; outcome: number | null; owner: string | null; deadline: number | null; proposed: number | null; flagged: number; risk: number | null };
+
+/** The queries that everything else reads through. */
+export type Queries = ReturnType<typeof openQueries>;
+
+const COLUMNS = "item, summary, stage, outcome, owner, risk, deadline, proposed, flagged";
+
+/** Reads a views file. */
+export function openQueries(db: Database.Database) {
+  const blobs = blobTable(db);
+  const one = db.prepare(`SELECT ${COLUMNS}, state FROM item WHERE item = ?`);
+  const timeline = db.prepare("SELECT * FROM event WHERE item = ? ORDER BY appended, topic, off");
+  const todos = db.prepare("SELECT item, duty, cause, due, names FROM todo WHERE worker = ? AND due <= ? ORDER BY due, item LIMIT ?");
+  const nextDue = db.prepare("SELECT MIN(due) FROM todo WHERE worker = ?").pluck();
+  const payload = db.prepare("SELECT value FROM payload WHERE item = ? AND topic = ? AND id = ?").pluck();
+  const place = db.prepare("SELECT off FROM event WHERE item = ? AND topic = ? AND id = ?").pluck();
+  const badOf = db.prepare("SELECT * FROM bad WHERE item = ? ORDER BY topic, part, off");
+  const findingsOf = db.prepare("SELECT code, topic, id, off FROM finding WHERE item = ? ORDER BY code, topic, off");
+
+  function listed(row: Row): ListedItem {
+    const { summary, stage, outcome, owner, deadline, proposed, flagged } = row;
+    return {
+      itemId: itemIdOfBytes(row.item),
+      summary: JSON.parse(summary),
+      stage: STAGES[stage] as Stage,
+      outcome: outcome === null ? null : (OUTCOMES[outcome] as Outcome),
+      owner,
+      deadline,
+      proposedAt: proposed ?? 0,
+      flagged: flagged === 1,
+    };
+  }
+
+  return {
+    /** An item with its state; undefined when the views know nothing of it. */
+    item(itemId: string): StoredItemView | undefined {
+      const row = one.get(itemBytes(itemId)) as (Row & { state: string }) | undefined;
+      if (row === undefined) return undefined;
+      const item = readState(itemId, row.state, blobs);
+      return { ...listed(row), item, life: lifeOf(item) };
+    },
+
+    /** Every event of an item with its place, by append time. */
+    timeline(itemId: string): TimelineEntry[] {
+      return (timeline.all(itemBytes(itemId)) as EventRow[]).map((e) => ({
+        topic: topicOfNumber(e.topic),
+        eventId: eventIdOfBytes(e.id),
+        what: e.what,
+        status: STATUSES[e.status] as Status,
+        reason: e.reason,
+        answers: e.cause === null || e.cause_topic === null ? null : `${topicOfNumber(e.cause_topic)}/${eventIdOfBytes(e.cause)}`,
+        actor: e.actor,
+        occurredAt: e.at,
+        offset: e.off,
+        appendedAt: e.appended,
+      }));
+    },
+
+    /** What waits for a decision: by risk, highest first, then by deadline, then by age. */
+    queue(filter: { owners?: readonly string[]; limit?: number; offset?: number } = {}): ListedItem[] {
+      const { owners, limit = 100, offset = 0 } = filter;
+      const among = owners === undefined ? "" : `AND owner IN (${owners.map(() => "?").join(",")})`;
+      const rows = db.prepare(`SELECT ${COLUMNS} FROM item WHERE stage = 2 ${among} ORDER BY risk DESC, deadline IS NULL, deadline, proposed, item LIMIT ? OFFSET ?`).all(...(owners ?? []), limit, offset);
+      return (rows as Row[]).map(listed);
+    },
+
+    /** Items, newest first. */
+    list(filter: ListFilter = {}): ListedItem[] {
+      const where = ["proposed IS NOT NULL"];
+      const values: (string | number | Buffer)[] = [];
+      const add = (sql: string, ...v: (string | number | Buffer)[]) => {
+        where.push(sql);
+        values.push(...v);
+      };
+      if (filter.stage !== undefined) add("stage = ?", STAGES.indexOf(filter.stage));
+      if (filter.outcome !== undefined) add("outcome = ?", OUTCOMES.indexOf(filter.outcome));
+      if (filter.owners !== undefined) add(`owner IN (${filter.owners.map(() => "?").join(",")})`, ...filter.owners);
+      if (filter.agent !== undefined) add("json_extract(summary, '$.agent') = ?", filter.agent);
+      if (filter.after !== undefined) {
+        const last = one.get(itemBytes(filter.after)) as Row | undefined;
+        if (last !== undefined) add("(proposed, item) < (?, ?)", last.proposed ?? 0, last.item);
+      }
+      const rows = db.prepare(`SELECT ${COLUMNS} FROM item WHERE ${where.join(" AND ")} ORDER BY proposed DESC, item DESC LIMIT ?`).all(...values, filter.limit ?? 100);
+      return (rows as Row[]).map(listed);
+    },
+
+    /** What a worker owes now. */
+    todos(worker: "policy" | "dispatcher" | "clock", now: number, limit = 500): Todo[] {
+      return (todos.all(worker, now, limit) as { item: Buffer; duty: Duty; cause: NodeKey; due: number; names: string }[]).map((t) => ({
+        itemId: itemIdOfBytes(t.item),
+        duty: t.duty,
+        cause: t.cause,
+        due: t.due,
+        names: t.names === "" ? null : t.names,
+      }));
+    },
+
+    /** When a worker's next event is due; null when none is. */
+    nextDue(worker: "policy" | "dispatcher" | "clock"): number | null {
+      return nextDue.get(worker) as number | null;
+    },
+
+    /** Bytes of an event that the views keep, or undefined: then it is in the log at `offsetOf`. */
+    payload(itemId: string, topic: Topic, eventId: string): Buffer | undefined {
+      return payload.get(itemBytes(itemId), topicNumber(topic), eventBytes(eventId)) as Buffer | undefined;
+    },
+
+    /** Offset of an event, or undefined. */
+    offsetOf(itemId: string, topic: Topic, eventId: string): number | undefined {
+      return place.get(itemBytes(itemId), topicNumber(topic), eventBytes(eventId)) as number | undefined;
+    },
+
+    /** Records of an item that could not be folded. */
+    badOf(itemId: string): BadRecord[] {
+      return (badOf.all(itemBytes(itemId)) as BadRow[]).map(badRecord);
+    },
+
+    /** Findings of an item. */
+    findingsOf(itemId: string): { code: string; topic: Topic; eventId: string; offset: number | null }[] {
+      return (findingsOf.all(itemBytes(itemId)) as { code: string; topic: number; id: Buffer; off: number }[]).map((f) => ({ code: f.code, topic: topicOfNumber(f.topic), eventId: eventIdOfBytes(f.id), offset: f.off < 0 ? null : f.off }));
+    },
+
+    /** All records that could not be folded, newest last. */
+    bad(limit = 100): BadRecord[] {
+      return (db.prepare("SELECT * FROM bad ORDER BY topic, part, off LIMIT ?").all(limit) as BadRow[]).map(badRecord);
+    },
+
+    /** Parked events by item and cause. */
+    parked(limit = 100): { itemId: string; cause: string; topic: Topic; offset: number }[] {
+      const rows = db.prepare("SELECT item, cause, topic, off FROM parked ORDER BY item, cause, topic, off LIMIT ?").all(limit) as { item: Buffer; cause: string; topic: number; off: number }[];
+      return rows.map((p) => ({ itemId: itemIdOfBytes(p.item), cause: p.cause, topic: topicOfNumber(p.topic), offset: p.off }));
+    },
+
+    /** How many items are in each stage, and of the done ones how they ended. */
+    counts(): { stages: { [stage: string]: number }; outcomes: { [outcome: string]: number } } {
+      const stages: { [stage: string]: number } = {};
+      const outcomes: { [outcome: string]: number } = {};
+      for (const { name, n } of db.prepare("SELECT name, n FROM counter WHERE n <> 0").all() as { name: string; n: number }[]) {
+        const [stage, outcome] = name.split("/") as [string, string];
+        const key = STAGES[Number(stage)] as string;
+        stages[key] = (stages[key] ?? 0) + n;
+        if (outcome !== "null") outcomes[OUTCOMES[Number(outcome)] as string] = n;
+      }
+      return { stages, outcomes };
+    },
+
+    /** Numbers of rows, for doctor. */
+    totals(): { items: number; events: number; parked: number; bad: number; findings: number; todos: number } {
+      const n = (sql: string) => db.prepare(sql).pluck().get() as number;
+      return {
+        items: n("SELECT count(*) FROM item WHERE proposed IS NOT NULL"),
+        events: n("SELECT count(*) FROM event"),
+        parked: n("SELECT count(*) FROM parked"),
+        bad: n("SELECT count(*) FROM bad"),
+        findings: n("SELECT count(*) FROM finding"),
+        todos: n("SELECT count(*) FROM todo WHERE due = 0"),
+      };
+    },
+
+    /** The policy documents in force: of each policy item the last one published. */
+    policies(): { workspace: string; policyId: string; version: string; sha256: string; document: string; eventId: string }[] {
+      const rows = db
+        .prepare("SELECT workspace, policy_id AS policyId, version, sha256, document, id, max(off) FROM document WHERE kind = 'policy' GROUP BY item ORDER BY workspace, policy_id")
+        .all() as { workspace: string; policyId: string; version: string; sha256: string; document: string; id: Buffer }[];
+      return rows.map(({ id, workspace, policyId, version, sha256, document }) => ({ workspace, policyId, version, sha256, document, eventId: eventIdOfBytes(id) }));
+    },
+  };
+}
+
+interface EventRow {
+  topic: number;
+  id: Buffer;
+  status: number;
+  what: string;
+  reason: string | null;
+  cause_topic: number | null;
+  cause: Buffer | string | null;
+  actor: string;
+  at: number;
+  off: number;
+  appended: number;
+}
+
+interface BadRow {
+  topic: number;
+  part: number;
+  off: number;
+  item: Buffer | null;
+  reason: string;
+  message: string;
+  schema_id: number | null;
+  sha256: string;
+  flags: number;
+}
+
+function badRecord(b: BadRow): BadRecord {
+  return { topic: topicOfNumber(b.topic), partition: b.part, offset: b.off, itemId: b.item === null ? null : itemIdOfBytes(b.item), reason: b.reason, message: b.message, schemaId: b.schema_id, sha256: b.sha256, flags: b.flags === 1 };
+}

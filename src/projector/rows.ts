@@ -1,0 +1,163 @@
+import type Database from "better-sqlite3";
+import type { AnyEvent, Topic } from "../events/topics.ts";
+import type { EventOf } from "../events/types.generated.ts";
+import type { Entry } from "../ledger/item.ts";
+import { type Life, lifeOf, OUTCOMES, STAGES } from "../ledger/life.ts";
+import { type Owed, owedTo } from "../ledger/owed.ts";
+import { isGrant } from "../ledger/resumes.ts";
+import { type CachedItem, STATUSES, todoKey } from "./item-cache.ts";
+import { eventBytes, topicNumber } from "./keys.ts";
+import { type Blobs, writeState } from "./state.ts";
+import { riskRank } from "./summary.ts";
+
+/** An entry with its place in the log and its bytes. */
+export interface Placed extends Entry {
+  readonly appendedAt: number;
+  readonly value: Uint8Array;
+}
+
+/** Payloads beyond this are read from the log when they are asked for. */
+const MOST_PAYLOAD = 64 * 1024;
+const KEPT: ReadonlySet<Topic> = new Set(["proposals", "verdicts", "resumes"]);
+
+/** What happened, in one word, for timelines. */
+export function whatOf(topic: Topic, event: AnyEvent): string {
+  const e = event as Partial<EventOf["decisions"] & EventOf["resumes"] & EventOf["verdicts"]>;
+  if (topic === "decisions" || topic === "receipts" || topic === "policies") return String(e.kind);
+  if (topic === "resumes") return String(e.outcome);
+  if (topic === "verdicts") return String(e.route);
+  return topic === "proposals" ? (event as EventOf["proposals"]).ask : "sealed";
+}
+
+/** Writes what a batch changed of an item. All statements are prepared once; the caller holds the transaction. */
+export function itemWriter(db: Database.Database, blobs: Blobs): (cached: CachedItem) => Life {
+  const event = db.prepare(
+    `INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (item, topic, id) DO UPDATE SET status = excluded.status, reason = excluded.reason`,
+  );
+  const item = db.prepare(
+    `INSERT INTO item VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (item) DO UPDATE SET state = excluded.state, summary = excluded.summary, stage = excluded.stage,
+     outcome = excluded.outcome, owner = excluded.owner, risk = excluded.risk, deadline = excluded.deadline, proposed = excluded.proposed, flagged = excluded.flagged`,
+  );
+  const addTodo = db.prepare("INSERT INTO todo (worker, due, item, duty, cause, names) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+  const endTodo = db.prepare("DELETE FROM todo WHERE worker = ? AND due = ? AND item = ? AND duty = ? AND cause = ? AND names = ?");
+  const addPayload = db.prepare("INSERT INTO payload VALUES (?,?,?,?) ON CONFLICT DO NOTHING");
+  const endPayloads = db.prepare("DELETE FROM payload WHERE item = ?");
+  const addParked = db.prepare("INSERT INTO parked VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING");
+  const endParked = db.prepare("DELETE FROM parked WHERE item = ? AND cause = ?");
+  const finding = db.prepare("INSERT INTO finding VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING");
+  const count = db.prepare("INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = n + excluded.n");
+
+  function writeTodos(cached: CachedItem, owed: readonly Owed[]): void {
+    if (owed.length === 0 && cached.storedTodos.size === 0) return;
+    const now = new Set<string>();
+    for (const o of owed) {
+      const key = todoKey(o);
+      now.add(key);
+      if (!cached.storedTodos.has(key)) addTodo.run(o.worker, o.due, cached.bytes, o.duty, o.cause, o.names ?? "");
+    }
+    for (const key of cached.storedTodos) {
+      if (now.has(key)) continue;
+      const [worker, due, duty, cause, names] = JSON.parse(key) as [string, number, string, string, string];
+      endTodo.run(worker, due, cached.bytes, duty, cause, names);
+    }
+    cached.storedTodos = now;
+  }
+
+  function writePayloads(cached: CachedItem, atRest: boolean): void {
+    if (atRest) {
+      if (cached.storedPayloads.size > 0) endPayloads.run(cached.bytes);
+      cached.storedPayloads.clear();
+      return;
+    }
+    for (const [key, { entry, value }] of cached.payloads) {
+      if (!KEPT.has(entry.topic) || value.length > MOST_PAYLOAD || cached.storedPayloads.has(key)) continue;
+      addPayload.run(cached.bytes, topicNumber(entry.topic), eventBytes(entry.event.eventId), value);
+      cached.storedPayloads.add(key);
+    }
+  }
+
+  return (cached) => {
+    const state = cached.item;
+    for (const { entry, status, reason } of cached.changed.values()) writeEvent(event, cached, entry, status, reason);
+    for (const cause of cached.released) endParked.run(cached.bytes, cause);
+    for (const { cause, entry } of cached.newlyParked) if (!cached.released.includes(cause)) addParked.run(cached.bytes, cause, topicNumber(entry.topic), entry.offset, entry.value);
+    for (const f of cached.findings) finding.run(cached.bytes, f.code, topicNumber(f.topic), eventBytes(f.eventId), f.offset ?? -1);
+    const life = lifeOf(state);
+    const owed = cached.flagged() ? owedTo(state).map(whileFlagged) : owedTo(state);
+    writeTodos(cached, owed);
+    writePayloads(cached, life.stage === "done" && owed.length === 0);
+    const stage = STAGES.indexOf(life.stage);
+    const outcome = life.outcome === null ? null : OUTCOMES.indexOf(life.outcome);
+    const proposal = state.proposal === null ? null : cached.summary;
+    const deadline = life.stage === "pending" ? deadlineOf(life) : null;
+    const owner = life.verdict?.group.owner ?? null;
+    item.run(cached.bytes, writeState(state, blobs), JSON.stringify(cached.summary), stage, outcome, owner, riskRank(cached.summary.risk), deadline, proposal === null ? null : proposedAt(state.proposal as string), cached.flagged() ? 1 : 0);
+    const name = `${stage}/${outcome}`;
+    if (proposal !== null && cached.storedStage !== name) {
+      if (cached.storedStage !== null && !cached.storedStage.startsWith("0/")) count.run(cached.storedStage, -1);
+      count.run(name, 1);
+    }
+    cached.storedStage = name;
+    cached.stored = true;
+    cached.settle();
+    return life;
+  };
+}
+
+/** A flagged item gets no grant: the todo stays, but is never due, so that it does not stand in the way of others. */
+function whileFlagged(owed: Owed): Owed {
+  return owed.duty === "resume" && isGrant(owed.names as EventOf["resumes"]["outcome"]) ? { ...owed, due: Number.MAX_SAFE_INTEGER } : owed;
+}
+
+function writeEvent(statement: Database.Statement, cached: CachedItem, entry: Placed, status: (typeof STATUSES)[number], reason: string | null): void {
+  const { event, topic } = entry;
+  statement.run(
+    cached.bytes,
+    topicNumber(topic),
+    eventBytes(event.eventId),
+    STATUSES.indexOf(status),
+    whatOf(topic, event),
+    reason,
+    event.answers === null ? null : topicIndex(event.answers.topic),
+    event.answers === null ? null : eventBytes(event.answers.eventId),
+    `${event.actor.kind}:${event.actor.id}`,
+    event.occurredAt,
+    entry.offset,
+    entry.appendedAt,
+    Buffer.from(entry.contentSha256, "hex"),
+  );
+}
+
+function topicIndex(topic: string): number {
+  return topic === "unrecognized" ? -1 : topicNumber(topic as Topic);
+}
+
+/** When the time to decide is over at this step: the next step of the ladder, or the expiry. */
+export function deadlineOf({ verdict }: Life): number | null {
+  if (verdict === null || verdict.group.held) return null;
+  return verdict.terms.ladder.find((s) => s.step === verdict.group.step + 1)?.at ?? verdict.terms.expiresAt;
+}
+
+/** Milliseconds of a UUIDv7: an order for lists that needs no clock of ours. 0 for other ids. */
+function proposedAt(eventId: string): number {
+  return Number.parseInt(eventId.replaceAll("-", "").slice(0, 12), 16) || 0;
+}
+
+/** Blobs in their table, with a memory of those that were written. */
+export function blobTable(db: Database.Database): Blobs {
+  const put = db.prepare("INSERT INTO blob VALUES (?, ?) ON CONFLICT DO NOTHING");
+  const get = db.prepare("SELECT text FROM blob WHERE sha256 = ?").pluck();
+  const known = new Map<string, string>();
+  return {
+    put(sha256, text) {
+      if (known.has(sha256)) return;
+      put.run(Buffer.from(sha256, "hex"), text);
+      if (known.size > 2000) known.clear();
+      known.set(sha256, text);
+    },
+    get(sha256) {
+      return known.get(sha256) ?? (get.get(Buffer.from(sha256, "hex")) as string);
+    },
+  };
+}
+

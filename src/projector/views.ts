@@ -1,0 +1,73 @@
+import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { dirname } from "node:path";
+import Database from "better-sqlite3";
+import { CountersignError, messageOf } from "../errors.ts";
+import type { Checkpoint, MutableCheckpoint } from "../log/log.ts";
+import { topicOfNumber } from "./keys.ts";
+import { FOLD_VERSION, VIEWS_SQL } from "./schema.ts";
+
+/** A views file: the database, which is thrown away and rebuilt whenever its fold is of another version. */
+export interface Views {
+  readonly db: Database.Database;
+  readonly path: string;
+  /** Where folding continues. */
+  checkpoint(): Checkpoint;
+  close(): void;
+}
+
+/** Opens a views file, or makes a new one where there is none, or where it is of another fold or of another log. */
+export function openViews(path: string, logId: string): Views {
+  mkdirSync(dirname(path), { recursive: true });
+  let db = open(path);
+  if (!isCurrent(db, logId)) {
+    db.close();
+    removeViews(path);
+    db = open(path);
+    db.exec(VIEWS_SQL);
+    db.prepare("INSERT INTO meta VALUES ('fold', ?), ('log', ?)").run(String(FOLD_VERSION), logId);
+  }
+  return {
+    db,
+    path,
+    checkpoint() {
+      const checkpoint: MutableCheckpoint = {};
+      for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[]) {
+        const topic = topicOfNumber(row.topic);
+        checkpoint[topic] = { ...checkpoint[topic], [row.part]: row.next };
+      }
+      return checkpoint;
+    },
+    close() {
+      if (db.open) db.close();
+    },
+  };
+}
+
+/** Removes a views file with what SQLite keeps beside it. */
+export function removeViews(path: string): void {
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(`${path}${suffix}`, { force: true });
+}
+
+function open(path: string): Database.Database {
+  try {
+    const fresh = path !== ":memory:" && !existsSync(path);
+    const db = new Database(path);
+    if (fresh) db.pragma("page_size = 8192");
+    db.pragma("journal_mode = WAL");
+    db.pragma("synchronous = NORMAL");
+    db.pragma("busy_timeout = 5000");
+    db.pragma("cache_size = -65536");
+    return db;
+  } catch (cause) {
+    throw new CountersignError("file_unreadable", `The views file ${path} cannot be opened: ${messageOf(cause)}`, { cause, fix: "check the folder's permissions, or remove the file: it is rebuilt from the log" });
+  }
+}
+
+function isCurrent(db: Database.Database, logId: string): boolean {
+  try {
+    const meta = new Map((db.prepare("SELECT key, value FROM meta").all() as { key: string; value: string }[]).map((r) => [r.key, r.value]));
+    return meta.get("fold") === String(FOLD_VERSION) && meta.get("log") === logId;
+  } catch {
+    return false;
+  }
+}

@@ -1,0 +1,161 @@
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { AppendOutcomeUnknown, CountersignError } from "./errors.ts";
+import { cloudEventHeaders } from "./events/cloudevents.ts";
+import type { Codec } from "./events/codec.ts";
+import { complete, type Draft } from "./events/draft.ts";
+import { newEventId } from "./events/ids.ts";
+import type { Topic } from "./events/topics.ts";
+import type { EventOf } from "./events/types.generated.ts";
+import type { EventLog, NewRecord, Position } from "./log/log.ts";
+import { openLog } from "./log/open.ts";
+import { partitionOf } from "./log/partitioner.ts";
+import type { SchemaRegistry } from "./log/registry.ts";
+import { loadCodec } from "./log/schemas.ts";
+import { type EventStore, eventStore } from "./projector/event-store.ts";
+import { openProjector, type Projector, type ProjectorOptions } from "./projector/projector.ts";
+import { openQueries, type Queries } from "./projector/queries.ts";
+import { dispatcher } from "./workers/dispatcher.ts";
+import { policyWorker } from "./workers/policy-worker.ts";
+import { publishedPolicies } from "./workers/published-policies.ts";
+import { timekeeper } from "./workers/timekeeper.ts";
+import { type RunningWorker, runWorker } from "./workers/worker.ts";
+import type { Body, Write } from "./workers/write.ts";
+
+/** How to open a ledger. */
+export interface LedgerOptions {
+  /** Log URL: `sqlite:DIR`, `kafka://…`, `memory:`. */
+  readonly log: string;
+  /** Folder of views.db and local.db. `:memory:` keeps the views in memory. Default ./data. */
+  readonly data?: string;
+  /** Milliseconds since the epoch. Tests turn it; everything else leaves it alone. */
+  readonly now?: () => number;
+  /** Hears of trouble in sentences: a log that is away, a worker that must try again. */
+  readonly onTrouble?: (sentence: string | null) => void;
+}
+
+/** An open ledger: the log, its views, and the way to write. Nothing runs until `start`. */
+export interface Ledger {
+  readonly log: EventLog;
+  readonly registry: SchemaRegistry;
+  readonly codec: Codec;
+  readonly projector: Projector;
+  readonly queries: Queries;
+  readonly events: EventStore;
+  readonly now: () => number;
+  /** Appends an event; resolves when it is durable. */
+  readonly write: Write;
+  /** Resolves once the views have folded these positions. */
+  readonly waitFor: Projector["waitFor"];
+  /** Follows the log into the views. The workers run where `workers` is not false. Resolves once the views have caught up. */
+  start(options?: { workers?: boolean; progress?: (folded: number) => void }): Promise<void>;
+  /** Rejects when following the log ends with an error (a gap, a recreated topic); resolves when the ledger is closed. */
+  readonly ended: Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Opens log, registry and views. @throws CountersignError as openLog and openProjector */
+export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  const { data = "./data", now = Date.now } = options;
+  const { log, registry } = await openLog(options.log);
+  log.onTrouble = options.onTrouble;
+  try {
+    const codec = await loadCodec(registry);
+    const projector = await openProjector(viewsOptions({ log, registry, codec }, data));
+    return ledger(options, { log, registry, codec, projector, now });
+  } catch (error) {
+    await registry.close();
+    await log.close();
+    throw error;
+  }
+}
+
+/** Options of the projector for a log's views in a folder. */
+export function viewsOptions({ log, registry, codec }: { log: EventLog; registry: SchemaRegistry; codec: Codec }, data: string): ProjectorOptions {
+  if (data !== ":memory:") mkdirSync(data, { recursive: true });
+  return {
+    log,
+    registry,
+    codec,
+    path: data === ":memory:" ? data : join(data, "views.db"),
+    logId: "id" in log ? String(log.id) : log.url,
+    partitionOf: (key) => partitionOf(key, log.partitions),
+  };
+}
+
+function ledger(options: LedgerOptions, parts: { log: EventLog; registry: SchemaRegistry; codec: Codec; projector: Projector; now: () => number }): Ledger {
+  const { log, registry, codec, projector, now } = parts;
+  const queries = openQueries(projector.views.db);
+  const events = eventStore(log, codec, queries, (key) => partitionOf(key, log.partitions));
+  projector.onFolded((batch) => events.remember(batch));
+  const write = writer(log, codec, now);
+  const stop = new AbortController();
+  const workers: RunningWorker[] = [];
+  const ended = Promise.withResolvers<void>();
+  ended.promise.catch(() => {});
+  let following: Promise<void> = Promise.resolve();
+
+  function startWorkers(): void {
+    const context = (worker: "policy" | "dispatcher" | "clock") => ({
+      todos: (at: number) => queries.todos(worker, at),
+      nextDue: () => queries.nextDue(worker),
+      onFolded: projector.onFolded,
+      now,
+      onError: (name: string, _todo: unknown, error: unknown) => options.onTrouble?.(`${name}: ${(error as Error).message}`),
+    });
+    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, publishedPolicies(queries, projector.onFolded), now)));
+    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now)));
+    workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
+  }
+
+  return {
+    log,
+    registry,
+    codec,
+    projector,
+    queries,
+    events,
+    now,
+    write,
+    waitFor: projector.waitFor,
+    ended: ended.promise,
+    async start({ workers: withWorkers = true, progress } = {}) {
+      await projector.catchUp(stop.signal, progress);
+      following = projector.follow(stop.signal).then(
+        () => ended.resolve(),
+        (error: unknown) => ended.reject(error),
+      );
+      if (withWorkers) startWorkers();
+    },
+    async close() {
+      await Promise.all(workers.map((w) => w.stop()));
+      stop.abort();
+      await following;
+      ended.resolve();
+      projector.close();
+      await registry.close();
+      await log.close();
+    },
+  };
+}
+
+const ATTEMPTS = 8;
+
+/** A writer over a log. An append whose answer was lost is repeated with the same eventId: the fold knows it again. */
+export function writer(log: EventLog, codec: Codec, now: () => number): Write {
+  return async <T extends Topic>(topic: T, itemId: string, body: Body<T>) => {
+    const eventId = body.eventId ?? newEventId();
+    const event = complete(topic, { ...body, eventId, itemId, occurredAt: body.occurredAt ?? now() } as unknown as Draft<EventOf[T]>);
+    const record: NewRecord = { topic, key: itemId, value: codec.encode(topic, event), headers: () => cloudEventHeaders(topic, event) };
+    for (let attempt = 1, pause = 50; ; attempt++, pause = Math.min(pause * 2, 2000)) {
+      try {
+        const [position] = await log.append([record]);
+        return { eventId, position: position as Position };
+      } catch (error) {
+        const again = error instanceof AppendOutcomeUnknown || (error instanceof CountersignError && error.retryable);
+        if (!again || attempt === ATTEMPTS) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pause));
+      }
+    }
+  };
+}

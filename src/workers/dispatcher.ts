@@ -1,0 +1,106 @@
+import { CountersignError } from "../errors.ts";
+import { effectKeyOf } from "../events/ids.ts";
+import type { Draft } from "../events/draft.ts";
+import type { EventOf } from "../events/types.generated.ts";
+import { changedPaths } from "../ledger/edits.ts";
+import { calledBy, verdictOfGrant } from "../ledger/fold.ts";
+import { type ActionTerms, type DecisionNode, type Item, nodeOf, type ResumeNode, type VerdictNode } from "../ledger/item.ts";
+import { isGrant } from "../ledger/resumes.ts";
+import type { EventStore } from "../projector/event-store.ts";
+import type { Queries, Todo } from "../projector/queries.ts";
+import type { Write } from "./write.ts";
+
+const DEFAULT_TTL_MS = 60 * 60 * 1000;
+
+/** Writes the resume that an item is owed: the grant of exactly the approved arguments, or why nothing runs. */
+export function dispatcher(queries: Queries, events: EventStore, write: Write, now: () => number): (todo: Todo) => Promise<void> {
+  return async (todo) => {
+    const view = queries.item(todo.itemId);
+    const node = view?.item.nodes.get(todo.cause);
+    if (view === undefined || (node?.topic !== "verdicts" && node?.topic !== "decisions") || node.resume !== null) return;
+    const called = calledBy(view.item, node);
+    if (called === null) return;
+    // A flag keeps everything from running until a person clears it; what does not run may go on.
+    if (isGrant(called.outcome) && view.flagged) return;
+    const [topic, eventId] = todo.cause.split("/") as ["verdicts" | "decisions", string];
+    const withdrawn = node.topic === "verdicts" && node.group.withdrawn;
+    const proposal = await events.get(todo.itemId, "proposals", view.item.proposal as string);
+    if (proposal === undefined) throw new CountersignError("unavailable", `The proposal of ${todo.itemId} cannot be read`, { retryable: true });
+    const verdict = verdictAbove(view.item, node);
+    const outcome = withdrawn ? "withheld" : called.outcome;
+    await write("resumes", todo.itemId, {
+      workspace: proposal.workspace,
+      answers: { topic, eventId },
+      actor: { kind: "dispatcher", id: "dispatcher" },
+      traceparent: proposal.traceparent,
+      outcome,
+      actions: withdrawn ? [] : granted(queries, view.item, verdict, called.actions),
+      message: withdrawn ? "The agent withdrew it before anything was granted." : await messageFor(events, view.item, node, called.outcome, verdict),
+      run: proposal.run,
+      notAfter: isGrant(outcome) ? now() + (verdict.terms.grantTtlMs ?? DEFAULT_TTL_MS) : null,
+    });
+  };
+}
+
+function verdictAbove(item: Item, node: VerdictNode | DecisionNode): VerdictNode {
+  if (node.topic === "verdicts") return node;
+  const above = item.nodes.get(node.cause);
+  if (above?.topic === "verdicts") return above;
+  if (above?.topic !== "receipts") throw new CountersignError("internal", `${node.id} hangs on nothing`);
+  return verdictOfGrant(item, item.nodes.get(above.cause) as ResumeNode);
+}
+
+function granted(queries: Queries, item: Item, verdict: VerdictNode, actions: readonly { actionId: string; argsSha256: string }[]): Draft<EventOf["resumes"]["actions"]> {
+  const root = rootItem(queries, item);
+  return actions.map(({ actionId, argsSha256 }) => {
+    const terms = verdict.actions.find((a) => a.actionId === actionId && a.argsSha256 === argsSha256) as ActionTerms;
+    const step = verdict.terms.steps.find((s) => s.actionId === actionId);
+    return { actionId, tool: terms.tool, args: terms.args, argsSha256, execution: step?.execution ?? "blind", leaseMs: step?.leaseMs ?? 120_000, effectKey: effectKeyOf(root, actionId, argsSha256) };
+  });
+}
+
+/** The first item along retryOf: every retry has its effect keys. */
+function rootItem(queries: Queries, item: Item): string {
+  const seen = new Set([item.id]);
+  let root = item.id;
+  let before = nodeOf(item, "proposals", item.proposal)?.retryOf ?? null;
+  while (before !== null && !seen.has(before)) {
+    const earlier = queries.item(before);
+    if (earlier === undefined) break;
+    seen.add(before);
+    root = before;
+    before = nodeOf(earlier.item, "proposals", earlier.item.proposal)?.retryOf ?? null;
+  }
+  return root;
+}
+
+/** Words for the model: what was decided, and what an edit changed. */
+async function messageFor(events: EventStore, item: Item, node: VerdictNode | DecisionNode, outcome: string, verdict: VerdictNode): Promise<string | null> {
+  const decision = node.topic === "decisions" ? await events.get(item.id, "decisions", node.id) : undefined;
+  const words = decision?.message ?? null;
+  switch (outcome) {
+    case "proceed_edited": {
+      const changes = changesOf(item, verdict);
+      return [`Approved with changes: ${changes.join("; ")}.`, words].filter((x) => x !== null).join(" ");
+    }
+    case "refused":
+      return words ?? `Refused${decision !== undefined && decision.reasonCodes.length > 0 ? ` (${decision.reasonCodes.join(", ")})` : ""}.`;
+    case "expired":
+      return "Nobody decided in time. This is not a refusal by a person.";
+    case "forbidden": {
+      const event = await events.get(item.id, "verdicts", verdict.id);
+      return `Forbidden by policy: ${event?.error?.message ?? event?.because.join(" ") ?? "no reason given"}`;
+    }
+    default:
+      return words;
+  }
+}
+
+function changesOf(item: Item, verdict: VerdictNode): string[] {
+  const before = nodeOf(item, "proposals", item.proposal)?.actions ?? [];
+  return verdict.actions.flatMap((after) => {
+    const proposed = before.find((a) => a.actionId === after.actionId);
+    if (proposed === undefined || proposed.argsSha256 === after.argsSha256) return [];
+    return changedPaths(JSON.parse(proposed.args), JSON.parse(after.args)).map((path) => `${after.tool} ${path === "" ? "arguments" : path}`);
+  });
+}

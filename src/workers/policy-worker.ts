@@ -1,0 +1,36 @@
+import { CountersignError } from "../errors.ts";
+import type { EventOf } from "../events/types.generated.ts";
+import { editedActions } from "../ledger/edits.ts";
+import type { VerdictNode } from "../ledger/item.ts";
+import type { EventStore } from "../projector/event-store.ts";
+import type { Queries, Todo } from "../projector/queries.ts";
+import type { Body, Write } from "./write.ts";
+
+/** What the worker needs of the policy engine: a verdict's body for a proposal and the arguments on the table. */
+export type Judge = (input: {
+  readonly proposal: EventOf["proposals"];
+  readonly actions: readonly { actionId: string; tool: string; args: string; argsSha256: string }[];
+  readonly answers: "proposal" | "edit";
+  readonly now: number;
+}) => Omit<Body<"verdicts">, "workspace" | "answers" | "actor">;
+
+/** Judges proposals and edits. */
+export function policyWorker(queries: Queries, events: EventStore, write: Write, judge: Judge, now: () => number): (todo: Todo) => Promise<void> {
+  return async (todo) => {
+    const view = queries.item(todo.itemId);
+    const node = view?.item.nodes.get(todo.cause);
+    if (view === undefined || (node?.topic !== "proposals" && node?.topic !== "decisions") || node.verdict !== null) return;
+    const proposal = await events.get(todo.itemId, "proposals", view.item.proposal as string);
+    if (proposal === undefined) throw new CountersignError("unavailable", `The proposal of ${todo.itemId} cannot be read`, { retryable: true });
+    const edited = node.topic === "decisions";
+    const actions = edited ? editedActions((view.item.nodes.get(node.cause) as VerdictNode).actions, node) : proposal.actions;
+    const body = judge({ proposal, actions, answers: edited ? "edit" : "proposal", now: now() });
+    await write("verdicts", todo.itemId, {
+      ...body,
+      workspace: proposal.workspace,
+      answers: { topic: edited ? "decisions" : "proposals", eventId: node.id },
+      actor: { kind: "policy", id: "policy-worker" },
+      traceparent: proposal.traceparent,
+    } as Body<"verdicts">);
+  };
+}

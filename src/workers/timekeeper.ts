@@ -1,0 +1,39 @@
+import type { Draft } from "../events/draft.ts";
+import type { EventOf } from "../events/types.generated.ts";
+import { owedTo } from "../ledger/owed.ts";
+import type { Queries, Todo } from "../projector/queries.ts";
+import type { Body, Write } from "./write.ts";
+
+type ClockActor = Draft<EventOf["decisions"]["actor"]>;
+
+/** The clock: writes what deadlines call for. Each event names what it saw, so a late or doubled one has no effect. */
+export function timekeeper(queries: Queries, write: Write, now: () => number): (todo: Todo) => Promise<void> {
+  return async (todo) => {
+    const view = queries.item(todo.itemId);
+    // The views may have moved on since the list was read.
+    if (view === undefined || !owedTo(view.item).some((o) => o.worker === "clock" && o.duty === todo.duty && o.cause === todo.cause && o.names === todo.names)) return;
+    const [, eventId] = todo.cause.split("/") as [string, string];
+    const actor: ClockActor = { kind: "clock", id: "timekeeper" };
+    const workspace = view.summary.workspace ?? "default";
+    const occurredAt = Math.max(now(), todo.due);
+    const node = view.item.nodes.get(todo.cause);
+    if (node?.topic === "verdicts") {
+      const answers = { topic: "verdicts", eventId } as const;
+      const base: Body<"decisions"> = { workspace, answers, actor, occurredAt, scope: "action", kind: "expire" };
+      if (todo.duty === "expire") await write("decisions", todo.itemId, base);
+      else if (todo.duty === "release") await write("decisions", todo.itemId, { ...base, kind: "release", lease: { id: todo.names as string, endsAt: todo.due, takenOver: false } });
+      else if (todo.duty === "escalate") {
+        const step = node.terms.ladder.find((s) => s.step === Number(todo.names));
+        await write("decisions", todo.itemId, { ...base, kind: "escalate", escalation: { step: Number(todo.names), from: node.group.owner ?? "", to: step?.to ?? "" } });
+      }
+      return;
+    }
+    const answers = { topic: "resumes", eventId } as const;
+    if (todo.duty === "unknown") {
+      const [actionId, id] = (todo.names as string).split("\0") as [string, string];
+      await write("receipts", todo.itemId, { workspace, answers, actor, occurredAt, kind: "unknown", actionId, lease: { id, endsAt: todo.due } });
+    } else if (todo.duty === "lapsed" || todo.duty === "revoked") {
+      await write("receipts", todo.itemId, { workspace, answers, actor, occurredAt, kind: todo.duty });
+    }
+  };
+}
