@@ -22,6 +22,7 @@ export type ErrorCode =
   | "log_url_invalid"
   | "log_busy"
   | "log_closed"
+  | "log_format"
   | "topics_missing"
   | "topics_mismatch"
   | "partitions_mismatch"

@@ -1,0 +1,184 @@
+import { isUtf8 } from "node:buffer";
+import { gunzipSync, zstdDecompressSync } from "node:zlib";
+import { CountersignError } from "../errors.ts";
+
+/** A record of a fetch response. */
+export interface RawMessage {
+  readonly offset: number;
+  /** Null also when it is no UTF-8. */
+  readonly key: string | null;
+  readonly value: Buffer | null;
+  /** Append time, or the producer's where the topic keeps that. */
+  readonly time: number;
+}
+
+/** What one partition has in a fetch response. */
+export interface Fetched {
+  readonly messages: RawMessage[];
+  /** Why the records behind them cannot be read. */
+  readonly failure?: CountersignError;
+}
+
+/**
+ * Reads the records out of a fetch response of version 11, and gives back a response for the Kafka client in which each partition holds
+ * one empty record at the last offset. The client then keeps its offsets, pauses and heartbeats as always, but does not decode what we
+ * have read already: it spends 13 µs on a record with our eight headers, which nobody reads here. Source: the Kafka protocol guide, Fetch API
+ * and record batch format.
+ *
+ * @param frame response without its length, beginning with the correlation id
+ * @param found called for each partition that has records
+ */
+export function readFetchResponse(frame: Buffer, found: (topic: string, partition: number, fetched: Fetched) => void): Buffer {
+  const out: Buffer[] = [];
+  // Correlation id, throttle time, error code, session id.
+  let at = 4 + 4 + 2 + 4;
+  let copied = 0;
+  const int32 = () => frame.readInt32BE((at += 4) - 4);
+  for (let topics = int32(); topics > 0; topics--) {
+    const length = frame.readInt16BE(at);
+    const topic = frame.toString("utf8", at + 2, at + 2 + length);
+    at += 2 + length;
+    for (let partitions = int32(); partitions > 0; partitions--) {
+      const partition = int32();
+      // Error code, high watermark, last stable offset, log start offset.
+      at += 2 + 8 + 8 + 8;
+      const aborted = int32();
+      // Aborted transactions, preferred read replica.
+      at += Math.max(0, aborted) * 16 + 4;
+      out.push(frame.subarray(copied, at));
+      const size = int32();
+      const fetched = size > 0 ? readRecordSet(frame, at, at + size) : { messages: [] };
+      const last = fetched.messages.at(-1);
+      if (last || fetched.failure) found(topic, partition, fetched);
+      out.push(last || fetched.failure ? standIn(last?.offset ?? Number(frame.readBigInt64BE(at))) : NO_RECORDS);
+      at += Math.max(0, size);
+      copied = at;
+    }
+  }
+  out.push(frame.subarray(copied));
+  return Buffer.concat(out);
+}
+
+const NO_RECORDS = Buffer.alloc(4);
+const HEADER = 61;
+const COMPRESSION = 0x07;
+const LOG_APPEND_TIME = 0x08;
+const CONTROL = 0x20;
+
+/** A record set with its size, of one batch of one record without key, value and headers. */
+function standIn(offset: number): Buffer {
+  const buffer = Buffer.alloc(4 + HEADER + 7);
+  buffer.writeInt32BE(HEADER + 7, 0);
+  buffer.writeBigInt64BE(BigInt(offset), 4);
+  buffer.writeInt32BE(HEADER - 12 + 7, 12);
+  buffer.writeInt8(2, 20);
+  // Producer id, epoch and sequence: none.
+  buffer.fill(0xff, 47, 61);
+  buffer.writeInt32BE(1, 61);
+  // Varints: length 6, attributes, time delta, offset delta, no key, no value, no headers.
+  buffer.set([12, 0, 0, 0, 1, 1, 0], 65);
+  return buffer;
+}
+
+/** Reads all whole batches between two places; what is cut off at the end comes again with the next fetch. */
+export function readRecordSet(frame: Buffer, from: number, to: number): Fetched {
+  const messages: RawMessage[] = [];
+  for (let at = from; at + HEADER <= to; ) {
+    const end = at + 12 + frame.readInt32BE(at + 8);
+    if (end > to) break;
+    const failure = readBatch(frame, at, end, messages);
+    if (failure) return { messages, failure };
+    at = end;
+  }
+  return { messages };
+}
+
+function readBatch(frame: Buffer, at: number, end: number, messages: RawMessage[]): CountersignError | undefined {
+  const base = Number(frame.readBigInt64BE(at));
+  if (frame.readInt8(at + 16) !== 2) return unreadable(base, "it is in a format from before Kafka 0.11");
+  const attributes = frame.readInt16BE(at + 21);
+  if (attributes & CONTROL) return unreadable(base, "a transactional producer wrote a marker there, and a ledger's topics know no transactions");
+  const firstTime = Number(frame.readBigInt64BE(at + 27));
+  const appendTime = attributes & LOG_APPEND_TIME ? Number(frame.readBigInt64BE(at + 35)) : undefined;
+  const count = frame.readInt32BE(at + 57);
+  const codec = attributes & COMPRESSION;
+  if (codec === 0) readRecords(new Cursor(frame, at + HEADER), count, base, firstTime, appendTime, messages);
+  else {
+    const decompress = codec === 1 ? gunzipSync : codec === 4 ? zstdDecompressSync : undefined;
+    if (!decompress) return unreadable(base, `it is compressed with ${codec === 2 ? "snappy" : "lz4"}; producers of a ledger may use none, gzip or zstd`);
+    readRecords(new Cursor(decompress(frame.subarray(at + HEADER, end)), 0), count, base, firstTime, appendTime, messages);
+  }
+  return undefined;
+}
+
+function readRecords(cursor: Cursor, count: number, base: number, firstTime: number, appendTime: number | undefined, messages: RawMessage[]): void {
+  for (let n = 0; n < count; n++) {
+    const length = cursor.varint();
+    const end = cursor.at + length;
+    cursor.at++;
+    const delta = cursor.varlong();
+    const time = appendTime ?? firstTime + delta;
+    const offset = base + cursor.varint();
+    const key = cursor.key(cursor.varint());
+    const size = cursor.varint();
+    const value = size < 0 ? null : cursor.buffer.subarray(cursor.at, cursor.at + size);
+    messages.push({ offset, key, value, time });
+    // The headers are derived from the value, so they are passed over.
+    cursor.at = end;
+  }
+}
+
+/** A place in a buffer. */
+class Cursor {
+  readonly buffer: Buffer;
+  at: number;
+
+  constructor(buffer: Buffer, at: number) {
+    this.buffer = buffer;
+    this.at = at;
+  }
+
+  /** A zigzag number of up to 32 bits. */
+  varint(): number {
+    let shift = 0;
+    let value = 0;
+    for (;;) {
+      const byte = this.buffer[this.at++]!;
+      value |= (byte & 0x7f) << shift;
+      if (byte < 0x80) return (value >>> 1) ^ -(value & 1);
+      shift += 7;
+    }
+  }
+
+  /** A zigzag number of up to 53 bits. */
+  varlong(): number {
+    let scale = 1;
+    let value = 0;
+    for (;;) {
+      const byte = this.buffer[this.at++]!;
+      value += (byte & 0x7f) * scale;
+      if (byte < 0x80) return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
+      scale *= 128;
+    }
+  }
+
+  /** Text of so many bytes; null when there is none or it is no UTF-8. */
+  key(length: number): string | null {
+    if (length < 0) return null;
+    const { buffer, at } = this;
+    const end = (this.at += length);
+    for (let i = at; i < end; i++) {
+      if (buffer[i]! < 0x80) continue;
+      const bytes = buffer.subarray(at, end);
+      return isUtf8(bytes) ? bytes.toString("utf8") : null;
+    }
+    return buffer.latin1Slice(at, end);
+  }
+}
+
+function unreadable(offset: number, why: string): CountersignError {
+  return new CountersignError("log_gap", `The batch at offset ${offset} cannot be read: ${why}`, {
+    field: String(offset),
+    fix: "let only producers without transactions write to the ledger's topics, and rebuild the views after the topic is repaired",
+  });
+}

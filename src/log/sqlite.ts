@@ -1,0 +1,389 @@
+import { randomUUID } from "node:crypto";
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { AppendOutcomeUnknown, CountersignError, messageOf } from "../errors.ts";
+import { TOPICS } from "../events/topics.ts";
+import type { SchemaRow, SchemaTable } from "./embedded-registry.ts";
+import { FORMAT, keyOf, MARK_EVERY, packHeads, placeOf, storedKey, TABLES, unpackHeads } from "./layout.ts";
+import type { Batch, Checkpoint, EventLog, Head, LogRecord, NewRecord, Position, ReadOptions } from "./log.ts";
+import { partitionOf } from "./partitioner.ts";
+import { gap, headsOf, noOffsets, type Offsets, readSequence, type Sequence } from "./sequence.ts";
+import { certainlyNotCommitted, isBusy, sqliteError } from "./sqlite-file.ts";
+import { RecentRecords, Waiters } from "./waiting.ts";
+
+/** How to open an embedded log. */
+export interface SqliteLogOptions {
+  /** Folder of `log.db`. */
+  readonly dir: string;
+  /** Default: what the log has; 12 for a new one. */
+  readonly partitions?: number;
+  /** Make the folder and the log when they are not there. Default true. */
+  readonly create?: boolean;
+  /** How long an append waits while another process writes, in milliseconds. Default 5000. */
+  readonly busyMs?: number;
+  /** Only for tests: stands around every COMMIT of appends, so that one can be done and its answer lost. */
+  readonly faults?: { commit?: ((commit: () => void) => void) | undefined };
+}
+
+/** The embedded log, with the table of its registry. */
+export interface SqliteLog extends EventLog {
+  /** Random name of this log; it stays with the file. */
+  readonly id: string;
+  readonly schemas: SchemaTable;
+}
+
+// Measured: see bench/; a page holds about 23 events, and a checkpoint of 4 MiB stalls an append for a few milliseconds.
+const PAGE_BYTES = 16 * 1024;
+const CHECKPOINT_PAGES = 256;
+const READ_BYTES = 8 * 1024 * 1024;
+const POLL_MS = 20;
+
+/** Opens the embedded log. @throws CountersignError log_unavailable, log_busy, log_format, partitions_mismatch */
+export async function openSqliteLog(options: SqliteLogOptions): Promise<SqliteLog> {
+  const { dir, create = true } = options;
+  let db: Database.Database | undefined;
+  try {
+    if (create) mkdirSync(dir, { recursive: true });
+    db = new Database(join(dir, "log.db"), { fileMustExist: !create, timeout: 5000 });
+    return new SqliteFile(db, options);
+  } catch (error) {
+    db?.close();
+    throw sqliteError(error, dir);
+  }
+}
+
+interface Waiting {
+  readonly records: readonly NewRecord[];
+  readonly resolve: (positions: readonly Position[]) => void;
+  readonly reject: (error: CountersignError) => void;
+}
+
+type Row = [number: number, place: number, offset: number, at: number, key: unknown, value: Buffer | null];
+
+class SqliteFile implements SqliteLog, Sequence {
+  readonly id: string;
+  readonly partitions: number;
+  readonly url: string;
+  readonly schemas: SchemaTable;
+  closed = false;
+  onTrouble: ((sentence: string | null) => void) | undefined;
+  readonly #options: SqliteLogOptions;
+  readonly #db: Database.Database;
+  readonly #sql: ReturnType<typeof statements>;
+  readonly #recent = new RecentRecords();
+  readonly #waiters = new Waiters(() => this.newest().number, POLL_MS);
+  readonly #underWay = new Set<Promise<unknown>>();
+  #queue: Waiting[] = [];
+  #closing = false;
+  /** What is known of the log: the newest record, its append time, the offsets behind it, and SQLite's mark of other connections' commits. */
+  #number = 0;
+  #at = 0;
+  #next: Offsets;
+  #version = -1;
+
+  constructor(db: Database.Database, options: SqliteLogOptions) {
+    const meta = prepareFile(db, options.partitions);
+    this.#options = options;
+    this.#db = db;
+    this.#sql = statements(db);
+    this.id = meta.id;
+    this.partitions = meta.partitions;
+    this.url = `sqlite:${options.dir}`;
+    this.schemas = { rows: () => this.#sql.schemas.all() as SchemaRow[], add: (topic, text, allow) => this.#addSchema(topic, text, allow) };
+    this.#next = noOffsets(meta.partitions);
+    this.#load();
+  }
+
+  append(records: readonly NewRecord[]): Promise<readonly Position[]> {
+    if (this.#closing) return Promise.reject(new CountersignError("log_closed", "The log is closed"));
+    if (records.length === 0) return Promise.resolve([]);
+    return new Promise((resolve, reject) => {
+      // Everything that asks in this turn of the event loop shares one transaction and one fsync.
+      if (this.#queue.push({ records, resolve, reject }) === 1)
+        this.#track(new Promise<void>((done) => setImmediate(() => this.#flush(Date.now() + this.#busyMs, done))));
+    });
+  }
+
+  read(from: Checkpoint, options?: ReadOptions): AsyncIterable<Batch> {
+    return readSequence(this, from, options);
+  }
+
+  async heads(): Promise<readonly Head[]> {
+    if (this.closed) throw new CountersignError("log_closed", "The log is closed");
+    return headsOf(this.newest().next);
+  }
+
+  async close(): Promise<void> {
+    if (this.#closing) return;
+    this.#closing = true;
+    while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
+    this.closed = true;
+    this.#waiters.close();
+    try {
+      // Leaves one file with everything in it, where no other process reads just now.
+      this.#db.pragma("wal_checkpoint(TRUNCATE)");
+    } catch {
+      // Everything acknowledged is durable in the write-ahead log; the next process that opens the file checkpoints it.
+    }
+    this.#db.close();
+  }
+
+  newest(): { number: number; next: Offsets } {
+    try {
+      this.#refresh();
+    } catch (error) {
+      throw sqliteError(error, this.#options.dir);
+    }
+    return { number: this.#number, next: this.#next };
+  }
+
+  before(from: Offsets): number {
+    let low = 0;
+    let high = Math.floor(this.#number / MARK_EVERY);
+    while (low < high) {
+      const middle = Math.ceil((low + high) / 2);
+      const mark = this.#sql.mark.get(middle * MARK_EVERY) as Buffer | undefined;
+      const heads = mark && unpackHeads(mark, this.partitions);
+      if (heads && TOPICS.every((t) => heads[t].every((n, p) => n <= from[t][p]!))) low = middle;
+      else high = middle - 1;
+    }
+    return low * MARK_EVERY;
+  }
+
+  after(number: number, max: number): readonly LogRecord[] {
+    const recent = this.#recent.after(number, max);
+    if (recent) return recent;
+    const found: LogRecord[] = [];
+    let bytes = 0;
+    try {
+      for (const row of this.#sql.after.iterate(number, max) as IterableIterator<Row>) {
+        if (row[0] !== number + found.length + 1) break;
+        found.push(this.#recordOf(row));
+        bytes += row[5]?.length ?? 0;
+        if (bytes >= READ_BYTES) break;
+      }
+      if (found.length === 0 && number < this.newest().number) throw this.#holeAfter(number);
+    } catch (error) {
+      throw sqliteError(error, this.#options.dir);
+    }
+    return found;
+  }
+
+  more(number: number, signal: AbortSignal | undefined): Promise<void> {
+    return this.#waiters.more(number, signal);
+  }
+
+  get #busyMs(): number {
+    return this.#options.busyMs ?? 5000;
+  }
+
+  #track<T>(work: Promise<T>): Promise<T> {
+    this.#underWay.add(work);
+    const done = () => this.#underWay.delete(work);
+    work.then(done, done);
+    return work;
+  }
+
+  /** Takes the write lock and calls back at once, or later when another process holds it: waiting inside SQLite would stop the event loop. */
+  #locked(deadline: number, work: (error?: CountersignError) => void): void {
+    try {
+      this.#sql.begin.run();
+    } catch (error) {
+      if (isBusy(error) && Date.now() < deadline) setTimeout(() => this.#locked(deadline, work), 1 + Math.random() * 3);
+      else work(sqliteError(error, this.#options.dir));
+      return;
+    }
+    work();
+  }
+
+  #flush(deadline: number, done: () => void): void {
+    this.#locked(deadline, (refused) => {
+      const queue = this.#queue;
+      this.#queue = [];
+      const written: LogRecord[] = [];
+      try {
+        if (refused) throw refused;
+        this.#write(queue, written);
+        this.#commit();
+      } catch (error) {
+        this.#undo();
+        for (const waiting of queue) waiting.reject(sqliteError(error, this.#options.dir));
+        return done();
+      }
+      this.#recent.push(this.#number - written.length + 1, written);
+      let i = 0;
+      for (const { records, resolve } of queue) resolve(records.map(() => positionOf(written[i++]!)));
+      this.#waiters.wake();
+      done();
+    });
+  }
+
+  #write(queue: readonly Waiting[], written: LogRecord[]): void {
+    this.#refresh();
+    // Never lower than the last: the order of numbers is the order of time, also when the clock is set back.
+    const at = (this.#at = Math.max(this.#at, Date.now()));
+    for (const { records } of queue) {
+      for (const { topic, key, value } of records) {
+        const partition = partitionOf(key, this.partitions);
+        const offset = this.#next[topic][partition]!++;
+        this.#number++;
+        this.#sql.insert.run(this.#number, placeOf(topic, partition, this.partitions), offset, at, storedKey(key), value);
+        if (this.#number % MARK_EVERY === 0) this.#sql.addMark.run(this.#number, packHeads(this.#next));
+        written.push({ topic, partition, offset, key, value, appendedAt: at });
+      }
+    }
+  }
+
+  #commit(): void {
+    const commit = () => void this.#sql.commit.run();
+    try {
+      if (this.#options.faults?.commit) this.#options.faults.commit(commit);
+      else commit();
+    } catch (error) {
+      if (certainlyNotCommitted(error)) throw error;
+      throw new AppendOutcomeUnknown(`The log cannot tell whether the events were appended (${messageOf(error)})`, error);
+    }
+  }
+
+  /** After a failed transaction nothing in memory is believed. */
+  #undo(): void {
+    try {
+      if (this.#db.inTransaction) this.#sql.rollback.run();
+      this.#load();
+    } catch {
+      this.#version = -1;
+    }
+    this.#waiters.wake();
+  }
+
+  #addSchema(topic: string, text: string, allow: (rows: readonly SchemaRow[]) => number | undefined): Promise<number> {
+    if (this.#closing) return Promise.reject(new CountersignError("log_closed", "The log is closed"));
+    const adding = new Promise<number>((resolve, reject) => {
+      this.#locked(Date.now() + this.#busyMs, (refused) => {
+        try {
+          if (refused) throw refused;
+          const id = allow(this.schemas.rows() as SchemaRow[]) ?? Number(this.#sql.addSchema.run(topic, text).lastInsertRowid);
+          this.#sql.commit.run();
+          resolve(id);
+        } catch (error) {
+          if (this.#db.inTransaction) this.#sql.rollback.run();
+          reject(sqliteError(error, this.#options.dir));
+        }
+      });
+    });
+    return this.#track(adding);
+  }
+
+  /** Learns what other connections have appended. */
+  #refresh(): void {
+    const version = this.#sql.version.get() as number;
+    if (version === this.#version) return;
+    if (this.#version === -1) this.#load();
+    for (const [number, place, offset, at] of this.#sql.places.iterate(this.#number, Number.MAX_SAFE_INTEGER) as IterableIterator<number[]>) {
+      this.#number = number!;
+      this.#at = at!;
+      this.#moveTo(this.#next, place!, offset!);
+    }
+    this.#version = version;
+  }
+
+  #load(): void {
+    const { number, next } = this.#headsAt(Number.MAX_SAFE_INTEGER);
+    this.#number = number;
+    this.#next = next;
+    this.#at = (this.#sql.time.get(number) as number | undefined) ?? 0;
+    this.#version = this.#sql.version.get() as number;
+  }
+
+  /** The heads as they were behind a record, or the newest before it. */
+  #headsAt(last: number): { number: number; next: Offsets } {
+    const mark = this.#sql.lastMark.get(last) as [number, Buffer] | undefined;
+    let number = mark?.[0] ?? 0;
+    const next = mark ? unpackHeads(mark[1], this.partitions) : noOffsets(this.partitions);
+    for (const [n, place, offset] of this.#sql.places.iterate(number, last) as IterableIterator<number[]>) {
+      number = n!;
+      this.#moveTo(next, place!, offset!);
+    }
+    return { number, next };
+  }
+
+  #moveTo(next: Offsets, place: number, offset: number): void {
+    next[TOPICS[Math.floor(place / this.partitions)]!][place % this.partitions] = offset + 1;
+  }
+
+  /** Names the first record of a partition that is missing behind a number. */
+  #holeAfter(number: number): CountersignError {
+    const { next } = this.#headsAt(number);
+    for (const [, place, offset] of this.#sql.places.iterate(number, Number.MAX_SAFE_INTEGER) as IterableIterator<number[]>) {
+      const topic = TOPICS[Math.floor(place! / this.partitions)]!;
+      const partition = place! % this.partitions;
+      const expected = next[topic][partition]!;
+      if (offset! > expected) return gap(topic, partition, expected, offset!);
+      this.#moveTo(next, place!, offset!);
+    }
+    return new CountersignError("log_gap", `Record number ${number + 1} is missing from the log`, {
+      field: `number ${number + 1}`,
+      fix: "restore the log from a backup",
+    });
+  }
+
+  #recordOf([, place, offset, appendedAt, key, value]: Row): LogRecord {
+    return { topic: TOPICS[Math.floor(place / this.partitions)]!, partition: place % this.partitions, offset, key: keyOf(key), value, appendedAt };
+  }
+}
+
+function positionOf({ topic, partition, offset }: Position): Position {
+  return { topic, partition, offset };
+}
+
+/** Makes the tables, or checks that they are ours. */
+function prepareFile(db: Database.Database, partitions: number | undefined): { id: string; partitions: number } {
+  db.pragma(`page_size = ${PAGE_BYTES}`);
+  db.pragma("journal_mode = WAL");
+  db.pragma("synchronous = FULL");
+  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
+  db.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
+  const meta = db.transaction(() => {
+    if (!db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get()) {
+      db.exec(TABLES);
+      const set = db.prepare("INSERT INTO meta (name, value) VALUES (?, ?)");
+      set.run("format", FORMAT);
+      set.run("partitions", partitions ?? 12);
+      set.run("id", randomUUID());
+    }
+    return Object.fromEntries(db.prepare("SELECT name, value FROM meta").raw().all() as [string, number | string][]);
+  });
+  const found = meta.immediate();
+  if (Number(found.format) > FORMAT)
+    throw new CountersignError("log_format", `log.db has format ${found.format}, this version of countersign knows formats up to ${FORMAT}`, {
+      field: "format",
+      fix: "use the version of countersign that wrote it, or a newer one",
+    });
+  if (partitions !== undefined && partitions !== found.partitions)
+    throw new CountersignError("partitions_mismatch", `The log has ${found.partitions} partitions, not ${partitions}, and their number can never change`, {
+      field: "partitions",
+      fix: `leave the number of partitions out, or give ${found.partitions}`,
+    });
+  // From here on a lock is waited for in the event loop, not inside SQLite.
+  db.pragma("busy_timeout = 2");
+  return { id: String(found.id), partitions: Number(found.partitions) };
+}
+
+function statements(db: Database.Database) {
+  return {
+    begin: db.prepare("BEGIN IMMEDIATE"),
+    commit: db.prepare("COMMIT"),
+    rollback: db.prepare("ROLLBACK"),
+    insert: db.prepare("INSERT INTO record (number, place, offset, at, key, value) VALUES (?, ?, ?, ?, ?, ?)"),
+    addMark: db.prepare("INSERT INTO mark (number, heads) VALUES (?, ?)"),
+    after: db.prepare("SELECT number, place, offset, at, key, value FROM record WHERE number > ? ORDER BY number LIMIT ?").raw(),
+    places: db.prepare("SELECT number, place, offset, at FROM record WHERE number > ? AND number <= ? ORDER BY number").raw(),
+    time: db.prepare("SELECT at FROM record WHERE number = ?").pluck(),
+    mark: db.prepare("SELECT heads FROM mark WHERE number = ?").pluck(),
+    lastMark: db.prepare("SELECT number, heads FROM mark WHERE number <= ? ORDER BY number DESC LIMIT 1").raw(),
+    version: db.prepare("PRAGMA data_version").pluck(),
+    schemas: db.prepare("SELECT id, topic, text FROM schema ORDER BY id"),
+    addSchema: db.prepare("INSERT INTO schema (topic, text) VALUES (?, ?)"),
+  };
+}

@@ -1,0 +1,217 @@
+import type { Json } from "../events/canonical.ts";
+import type { AllowedDecision, Execution, OnExpiry, PolicyRef, Reversibility, Separation } from "../events/types.generated.ts";
+import { type Check, compileCondition } from "./condition.ts";
+import { DEFAULT_BATCH, DEFAULT_CLAIM, DEFAULT_CONFIDENCE, DEFAULT_GRANT_TTL, DEFAULT_LEASE } from "./defaults.ts";
+import type { PolicyDocument } from "./document.ts";
+import { compileSchema, declares, type SchemaCheck } from "./json-schema.ts";
+import { pointerKeys } from "./pointer.ts";
+import { policyInvalid } from "./problems.ts";
+import { glob, isGlob } from "./regex.ts";
+import type { ActionContent, PolicyContent, RouteContent, RuleContent } from "./shape.ts";
+import { parseTemplate, type Template } from "./template.ts";
+import { DEFAULT_THRESHOLDS, pointsOf, type Thresholds, type Tier, tierOf } from "./tiers.ts";
+
+/** A policy as closures, ready to judge. */
+export interface CompiledPolicy {
+  readonly ref: PolicyRef;
+  readonly workspace: string;
+  readonly owner: string;
+  readonly mode: "enforce" | "off";
+  readonly thresholds: Thresholds;
+  readonly confidence: readonly ConfidenceStep[];
+  readonly batch: { readonly max: number; readonly window: number };
+  readonly questions: People;
+  readonly notices: People;
+  /** What the catalogue says of a tool: one entry for its exact name, else one for every glob that matches, else none. */
+  readonly find: (tool: string) => readonly CompiledAction[];
+  /** For a tool that the catalogue does not have: high, irreversible, a person. */
+  readonly undescribed: CompiledAction;
+}
+
+/** A step by which confidence raises the base risk. */
+export interface ConfidenceStep {
+  readonly below: number;
+  readonly from: Tier;
+  readonly to: Tier;
+  readonly or_missing: boolean;
+}
+
+/** Who decides, and by when; what is undefined is said elsewhere or by default. */
+export interface People {
+  readonly owner?: string | undefined;
+  readonly approvals?: number | undefined;
+  readonly approval_order?: readonly string[] | undefined;
+  readonly separation?: readonly Separation[] | undefined;
+  readonly timeout?: number | undefined;
+  readonly ladder?: readonly { readonly to: string; readonly timeout: number; readonly page: boolean }[] | undefined;
+  readonly on_expiry?: OnExpiry | undefined;
+}
+
+/** One action of a catalogue. */
+export interface CompiledAction {
+  /** As the catalogue names it: a tool or a glob; undefined for what it does not describe. */
+  readonly name: string | undefined;
+  readonly check: SchemaCheck | undefined;
+  readonly reversibility: Reversibility & Exclude<Reversibility, "unrecognized">;
+  readonly execution: Exclude<Execution, "unrecognized">;
+  readonly basePoints: number;
+  readonly baseRisk: Tier;
+  readonly gate: NonNullable<ActionContent["gate"]>;
+  readonly evidence: readonly string[];
+  readonly rules: readonly CompiledRule[];
+  readonly routes: readonly CompiledRoute[];
+  readonly people: People;
+  readonly decisions: readonly AllowedDecision[];
+  readonly editable: readonly string[];
+  readonly claimMs: number;
+  readonly leaseMs: number;
+  readonly grantTtlMs: number;
+  readonly unit: { readonly path: string; readonly unit: string } | undefined;
+  readonly fields: readonly CompiledField[];
+  readonly card: Readonly<Partial<Record<"headline" | "if_approved" | "if_rejected" | "if_it_fails" | "rollback", Template>>>;
+  readonly receiptTarget: { readonly system: string; readonly id: Template; readonly url: Template | undefined } | undefined;
+}
+
+/** A described argument. */
+export interface CompiledField {
+  readonly path: string;
+  readonly keys: readonly string[];
+  readonly label: string | undefined;
+  readonly secret: boolean;
+}
+
+/** A rule or floor for one action. `when` undefined: always. */
+export interface CompiledRule {
+  readonly id: string;
+  readonly when: Check | undefined;
+  readonly risk: Tier | undefined;
+  readonly points: number;
+  readonly approvals: number;
+  readonly hard: boolean;
+  readonly separation: readonly Separation[];
+  readonly forbid: boolean;
+  readonly because: string;
+}
+
+/** A route for one action. */
+export interface CompiledRoute {
+  readonly when: Check | undefined;
+  readonly people: People;
+}
+
+/**
+ * Compiles a checked document to closures.
+ *
+ * @throws CountersignError policy_invalid where a schema is still the name of a file: inline it first (`inlineFiles`)
+ */
+export function compilePolicy(document: PolicyDocument): CompiledPolicy {
+  const { content } = document;
+  const files = Object.entries(content.actions).filter(([, action]) => typeof action.arguments === "string");
+  if (files.length > 0)
+    throw policyInvalid(
+      document.file,
+      files.map(([name, action]) => ({
+        path: ["actions", name, "arguments"],
+        message: `${JSON.stringify(action.arguments)} is the name of a file; inline it before the document is compiled`,
+      })),
+    );
+  const exact = new Map<string, readonly CompiledAction[]>();
+  const globs: { matches: (tool: string) => boolean | undefined; action: CompiledAction }[] = [];
+  for (const [name, action] of Object.entries(content.actions)) {
+    const compiled = compileAction(name, action, content);
+    if (isGlob(name)) globs.push({ matches: glob(name), action: compiled });
+    else exact.set(name, [compiled]);
+  }
+  return {
+    ref: { id: document.id, version: document.version, sha256: document.sha256 },
+    workspace: document.workspace,
+    owner: content.owner,
+    mode: content.mode,
+    thresholds: content.tiers ?? DEFAULT_THRESHOLDS,
+    confidence: content.confidence ?? DEFAULT_CONFIDENCE,
+    batch: content.batch ?? DEFAULT_BATCH,
+    questions: content.questions ?? {},
+    notices: content.notices ?? {},
+    find: (tool) => exact.get(tool) ?? globs.filter(({ matches }) => matches(tool) === true).map(({ action }) => action),
+    undescribed: compileAction(undefined, UNDESCRIBED, content),
+  };
+}
+
+const UNDESCRIBED: ActionContent = {
+  reversibility: "irreversible",
+  execution: "blind",
+  effects: [],
+  risk: "high",
+  decisions: ["approve", "reject"],
+};
+
+function compileAction(name: string | undefined, action: ActionContent, content: PolicyContent): CompiledAction {
+  const thresholds = content.tiers ?? DEFAULT_THRESHOLDS;
+  const schema = action.arguments as Json | undefined;
+  const declared = (keys: readonly string[]) => declares(schema, keys);
+  const basePoints = action.points ?? pointsOf(action.risk ?? "high", thresholds);
+  const { owner, approvals, approval_order, separation, timeout, ladder, on_expiry } = action;
+  const edits = action.decisions.includes("edit");
+  return {
+    name,
+    check: schema === undefined ? undefined : compileSchema(schema),
+    reversibility: action.reversibility,
+    execution: action.execution,
+    basePoints,
+    baseRisk: tierOf(basePoints, thresholds),
+    gate: action.reversibility === "irreversible" ? { kind: "hard" } : (action.gate ?? { kind: "none" }),
+    evidence: name === undefined ? [] : [...new Set([...(content.require?.evidence ?? []), ...(action.require?.evidence ?? [])])],
+    // Sorted, so that sums of points and lists of reasons do not depend on the order in the document.
+    rules: [...content.rules, ...content.floors].map((rule) => compileRule(rule, declared)).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    routes: content.routes.map((route) => compileRoute(route, declared)),
+    people: { owner, approvals, approval_order, separation, timeout, ladder, on_expiry },
+    decisions: action.decisions,
+    editable: edits ? (action.editable ?? [""]) : [],
+    claimMs: action.claim ?? DEFAULT_CLAIM,
+    leaseMs: action.lease ?? DEFAULT_LEASE,
+    grantTtlMs: action.grant_ttl ?? DEFAULT_GRANT_TTL,
+    unit: action.amount,
+    fields: Object.entries(action.fields ?? {}).map(([path, field]) => ({
+      path,
+      keys: pointerKeys(path) ?? [],
+      label: field.label,
+      secret: field.class === "secret",
+    })),
+    card: Object.fromEntries(Object.entries(action.card ?? {}).flatMap(([part, text]) => (text === undefined ? [] : [[part, parseTemplate(text)]]))),
+    receiptTarget: action.receipt_target && {
+      system: action.receipt_target.system,
+      id: parseTemplate(action.receipt_target.id),
+      url: action.receipt_target.url === undefined ? undefined : parseTemplate(action.receipt_target.url),
+    },
+  };
+}
+
+function compileRule(rule: RuleContent, declared: (keys: readonly string[]) => "yes" | "no" | "open"): CompiledRule {
+  return {
+    id: rule.id,
+    when: rule.when && compileCondition(rule.when, declared),
+    risk: rule.raise?.risk,
+    points: rule.raise?.points ?? 0,
+    approvals: rule.raise?.approvals ?? 1,
+    // Two people can only be asked where one is: more approvals bring a person with them.
+    hard: rule.raise?.gate === "hard" || (rule.raise?.approvals ?? 1) > 1,
+    separation: rule.raise?.separation ?? [],
+    forbid: rule.forbid === true,
+    because: rule.because,
+  };
+}
+
+function compileRoute({ when, ...people }: RouteContent, declared: (keys: readonly string[]) => "yes" | "no" | "open"): CompiledRoute {
+  return { when: when && compileCondition(when, declared), people };
+}
+
+/** How long a reviewer's claim lasts, in milliseconds: the shortest that the policies of a workspace say of these tools. */
+export function claimMs(policies: readonly CompiledPolicy[], workspace: string, tools: readonly string[]): number {
+  const found = policies.filter((policy) => policy.workspace === workspace).flatMap((policy) => tools.flatMap((tool) => policy.find(tool)));
+  return found.length === 0 ? DEFAULT_CLAIM : Math.min(...found.map((action) => action.claimMs));
+}
+
+/** Whether a path is a secret field, lies in one or holds one. */
+export function touchesSecret(fields: readonly CompiledField[], path: string): boolean {
+  return fields.some((field) => field.secret && (`${path}/`.startsWith(`${field.path}/`) || `${field.path}/`.startsWith(`${path}/`)));
+}

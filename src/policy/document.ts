@@ -1,0 +1,90 @@
+import type { core } from "zod";
+import { sha256 } from "../events/canonical.ts";
+import { checkContent } from "./check.ts";
+import { type Problem, policyInvalid, shown } from "./problems.ts";
+import { type PolicyContent, policyShape } from "./shape.ts";
+import { readYaml, type Source } from "./yaml.ts";
+
+/** A policy document that has been checked. Durations are in milliseconds. */
+export interface PolicyDocument {
+  readonly id: string;
+  readonly workspace: string;
+  /** As the document names it, else the first 12 hex digits of `sha256`. */
+  readonly version: string;
+  /** Over the text. */
+  readonly sha256: string;
+  /** Name of the file, for messages. */
+  readonly file: string;
+  readonly content: PolicyContent;
+}
+
+/**
+ * Reads a policy document (YAML 1.2, so JSON too) and checks all of it.
+ *
+ * @throws CountersignError policy_invalid: one error for all problems, each with file:line:column, what is wrong, the value and a suggestion
+ */
+export function parsePolicy(text: string, options: { file?: string } = {}): PolicyDocument {
+  const file = options.file ?? "policy";
+  const { document, problems } = checkPolicy(text, { file });
+  if (document === undefined) throw policyInvalid(file, problems);
+  return document;
+}
+
+/** The same without throwing: the document, or what is wrong with it. */
+export function checkPolicy(text: string, options: { file?: string } = {}): { document?: PolicyDocument; problems: readonly Problem[] } {
+  const source = readYaml(text);
+  if (source.problems.length > 0) return { problems: source.problems };
+  const parsed = policyShape.safeParse(source.value);
+  const found = parsed.success ? checkContent(parsed.data) : parsed.error.issues.flatMap((issue) => problemsOf(issue, source.value));
+  if (!parsed.success || found.length > 0) return { problems: placed(found, source) };
+  const content = parsed.data;
+  const hash = sha256(text);
+  return {
+    document: {
+      id: content.policy,
+      workspace: content.workspace,
+      version: content.version ?? hash.slice(0, 12),
+      sha256: hash,
+      file: options.file ?? "policy",
+      content,
+    },
+    problems: [],
+  };
+}
+
+/** The same problem twice in one place is one (an alias, or two checks that agree). */
+function placed(problems: readonly Problem[], source: Source): Problem[] {
+  const out = new Map<string, Problem>();
+  for (const problem of problems) {
+    const place = source.place(problem.path);
+    out.set(`${place.line}:${place.column}:${problem.message}`, { ...problem, ...place });
+  }
+  return [...out.values()];
+}
+
+function problemsOf(issue: core.$ZodIssue, root: unknown): Problem[] {
+  const { path } = issue;
+  if (issue.code === "unrecognized_keys") {
+    const messages = issue.message.split("\n");
+    return issue.keys.map((key, i) => ({ path: [...path, key], message: messages[i] ?? issue.message }));
+  }
+  if (issue.code === "invalid_key") return issue.issues.map((inner) => ({ path, message: `the key ${inner.message}` }));
+  const value = path.reduce<unknown>((at, key) => (typeof at === "object" && at !== null ? (at as Record<PropertyKey, unknown>)[key] : undefined), root);
+  if (issue.code === "custom") return [{ path, message: issue.message }];
+  if (value === undefined) return [{ path, message: "is missing" }];
+  return [{ path, message: `${wording(issue)}, not ${shown(value)}` }];
+}
+
+function wording(issue: core.$ZodIssue): string {
+  if (issue.code === "invalid_type") return issue.message.startsWith("must") ? issue.message.replace(/, not .*$/s, "") : `must be ${article(issue.expected)}`;
+  if (issue.code === "invalid_value") return `must be ${issue.values.map(String).join(" or ")}`;
+  if (issue.code === "too_small") return "must not be empty";
+  return issue.message;
+}
+
+function article(expected: string): string {
+  return (
+    ({ array: "a list", record: "a set of keys", boolean: "true or false", string: "a text", number: "a number" } as Record<string, string>)[expected] ??
+    expected
+  );
+}

@@ -1,0 +1,210 @@
+import { Ajv, type ErrorObject, type FuncKeywordDefinition, type Options, type ValidateFunction } from "ajv";
+import { Ajv2020 } from "ajv/dist/2020.js";
+import formats from "ajv-formats";
+import { RE2JS } from "re2js";
+import { canonicalize, type Json } from "../events/canonical.ts";
+import { didYouMean, nearest, shown } from "./problems.ts";
+import { MAX_REGEX_TEXT } from "./regex.ts";
+
+/** What a value breaks in a schema. */
+export interface Breach {
+  /** JSON Pointer into the value. */
+  readonly path: string;
+  /** The rule that it breaks, such as maximum. */
+  readonly rule: string;
+  /** A sentence with path and rule. */
+  readonly message: string;
+  /** The offending value, shortened, where the message does not hold it already. Not for everybody when the field is secret. */
+  readonly value: string | undefined;
+}
+
+/** Checks a value; undefined when it conforms. */
+export type SchemaCheck = (value: Json) => Breach | undefined;
+
+/** Longest text that a format is tried on: some of the formats' own expressions are quadratic. */
+const MAX_FORMATTED = 4096;
+
+const compiled = new WeakMap<object, SchemaCheck>();
+
+/**
+ * Compiles a JSON Schema (2020-12, or draft-07 where it says so or is only valid as such). Patterns run through RE2, formats on short
+ * texts only and uniqueItems in linear time, so that no value can hold the process.
+ *
+ * @throws Error with a sentence that says what is wrong with the schema
+ */
+export function compileSchema(schema: Json): SchemaCheck {
+  if (typeof schema === "boolean")
+    return (value) => (schema ? undefined : { path: "", rule: "false", message: "no arguments are allowed (false)", value: shown(value) });
+  if (typeof schema !== "object" || schema === null || Array.isArray(schema)) throw new Error(`a JSON Schema is an object, not ${shown(schema)}`);
+  let check = compiled.get(schema);
+  if (check === undefined) compiled.set(schema, (check = checkOf(validatorOf(schema))));
+  return check;
+}
+
+type Dialect = Ajv | Ajv2020;
+
+function validatorOf(schema: { [key: string]: Json }): ValidateFunction {
+  const { $schema, ...rest } = schema;
+  const old = typeof $schema === "string" && /draft-0[467]/.test($schema);
+  if (old) return compileWith(draft07(), rest);
+  const known = $schema === undefined || (typeof $schema === "string" && $schema.includes("2020-12"));
+  if (!known) throw new Error(`$schema must be 2020-12 or draft-07, not ${shown($schema)}`);
+  try {
+    return compileWith(draft2020(), rest);
+  } catch (error) {
+    if ($schema !== undefined) throw error;
+    try {
+      return compileWith(draft07(), rest);
+    } catch {
+      throw error;
+    }
+  }
+}
+
+/** What ajv's strict mode warned of while it compiled the last schema. */
+const warnings: string[] = [];
+
+const OPTIONS: Options = {
+  strict: "log",
+  strictTypes: false,
+  strictTuples: false,
+  strictRequired: false,
+  ownProperties: true, // else {"required": ["constructor"]} holds for every object
+  verbose: true,
+  code: { regExp: Object.assign(regExp, { code: "re2" }) }, // the code is asked for only when standalone modules are written
+  logger: { log: () => {}, error: () => {}, warn: (message: string) => void warnings.push(String(message)) },
+};
+
+// One instance per dialect, made when first needed: its meta-schema costs 40 ms to compile.
+const instances = new Map<string, Dialect>();
+const draft2020 = (): Dialect => instances.get("2020") ?? prepared("2020", new Ajv2020(OPTIONS));
+const draft07 = (): Dialect => instances.get("07") ?? prepared("07", new Ajv(OPTIONS));
+
+function prepared(name: string, ajv: Dialect): Dialect {
+  formats.default(ajv as Ajv);
+  for (const [format, definition] of Object.entries(ajv.formats)) ajv.formats[format] = bounded(format, definition);
+  ajv.removeKeyword("uniqueItems");
+  ajv.addKeyword(uniqueItems);
+  instances.set(name, ajv);
+  return ajv;
+}
+
+function compileWith(ajv: Dialect, schema: object): ValidateFunction {
+  warnings.length = 0;
+  try {
+    const validate = ajv.compile(schema) as ValidateFunction;
+    const keywords = Object.keys(ajv.RULES.all);
+    for (const message of warnings) {
+      const keyword = /unknown keyword: "([^"]+)"/.exec(message)?.[1];
+      // Annotations of other tools ("x-…", "example") pass; a near miss would silently check nothing.
+      if (keyword !== undefined && !keyword.startsWith("x-") && nearest(keyword, keywords) !== undefined)
+        throw new Error(`unknown keyword ${shown(keyword)}${didYouMean(keyword, keywords)}`);
+    }
+    return validate;
+  } catch (error) {
+    const format = /unknown format "([^"]+)"/.exec((error as Error).message)?.[1];
+    if (format === undefined) throw error;
+    throw new Error(`unknown format ${shown(format)}${didYouMean(format, Object.keys(ajv.formats))}`);
+  } finally {
+    ajv.removeSchema(schema); // two documents may use the same $id
+  }
+}
+
+/** ajv's own comparison is quadratic: 250 kB of small objects would take minutes. */
+const uniqueItems: FuncKeywordDefinition = {
+  keyword: "uniqueItems",
+  type: "array",
+  schemaType: "boolean",
+  validate: (unique: boolean, items: Json[]) => !unique || new Set(items.map((item) => canonicalize(item))).size === items.length,
+  error: { message: "must not hold the same item twice" },
+};
+
+function regExp(pattern: string): { test: (text: string) => boolean } {
+  const re2 = RE2JS.compile(RE2JS.translateRegExp(pattern));
+  const engine = { test: (text: string) => text.length <= MAX_REGEX_TEXT && re2.test(text), toString: () => `re2:${pattern}` };
+  return engine; // ajv files expressions by their toString: without one of its own, every pattern would be the first that was ever compiled
+}
+
+type Formats = Ajv["formats"];
+
+function bounded(name: string, format: Formats[string]): Formats[string] {
+  if (["byte", "binary", "password"].includes(name)) return format;
+  if (format instanceof RegExp) return (text: string) => text.length <= MAX_FORMATTED && format.test(text);
+  if (typeof format === "function") return (text: string) => text.length <= MAX_FORMATTED && format(text);
+  return format;
+}
+
+function checkOf(validate: ValidateFunction): SchemaCheck {
+  return (value) => {
+    if (validate(value)) return undefined;
+    const errors = validate.errors ?? [];
+    const last = errors.at(-1);
+    const error = last?.keyword === "if" ? errors[0] : last;
+    validate.errors = null; // holds the value otherwise
+    return error === undefined ? { path: "", rule: "schema", message: "the arguments break the schema", value: undefined } : breachOf(error);
+  };
+}
+
+function breachOf(error: ErrorObject): Breach {
+  const path = error.instancePath;
+  const at = path === "" ? "the arguments" : path;
+  const extra = error.keyword === "additionalProperties" || error.keyword === "unevaluatedProperties" ? shown(Object.values(error.params)[0]) : undefined;
+  const allowed =
+    error.keyword === "enum"
+      ? ` (${error.params.allowedValues.map(shown).join(", ").slice(0, 200)})`
+      : error.keyword === "const"
+        ? ` ${shown(error.params.allowedValue)}`
+        : "";
+  if (error.keyword === "required")
+    return { path, rule: "required", message: `${at} must have ${shown(error.params.missingProperty)} (required)`, value: undefined };
+  if (extra !== undefined) return { path, rule: error.keyword, message: `${at} must not have ${extra} (${error.keyword})`, value: undefined };
+  return { path, rule: error.keyword, message: `${at} ${error.message ?? "is wrong"}${allowed} (${error.keyword})`, value: shown(error.data) };
+}
+
+/**
+ * Whether a schema declares a field: "yes", "no", or "open" where there is no schema to ask. What a schema merely tolerates
+ * (additionalProperties: true) is not declared.
+ */
+export function declares(schema: Json | undefined, keys: readonly string[]): "yes" | "no" | "open" {
+  if (schema === undefined) return "open";
+  return declared(schema, schema, keys, 0) ? "yes" : "no";
+}
+
+function declared(root: Json, schema: Json | undefined, keys: readonly string[], depth: number): boolean {
+  if (depth > 40 || typeof schema !== "object" || schema === null || Array.isArray(schema)) return false;
+  const [key, ...rest] = keys;
+  if (key === undefined) return true;
+  const inside = (next: Json | undefined): boolean => declared(root, next, rest, depth + 1);
+  const { properties, prefixItems, items, additionalProperties } = schema;
+  if (typeof properties === "object" && properties !== null && !Array.isArray(properties) && Object.hasOwn(properties, key))
+    return rest.length === 0 || inside(properties[key]);
+  if (/^\d+$/.test(key)) {
+    if (Array.isArray(prefixItems) && Number(key) < prefixItems.length) return rest.length === 0 || inside(prefixItems[Number(key)]);
+    if (Array.isArray(items)) return Number(key) < items.length && (rest.length === 0 || inside(items[Number(key)]));
+    if (isSchema(items)) return rest.length === 0 || inside(items);
+  }
+  if (isSchema(additionalProperties) && Object.keys(additionalProperties).length > 0) return rest.length === 0 || inside(additionalProperties);
+  return branches(root, schema).some((branch) => declared(root, branch, keys, depth + 1));
+}
+
+function isSchema(value: Json | undefined): value is { [key: string]: Json } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function branches(root: Json, schema: { [key: string]: Json }): Json[] {
+  const out: Json[] = [];
+  for (const word of ["allOf", "anyOf", "oneOf"]) if (Array.isArray(schema[word])) out.push(...(schema[word] as Json[]));
+  for (const word of ["if", "then", "else"]) if (schema[word] !== undefined) out.push(schema[word] as Json);
+  if (typeof schema.$ref === "string" && schema.$ref.startsWith("#/")) {
+    let at: Json | undefined = root;
+    for (const key of schema.$ref.slice(2).split("/")) at = isSchema(at) ? at[decodeURIComponent(key).replaceAll("~1", "/").replaceAll("~0", "~")] : undefined;
+    if (at !== undefined) out.push(at);
+  }
+  return out;
+}
+
+/** Names of the fields at the top of a schema, for suggestions. */
+export function fieldsOf(schema: Json | undefined): string[] {
+  const properties = isSchema(schema) ? schema.properties : undefined;
+  return isSchema(properties) ? Object.keys(properties).map((key) => `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}`) : [];
+}

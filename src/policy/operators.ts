@@ -1,0 +1,150 @@
+import { canonicalize, type Json } from "../events/canonical.ts";
+import { shown } from "./problems.ts";
+import { glob, regex } from "./regex.ts";
+
+/** A comparison with its threshold built in. undefined: it could not be made, because the value is of another type. */
+export type Test = (value: Json) => boolean | undefined;
+
+interface Operator {
+  /** What the threshold must be, for messages. */
+  readonly takes: string;
+  /** Throws an Error that says what is wrong with the threshold. */
+  readonly compile: (threshold: Json) => Test;
+}
+
+/** Every operator of a leaf. `exists` is not here: it is the only one that looks at a missing value. */
+export const OPERATORS: Readonly<Record<string, Operator>> = {
+  is: { takes: "any value", compile: (t) => equalsOne([t]) },
+  not: { takes: "any value", compile: (t) => negate(equalsOne([t])) },
+  in: { takes: "a list of values", compile: (t) => equalsOne(list(t)) },
+  not_in: { takes: "a list of values", compile: (t) => negate(equalsOne(list(t))) },
+  above: { takes: "a number", compile: (t) => compareNumber(t, (v, bound) => v > bound) },
+  at_least: { takes: "a number", compile: (t) => compareNumber(t, (v, bound) => v >= bound) },
+  below: { takes: "a number", compile: (t) => compareNumber(t, (v, bound) => v < bound) },
+  at_most: { takes: "a number", compile: (t) => compareNumber(t, (v, bound) => v <= bound) },
+  between: { takes: "two numbers, both included", compile: between },
+  contains: { takes: "a text, or a member of a list", compile: contains },
+  prefix: { takes: "a text", compile: (t) => onText((v, part) => v.startsWith(part), text(t)) },
+  suffix: { takes: "a text", compile: (t) => onText((v, part) => v.endsWith(part), text(t)) },
+  glob: { takes: "a text with * and ?", compile: (t) => onString(glob(text(t))) },
+  matches: { takes: "a pattern in RE2 syntax", compile: (t) => onString(regex(text(t))) },
+  domain_in: { takes: "a list of domains", compile: domainIn },
+  length_is: { takes: "a number", compile: (t) => compareLength(t, (v, bound) => v === bound) },
+  length_above: { takes: "a number", compile: (t) => compareLength(t, (v, bound) => v > bound) },
+  length_at_least: { takes: "a number", compile: (t) => compareLength(t, (v, bound) => v >= bound) },
+  length_below: { takes: "a number", compile: (t) => compareLength(t, (v, bound) => v < bound) },
+  length_at_most: { takes: "a number", compile: (t) => compareLength(t, (v, bound) => v <= bound) },
+};
+
+/** Operators of a leaf, `exists` included. */
+export const OPERATOR_NAMES: readonly string[] = [...Object.keys(OPERATORS), "exists"];
+
+/** The comparison that a value would have to pass for the operator not to match: above 1000 is escaped by at_most 1000. */
+export const OPPOSITE: Readonly<Record<string, string>> = {
+  above: "at_most",
+  at_least: "below",
+  below: "at_least",
+  at_most: "above",
+  length_above: "length_at_most",
+  length_at_least: "length_below",
+  length_below: "length_at_least",
+  length_at_most: "length_above",
+  in: "not_in",
+  not_in: "in",
+  is: "not",
+  not: "is",
+};
+
+function negate(test: Test): Test {
+  return (value) => {
+    const result = test(value);
+    return result === undefined ? undefined : !result;
+  };
+}
+
+/** A value of a type that the list does not hold cannot be told apart from a mistake ("1000" for 1000): that is unknown, never "no". */
+function equalsOne(values: readonly Json[]): Test {
+  const texts = new Set(values.map((v) => canonicalize(v)));
+  const types = new Set(values.map(typeName));
+  types.add("null");
+  return (value) => (texts.has(canonicalize(value)) ? true : types.has(typeName(value)) || types.size === 1 ? false : undefined);
+}
+
+function typeName(value: Json): string {
+  return value === null ? "null" : Array.isArray(value) ? "list" : typeof value;
+}
+
+function compareNumber(threshold: Json, holds: (value: number, bound: number) => boolean): Test {
+  const bound = number(threshold);
+  return (value) => (typeof value === "number" ? holds(value, bound) : undefined);
+}
+
+function compareLength(threshold: Json, holds: (value: number, bound: number) => boolean): Test {
+  const bound = number(threshold);
+  return (value) => (Array.isArray(value) ? holds(value.length, bound) : typeof value === "string" ? holds([...value].length, bound) : undefined);
+}
+
+function between(threshold: Json): Test {
+  const [low, high, ...more] = Array.isArray(threshold) ? threshold : [];
+  if (typeof low !== "number" || typeof high !== "number" || more.length > 0 || low > high)
+    throw new Error(`takes two numbers, the smaller first, not ${shown(threshold)}`);
+  return (value) => (typeof value === "number" ? value >= low && value <= high : undefined);
+}
+
+function contains(threshold: Json): Test {
+  const member = equalsOne([threshold]);
+  return (value) => {
+    if (Array.isArray(value)) return value.some((v) => member(v) === true);
+    return typeof value === "string" && typeof threshold === "string" ? value.includes(threshold) : undefined;
+  };
+}
+
+function onText(holds: (value: string, part: string) => boolean, part: string): Test {
+  return (value) => (typeof value === "string" ? holds(value, part) : undefined);
+}
+
+function onString(test: (value: string) => boolean | undefined): Test {
+  return (value) => (typeof value === "string" ? test(value) : undefined);
+}
+
+/** Of a list of addresses, all or none must be inside: a mixed list is unknown, so that it raises whichever way round the rule is written. */
+function domainIn(threshold: Json): Test {
+  const exact = new Set<string>();
+  const parents: string[] = [];
+  for (const entry of list(threshold)) {
+    const domain = text(entry).toLowerCase();
+    if (!/^(\*\.)?[^\s@*]+$/.test(domain)) throw new Error(`takes domains such as example.com or *.example.com, not ${shown(entry)}`);
+    if (domain.startsWith("*.")) parents.push(domain.slice(1));
+    else exact.add(domain);
+  }
+  const one = (value: Json): boolean | undefined => {
+    const domain = typeof value === "string" ? domainOf(value) : undefined;
+    return domain === undefined ? undefined : exact.has(domain) || parents.some((parent) => domain.endsWith(parent));
+  };
+  return (value) => {
+    if (!Array.isArray(value)) return one(value);
+    const found = new Set(value.map(one));
+    return found.size === 1 ? [...found][0] : undefined;
+  };
+}
+
+/** Only a plain local@domain has a domain: "x@evil.example,y@example.com" must not pass for example.com. */
+function domainOf(address: string): string | undefined {
+  const match = address.length > 320 ? null : /^[^\s@,;:<>()"\\]+@([^\s@,;:<>()"\\]+)$/.exec(address);
+  return match?.[1]?.toLowerCase().replace(/\.$/, "");
+}
+
+function list(threshold: Json): readonly Json[] {
+  if (!Array.isArray(threshold) || threshold.length === 0) throw new Error(`takes a list with at least one value, not ${shown(threshold)}`);
+  return threshold;
+}
+
+function number(threshold: Json): number {
+  if (typeof threshold !== "number") throw new Error(`takes a number, not ${shown(threshold)}`);
+  return threshold;
+}
+
+function text(threshold: Json): string {
+  if (typeof threshold !== "string" || threshold === "") throw new Error(`takes a text, not ${shown(threshold)}`);
+  return threshold;
+}

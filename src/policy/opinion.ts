@@ -1,0 +1,115 @@
+import type {
+  AllowedDecision,
+  Contribution,
+  EditablePath,
+  EventError,
+  Gate,
+  OnExpiry,
+  PolicyRef,
+  Reversibility,
+  Route,
+  RuleMatch,
+  Separation,
+  VerdictStep,
+  WouldPass,
+} from "../events/types.generated.ts";
+import type { CompiledAction, CompiledPolicy, People } from "./compile.ts";
+import type { Facts } from "./condition.ts";
+import { DEFAULT_TIMEOUT } from "./defaults.ts";
+import type { Tier } from "./tiers.ts";
+
+/** What the judge knows of one action. */
+export interface Subject {
+  readonly actionId: string;
+  /** Place in the plan, from 0. */
+  readonly index: number;
+  readonly facts: Omit<Facts, "baseRisk" | "risk">;
+  /** Labels of the evidence that the proposal brought. */
+  readonly evidence: ReadonlySet<string>;
+}
+
+/** Why, with its weight: reasons are told most severe first. */
+export interface Reason {
+  readonly weight: number;
+  readonly text: string;
+}
+
+/** What one entry of one catalogue says of one action. A verdict is the join of opinions: the most severe of each part. */
+export interface Opinion {
+  readonly policy: PolicyRef | null;
+  /** Breaks ties between equally severe opinions: policy id, then place in the plan, then name in the catalogue. */
+  readonly rank: string;
+  readonly route: Exclude<Route, "unrecognized">;
+  readonly risk: Tier;
+  readonly score: number;
+  readonly contributions: readonly Contribution[];
+  readonly reversibility: Exclude<Reversibility, "unrecognized">;
+  readonly gate: Exclude<Gate, "unrecognized">;
+  readonly matched: readonly RuleMatch[];
+  readonly because: readonly Reason[];
+  readonly wouldPass: readonly WouldPass[];
+  readonly error: EventError | null;
+  readonly owner: string;
+  readonly approvals: number;
+  readonly approvalOrder: readonly string[];
+  readonly separation: readonly Separation[];
+  readonly decisions: readonly AllowedDecision[];
+  readonly timeoutMs: number;
+  readonly ladder: NonNullable<People["ladder"]>;
+  readonly onExpiry: Exclude<OnExpiry, "unrecognized">;
+  readonly batch: { readonly key: string; readonly max: number; readonly windowMs: number } | null;
+  readonly editable: readonly EditablePath[];
+  readonly step: VerdictStep | null;
+  readonly grantTtlMs: number;
+  /** Paths that a rule matched on. */
+  readonly unusual: ReadonlySet<string>;
+  /** The entry of the catalogue, for the card. */
+  readonly action: CompiledAction | null;
+}
+
+/** The parts of an opinion that say who decides; the first that says something wins. */
+export function peopleOf(owner: string, ...said: readonly (People | undefined)[]) {
+  const first = <K extends keyof People>(key: K): People[K] => said.find((people) => people?.[key] !== undefined)?.[key];
+  const onExpiry = first("on_expiry");
+  return {
+    owner: first("owner") ?? owner,
+    approvals: Math.max(1, ...said.map((people) => people?.approvals ?? 1)),
+    approvalOrder: first("approval_order") ?? [],
+    separation: first("separation") ?? [],
+    timeoutMs: first("timeout") ?? DEFAULT_TIMEOUT,
+    ladder: first("ladder") ?? [],
+    onExpiry: onExpiry === "hold" ? ("hold" as const) : ("reject" as const),
+  };
+}
+
+/** The opinion of a policy that does not describe a tool, is off, or is not there at all: a person decides, as about the irreversible. */
+export function undescribed(policy: CompiledPolicy | undefined, subject: Subject, why: string, owner: string, error: EventError | null = null): Opinion {
+  const because = [{ weight: 5, text: why }];
+  return {
+    policy: policy?.ref ?? null,
+    rank: rankOf(policy, subject.index, undefined),
+    route: "interrupt",
+    risk: "high",
+    score: policy?.thresholds.high ?? 60,
+    contributions: [{ rule: "base", points: policy?.thresholds.high ?? 60, tier: "high" }],
+    reversibility: "irreversible",
+    gate: "hard",
+    matched: [],
+    because,
+    wouldPass: [],
+    error,
+    ...peopleOf(policy?.owner ?? owner),
+    decisions: ["approve", "reject"],
+    batch: null,
+    editable: [],
+    step: { actionId: subject.actionId, execution: "blind", leaseMs: policy?.undescribed.leaseMs ?? 120_000, reversibility: "irreversible", because: [why] },
+    grantTtlMs: policy?.undescribed.grantTtlMs ?? 3_600_000,
+    unusual: new Set(),
+    action: null,
+  };
+}
+
+/** Sorts opinions that are equally severe. */
+export function rankOf(policy: CompiledPolicy | undefined, index: number, name: string | undefined): string {
+  return `${policy?.ref.id ?? "~"}\0${String(index).padStart(6, "0")}\0${name ?? "~"}`;
+}

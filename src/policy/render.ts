@@ -1,0 +1,76 @@
+import { canonicalize, type Json } from "../events/canonical.ts";
+import { valueAt } from "./pointer.ts";
+import type { Slot, Template } from "./template.ts";
+
+/** What stands for a value that the call does not have. */
+export const NOT_GIVEN = "(not given)";
+
+/** What stands for a value that nobody is to see. */
+export const MASKED = "••••••";
+
+// Control characters, invisible ones and those that turn the direction of writing: an agent could make a text read as another.
+const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cn}\p{Co}\p{Cs}]|[\u115f\u1160\u3164\uffa0]|[\ufe00-\ufe0f]/u;
+
+/**
+ * Untrusted text as one line of plain text: line ends as ⏎, tabs as ⇥, everything invisible or unassigned as ⟨U+202E⟩, and more than `most`
+ * characters cut with an ellipsis and the length.
+ */
+export function plain(text: string, most: number): string {
+  let out = "";
+  let length = 0;
+  for (const c of text.replaceAll("\r\n", "\n")) {
+    if (length >= most) return `${out}… (${[...text].length} characters)`;
+    const visible = c === "\n" ? "⏎" : c === "\t" ? "⇥" : HIDDEN.test(c) ? `⟨U+${(c.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}⟩` : c;
+    out += visible;
+    length += visible.length;
+  }
+  return out;
+}
+
+/** A JSON value as plain text: a text as it is, everything else as JSON. */
+export function valueText(value: Json | undefined, most: number): string {
+  if (value === undefined) return NOT_GIVEN;
+  if (value === "") return '""';
+  return plain(typeof value === "string" ? value : canonicalize(value), most);
+}
+
+/** An amount with its unit, thousands apart and never rounded: 1250 → USD 1,250.00. What is no number stays as it is. */
+export function moneyText(value: Json | undefined, unit: string | undefined, most: number): string {
+  const text = typeof value === "number" ? String(value) : value;
+  const [, sign, whole, fraction = ""] = (typeof text === "string" && /^(-?)(\d+)(?:\.(\d+))?$/.exec(text)) || [];
+  if (whole === undefined || whole.length > 30) return valueText(value, most);
+  return `${unit === undefined ? "" : `${unit} `}${sign}${whole.replace(/\B(?=(\d{3})+$)/g, ",")}.${fraction.padEnd(2, "0")}`;
+}
+
+/** How a template is filled. */
+export interface Filling {
+  readonly args: Json;
+  readonly unit: string | undefined;
+  /** Whether a path is of class secret. */
+  readonly secret: (slot: Slot) => boolean;
+  /** Most characters of one value. */
+  readonly most: number;
+}
+
+/** A template with its slots filled. */
+export function fill(template: Template, filling: Filling): string {
+  return template
+    .map((part) => {
+      if (typeof part === "string") return part;
+      const value = valueAt(filling.args, part.keys);
+      if (value !== undefined && filling.secret(part)) return MASKED;
+      return part.money ? moneyText(value, filling.unit, filling.most) : valueText(value, filling.most);
+    })
+    .join("");
+}
+
+/** A template as the id of a record: exact values, undefined where one is missing, empty or no scalar. */
+export function fillExact(template: Template, args: Json): string | undefined {
+  let out = "";
+  for (const part of template) {
+    const value = typeof part === "string" ? part : valueAt(args, part.keys);
+    if ((typeof value !== "string" && typeof value !== "number") || value === "") return undefined;
+    out += value;
+  }
+  return out.length > 1000 ? undefined : out;
+}

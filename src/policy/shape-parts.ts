@@ -1,0 +1,98 @@
+import { z } from "zod";
+import { durationMs, isCalendarDuration, MAX_DURATION } from "./duration.ts";
+import { pointerKeys } from "./pointer.ts";
+import { didYouMean, nearest, shown } from "./problems.ts";
+import { parseTemplate } from "./template.ts";
+
+/** A value that `read` accepts: it gives the value, or an Error (thrown or returned) with a sentence that says what is wrong. */
+export function custom<T>(read: (value: unknown) => T | Error): z.ZodType<T> {
+  return z.unknown().transform((value, ctx) => {
+    let result: T | Error;
+    try {
+      result = value === undefined ? new Error("is missing") : read(value);
+    } catch (error) {
+      result = error as Error;
+    }
+    if (!(result instanceof Error)) return result;
+    ctx.addIssue({ code: "custom", message: result.message });
+    return z.NEVER;
+  });
+}
+
+/** An object with exactly these keys. An unknown key is a problem of its own, with the known key that is nearest. */
+export function shape<S extends z.ZodRawShape>(fields: S, laterKeys: readonly string[] = []) {
+  const known = Object.keys(fields);
+  return z.strictObject(fields, {
+    error: (issue) => {
+      if (issue.code === "unrecognized_keys") return (issue.keys as string[]).map((key) => unknownKey(key, known, laterKeys)).join("\n");
+      return issue.code === "invalid_type" ? `must be a set of keys (${known.join(", ")}), not ${shown(issue.input)}` : undefined;
+    },
+  });
+}
+
+function unknownKey(key: string, known: readonly string[], laterKeys: readonly string[]): string {
+  if (laterKeys.includes(key)) return `${shown(key)} is not supported yet by this version; take it out, because it would be without effect`;
+  return `unknown key ${shown(key)}${didYouMean(key, known) || `; known are ${known.join(", ")}`}`;
+}
+
+/** Something that the document may hold one day, and that must not be passed over in silence. An empty list or null is fine. */
+export const notYet = (what: string) =>
+  custom((value): undefined | Error =>
+    value === null || (Array.isArray(value) && value.length === 0)
+      ? undefined
+      : new Error(`${what} is not supported yet by this version; take it out, because it would be without effect`),
+  ).optional();
+
+/** One of a few words. */
+export function oneOf<const T extends string>(words: readonly T[]): z.ZodType<T> {
+  return custom((value) => {
+    const found = words.find((word) => word === value);
+    return found ?? new Error(`must be one of ${words.join(", ")}, not ${shown(value)}${typeof value === "string" ? didYouMean(value, words) : ""}`);
+  });
+}
+
+/** A text that is not empty. */
+export const text = custom((value) => (typeof value === "string" && value.trim() !== "" ? value : new Error(`must be a text, not ${shown(value)}`)));
+
+/** A name that ids and keys are made of. */
+export const identifier = custom((value) =>
+  typeof value === "string" && /^[A-Za-z0-9][\w.-]{0,99}$/.test(value) ? value : new Error(`must be a name of letters, digits, . _ and -, not ${shown(value)}`),
+);
+
+/** A JSON Pointer. */
+export const pointer = custom((value) =>
+  typeof value === "string" && pointerKeys(value) !== undefined
+    ? value
+    : new Error(`must be a JSON Pointer such as /amount, not ${shown(value)}${typeof value === "string" ? `; did you mean ${shown(`/${value}`)}?` : ""}`),
+);
+
+/** role:NAME, or the id of a person. */
+export const owner = custom((value) => {
+  if (typeof value !== "string" || !/^\S{1,200}$/.test(value)) return new Error(`must be role:NAME or the id of a person, not ${shown(value)}`);
+  const [, prefix, rest] = /^([^:]*):(.*)$/.exec(value) ?? [];
+  const wrong = prefix !== undefined && (prefix === "role" ? rest === "" : nearest(prefix, ["role"]) !== undefined);
+  return wrong
+    ? new Error(`must be role:NAME or the id of a person, not ${shown(value)}${rest === "" ? "" : `; did you mean ${shown(`role:${rest}`)}?`}`)
+    : value;
+});
+
+/** An ISO 8601 duration, read as milliseconds. */
+export const duration = custom((value) => {
+  if (typeof value === "string" && /business/i.test(value))
+    return new Error(`business time (${shown(value)}) is not supported yet; use an ISO 8601 duration such as PT4H`);
+  const ms = typeof value === "string" ? durationMs(value) : undefined;
+  if (ms === undefined) return new Error(`must be an ISO 8601 duration such as PT10M or P1D, not ${shown(value)}`);
+  return ms > 0 && ms <= MAX_DURATION ? ms : new Error(`must be longer than nothing and at most 366 days, not ${shown(value)}`);
+});
+
+/** How long a record is kept, as an ISO 8601 duration of years, months, weeks or days. */
+export const retention = custom((value) =>
+  typeof value === "string" && isCalendarDuration(value) ? value : new Error(`must be an ISO 8601 duration such as P7Y, not ${shown(value)}`),
+);
+
+/** A text with slots such as {/amount|money}. */
+export const template = custom((value) => {
+  if (typeof value !== "string" || value === "") return new Error(`must be a text, not ${shown(value)}`);
+  parseTemplate(value);
+  return value;
+});

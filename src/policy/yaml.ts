@@ -1,0 +1,61 @@
+import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type ParsedNode, parseDocument, visit } from "yaml";
+import { messageOf } from "../errors.ts";
+import type { Problem } from "./problems.ts";
+
+/** Largest document, in UTF-16 units. */
+const MAX_TEXT = 1024 * 1024;
+
+/** A YAML text as a value, with the place of everything in it. */
+export interface Source {
+  readonly value: unknown;
+  readonly problems: readonly Problem[];
+  /** Line and column, from 1, of the key at a path, or of what encloses it. */
+  place(path: readonly PropertyKey[]): { line: number; column: number };
+}
+
+/** Reads YAML 1.2 (and so JSON). Never throws: what is wrong comes back as problems. */
+export function readYaml(text: string): Source {
+  const nowhere = () => ({ line: 1, column: 1 });
+  const failed = (message: string): Source => ({ value: undefined, problems: [{ path: [], message, line: 1, column: 1 }], place: nowhere });
+  if (text.length > MAX_TEXT) return failed(`the document has ${text.length} characters, more than ${MAX_TEXT}`);
+  const lines = new LineCounter();
+  try {
+    const doc = parseDocument(text, { lineCounter: lines, version: "1.2", prettyErrors: false });
+    const at = (offset: number) => {
+      const { line, col } = lines.linePos(offset);
+      return { line: Math.max(1, line), column: Math.max(1, col) };
+    };
+    const problems: Problem[] = [...doc.errors, ...doc.warnings].map((error) => ({ path: [], message: error.message, ...at(error.pos[0]) }));
+    if (problems.length > 0) return { value: undefined, problems, place: nowhere };
+    visit(doc, {
+      Scalar: (_, node) => {
+        const { source, value } = node;
+        // 12345678901234567890 would be compared as another number than the one that is written here.
+        if (typeof value === "number" && source !== undefined && Number.isInteger(value) && !Number.isSafeInteger(value))
+          problems.push({ path: [], message: `${source} is a number that does not survive; write it as a text`, ...at(node.range?.[0] ?? 0) });
+      },
+    });
+    const value: unknown = doc.toJS();
+    return { value, problems, place: (path) => at(offsetOf(doc.contents, path)) };
+  } catch (error) {
+    return failed(messageOf(error)); // nesting too deep for the parser, or aliases without end
+  }
+}
+
+function offsetOf(root: ParsedNode | null, path: readonly PropertyKey[]): number {
+  let node: Node | null | undefined = root;
+  let offset = root?.range?.[0] ?? 0;
+  for (const key of path) {
+    if (isMap(node)) {
+      const pair = node.items.find((item) => String(isScalar(item.key) ? item.key.value : item.key) === String(key));
+      if (pair === undefined) return offset;
+      offset = (pair.key as Node | null)?.range?.[0] ?? offset;
+      node = pair.value as Node | null;
+    } else if (isSeq(node)) {
+      node = node.items[Number(key)] as Node | undefined;
+      offset = node?.range?.[0] ?? offset;
+    } else return offset;
+    if (isAlias(node)) return offset; // the anchor may stand elsewhere: the place that uses it is the place to look at
+  }
+  return offset;
+}

@@ -1,0 +1,63 @@
+import type { Topic } from "../../../src/events/topics.ts";
+import type { Logs } from "../oracle/model.ts";
+import type { Rng } from "./rng.ts";
+
+/** Positions in the order in which a reader gets them. */
+export type Delivery = readonly (readonly [topic: Topic, offset: number])[];
+
+/**
+ * Random deliveries that keep the order inside each topic. Most contain rewinds: a topic is read again from an earlier offset on, as
+ * after a crash before a checkpoint.
+ */
+export function interleavings(logs: Logs, count: number, rng: Rng): Delivery[] {
+  const topics = (Object.keys(logs) as Topic[]).filter((t) => (logs[t]?.length ?? 0) > 0);
+  return Array.from({ length: count }, () => {
+    const delivery: [Topic, number][] = [];
+    const at = topics.map(() => 0);
+    const ends = topics.map((t) => logs[t]?.length ?? 0);
+    // Weights far apart make one topic run ahead of another by its whole length.
+    const speed = topics.map(() => rng.pick([0.05, 1, 1, 20]));
+    let rewinds = rng.below(4);
+    for (let open = topics.length; open > 0; ) {
+      let chosen = -1;
+      let best = -1;
+      for (let i = 0; i < topics.length; i++) {
+        if ((at[i] as number) >= (ends[i] as number)) continue;
+        const draw = rng.next() ** (1 / (speed[i] as number));
+        if (draw > best) [best, chosen] = [draw, i];
+      }
+      delivery.push([topics[chosen] as Topic, at[chosen]!++]);
+      if (at[chosen] === ends[chosen]) open--;
+      if (rewinds > 0 && rng.chance(0.08)) {
+        rewinds--;
+        const again = rng.below(topics.length);
+        const wasDone = at[again] === ends[again];
+        at[again] = rng.below((at[again] as number) + 1);
+        if (wasDone && at[again] !== ends[again]) open++;
+      }
+    }
+    return delivery;
+  });
+}
+
+/** Every delivery that keeps the order inside each topic, without repetition. Their number is the multinomial of the lengths. */
+export function* allInterleavings(logs: Logs): Generator<Delivery> {
+  const topics = (Object.keys(logs) as Topic[]).filter((t) => (logs[t]?.length ?? 0) > 0);
+  const at = topics.map(() => 0);
+  const total = topics.reduce((sum, t) => sum + (logs[t]?.length ?? 0), 0);
+  const delivery: [Topic, number][] = [];
+  function* extend(): Generator<Delivery> {
+    if (delivery.length === total) {
+      yield [...delivery];
+      return;
+    }
+    for (const [i, topic] of topics.entries()) {
+      if ((at[i] as number) >= (logs[topic]?.length ?? 0)) continue;
+      delivery.push([topic, at[i]!++]);
+      yield* extend();
+      delivery.pop();
+      at[i]!--;
+    }
+  }
+  yield* extend();
+}
