@@ -4,6 +4,8 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
+    // Starts nothing by itself: it only gives the test files that need Kafka one broker to share.
+    globalSetup: ["test/support/kafka-global.ts"],
     // Child processes, not threads: a crash in a native module ends one file, and kafkajs and SQLite never share a process.
     pool: "forks",
     testTimeout: 30_000,

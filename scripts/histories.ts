@@ -13,7 +13,7 @@ import { MapMemory } from "../src/ledger/memory.ts";
 export interface History {
   readonly name: string;
   readonly logs: { readonly [topic in Topic]?: readonly unknown[] };
-  readonly deliveries: readonly (readonly [Topic, number][])[];
+  readonly deliveries: readonly (readonly (readonly [Topic, number])[])[];
   readonly expected?: { readonly [key: string]: unknown };
 }
 

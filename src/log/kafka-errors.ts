@@ -29,7 +29,16 @@ export function errorOf(error: unknown): CountersignError {
   });
 }
 
-const SETTLING = ["LEADER_NOT_AVAILABLE", "NOT_LEADER_FOR_PARTITION", "UNKNOWN_TOPIC_OR_PARTITION", "OFFSET_NOT_AVAILABLE", "NOT_CONTROLLER"];
+const SETTLING = [
+  "LEADER_NOT_AVAILABLE",
+  "NOT_LEADER_FOR_PARTITION",
+  "UNKNOWN_TOPIC_OR_PARTITION",
+  "OFFSET_NOT_AVAILABLE",
+  "NOT_CONTROLLER",
+  "GROUP_LOAD_IN_PROGRESS",
+  "GROUP_COORDINATOR_NOT_AVAILABLE",
+  "NOT_COORDINATOR_FOR_GROUP",
+];
 
 /** Whether a broker answered that it is not ready for this partition yet, as while a leader is elected or a topic has just been made. */
 export function isSettling(error: unknown): boolean {

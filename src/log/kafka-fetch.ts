@@ -15,6 +15,8 @@ export interface RawMessage {
 /** What one partition has in a fetch response. */
 export interface Fetched {
   readonly messages: RawMessage[];
+  /** Offset of the last record of the last batch that was looked at. */
+  readonly last?: number;
   /** Why the records behind them cannot be read. */
   readonly failure?: CountersignError;
 }
@@ -47,10 +49,9 @@ export function readFetchResponse(frame: Buffer, found: (topic: string, partitio
       at += Math.max(0, aborted) * 16 + 4;
       out.push(frame.subarray(copied, at));
       const size = int32();
-      const fetched = size > 0 ? readRecordSet(frame, at, at + size) : { messages: [] };
-      const last = fetched.messages.at(-1);
-      if (last || fetched.failure) found(topic, partition, fetched);
-      out.push(last || fetched.failure ? standIn(last?.offset ?? Number(frame.readBigInt64BE(at))) : NO_RECORDS);
+      const fetched: Fetched = size > 0 ? readRecordSet(frame, at, at + size) : { messages: [] };
+      if (fetched.last !== undefined) found(topic, partition, fetched);
+      out.push(fetched.last === undefined ? NO_RECORDS : standIn(fetched.last));
       at += Math.max(0, size);
       copied = at;
     }
@@ -83,14 +84,16 @@ function standIn(offset: number): Buffer {
 /** Reads all whole batches between two places; what is cut off at the end comes again with the next fetch. */
 export function readRecordSet(frame: Buffer, from: number, to: number): Fetched {
   const messages: RawMessage[] = [];
+  let last: number | undefined;
   for (let at = from; at + HEADER <= to; ) {
     const end = at + 12 + frame.readInt32BE(at + 8);
     if (end > to) break;
+    last = Number(frame.readBigInt64BE(at)) + frame.readInt32BE(at + 23);
     const failure = readBatch(frame, at, end, messages);
-    if (failure) return { messages, failure };
+    if (failure) return { messages, last, failure };
     at = end;
   }
-  return { messages };
+  return last === undefined ? { messages } : { messages, last };
 }
 
 function readBatch(frame: Buffer, at: number, end: number, messages: RawMessage[]): CountersignError | undefined {
@@ -172,7 +175,7 @@ class Cursor {
       const bytes = buffer.subarray(at, end);
       return isUtf8(bytes) ? bytes.toString("utf8") : null;
     }
-    return buffer.latin1Slice(at, end);
+    return buffer.toString("latin1", at, end);
   }
 }
 

@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from "node:timers/promises";
 import { CountersignError, messageOf } from "../errors.ts";
 import { TOPICS, type Topic } from "../events/topics.ts";
+import { isSettling } from "./kafka-errors.ts";
 import type { Fetched } from "./kafka-fetch.ts";
 import { type Lane, TimeMerge } from "./kafka-merge.ts";
 import { type Batch, type Checkpoint, type Head, offsetIn, type ReadOptions } from "./log.ts";
@@ -220,7 +221,8 @@ class Reading {
     const serial = ++this.serial;
     this.session?.close();
     this.session = undefined;
-    if (this.failures++ > 0 || !outOfRange) this.ports.trouble(`Kafka cannot be read from: ${messageOf(error)}`);
+    // A coordinator that is just being chosen is no trouble yet.
+    if (this.failures++ > 3 || !(outOfRange || isSettling(error))) this.ports.trouble(`Kafka cannot be read from: ${messageOf(error)}`);
     try {
       if (error instanceof CountersignError && !error.retryable) throw error;
       const heads = await patientHeads(this.ports, [...new Set(this.merge.lanes.map((l) => l.topic))], this.ending, MISSING_BELIEVED_MS, this.failures);

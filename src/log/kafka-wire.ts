@@ -121,7 +121,7 @@ export class FetchWire {
         toClient?.(Buffer.concat([length, shown]));
       }),
     );
-    const { on } = socket;
+    const on = socket.on as (event: string, listener: (chunk: Buffer) => void) => Socket;
     socket.on = ((event: string, listener: (chunk: Buffer) => void) => {
       if (event === "data") toClient = listener;
       else on.call(socket, event, listener);
@@ -167,7 +167,7 @@ export function openSocket({ host, port, ssl, onConnect }: SocketRequest): Socke
 
 /** Cuts a stream into length-prefixed frames. A frame that comes in pieces is put together once, as they come. */
 export function frameReader(onFrame: (frame: Buffer) => void): (chunk: Buffer) => void {
-  let head = Buffer.alloc(0);
+  let head: Buffer = Buffer.alloc(0);
   let frame: Buffer | undefined;
   let filled = 0;
   return (incoming) => {

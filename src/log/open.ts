@@ -10,7 +10,7 @@ export { parseLogUrl } from "./url.ts";
 export interface OpenLogOptions {
   /** Make an embedded log that is not there. Default true. Topics of Kafka are only made by `countersign topics apply`. */
   readonly create?: boolean;
-  /** Number of partitions of a new embedded log, and what any other must have. Default: what the log has; 12 for a new one. */
+  /** Number of partitions of a new embedded log, and what an old one must have; for Kafka `partitions=` in the URL says it. Default: what the log has; 12 for a new one. */
   readonly partitions?: number;
 }
 
@@ -31,7 +31,7 @@ export async function openLog(url: string | LogUrl, options: OpenLogOptions = {}
   if (parsed.kind === "kafka") {
     // Loaded only when needed: the Kafka client costs an embedded start 60 ms.
     const [{ openKafkaLog }, { openHttpRegistry }] = await Promise.all([import("./kafka.ts"), import("./http-registry.ts")]);
-    const log = await openKafkaLog(parsed, options);
+    const log = await openKafkaLog(parsed);
     return { log, registry: openHttpRegistry({ url: parsed.registry, prefix: parsed.prefix }) };
   }
   const log = parsed.kind === "memory" ? await openMemory(options) : await openSqlite(parsed.dir, options);

@@ -122,7 +122,12 @@ function registryOf(text: string, registry: string): string {
   const url = URL.canParse(registry) ? new URL(registry) : undefined;
   if (!url || !["http:", "https:"].includes(url.protocol)) throw invalid(text, `registry=${registry} is no http or https URL`, "registry");
   if (url.username || url.password)
-    throw invalid("kafka://…?registry=…", "credentials do not belong in the registry's URL", "registry", "set KAFKA_USERNAME and KAFKA_PASSWORD in the environment");
+    throw invalid(
+      "kafka://…?registry=…",
+      "credentials do not belong in the registry's URL",
+      "registry",
+      "set KAFKA_USERNAME and KAFKA_PASSWORD in the environment",
+    );
   return registry.replace(/\/+$/, "");
 }
 

@@ -1,8 +1,8 @@
 import { type Json, pointer } from "../events/canonical.ts";
 import type { Card, CardField } from "../events/types.generated.ts";
-import { type CompiledAction, type CompiledField, touchesSecret } from "./compile.ts";
+import type { CompiledAction, CompiledField } from "./compile.ts";
 import { pointerKeys, valueAt } from "./pointer.ts";
-import { type Filling, fill, MASKED, moneyText, plain, valueText } from "./render.ts";
+import { fill, MASKED, moneyText, plain, valueText } from "./render.ts";
 
 /** Most fields of a card, and most characters of all their values together: a verdict must stay far below the limit of an event. */
 const MAX_FIELDS = 200;
@@ -24,7 +24,8 @@ export interface CardAction {
 }
 
 /** What a reviewer decides from, rendered from the real arguments. */
-export function cardOf(actions: readonly CardAction[], because: readonly string[]): Card {
+export function cardOf(proposed: readonly CardAction[], because: readonly string[]): Card {
+  const actions = proposed.map(withoutSecrets);
   const fields = actions.flatMap(fieldsOf);
   const shownFields = fields.slice(0, MAX_FIELDS);
   const most = Math.max(100, Math.min(MAX_VALUE, Math.floor(MAX_VALUES / Math.max(1, shownFields.length))));
@@ -61,28 +62,47 @@ export function askCard(kind: "question" | "notify", text: string, agent: string
   };
 }
 
-function headlineOf(actions: readonly CardAction[]): string {
+function headlineOf(actions: readonly Shown[]): string {
   const lines = actions.slice(0, 20).map((action) => textOf(action, "headline"));
   if (actions.length <= 1) return plain(lines[0] ?? "", 1_000);
   return plain(`${actions.length} steps: ${lines.map((line, i) => `${i + 1}. ${line}`).join(" · ")}${actions.length > 20 ? " · …" : ""}`, 3_000);
 }
 
-function textOf(action: CardAction, part: keyof CompiledAction["card"]): string {
+function textOf(action: Shown, part: keyof CompiledAction["card"]): string {
   const describing = action.described.find((entry) => entry.card[part] !== undefined);
   const template = describing?.card[part];
   if (describing === undefined || template === undefined) return DEFAULT_TEXT[part](action);
-  return fill(template, fillingOf(action, describing));
+  return fill(template, { value: action.value, unit: describing.unit?.unit, most: MAX_SLOT });
 }
 
-function fillingOf(action: CardAction, entry: CompiledAction): Filling {
-  return { args: action.args, unit: entry.unit?.unit, secret: (slot) => isSecret(action, slot.pointer), most: MAX_SLOT };
+/** An action whose secrets are masked: nothing that is rendered can show them. */
+type Shown = CardAction & { readonly value: (keys: readonly string[]) => Json | undefined };
+
+function withoutSecrets(action: CardAction): Shown {
+  const args = action.described
+    .flatMap((entry) => entry.fields.filter((field) => field.secret))
+    .reduce((value, field) => masked(value, field.keys), action.args);
+  const value = (keys: readonly string[]): Json | undefined => {
+    const found = valueAt(args, keys);
+    const inside = found === undefined && args !== action.args && valueAt(action.args, keys) !== undefined;
+    return inside ? MASKED : found;
+  };
+  return { ...action, args, value };
 }
 
-const DEFAULT_TEXT: Record<keyof CompiledAction["card"], (action: CardAction) => string> = {
+function masked(value: Json, keys: readonly string[]): Json {
+  if (valueAt(value, keys) === undefined) return value;
+  const [key, ...rest] = keys;
+  if (key === undefined || typeof value !== "object" || value === null) return MASKED;
+  if (Array.isArray(value)) return value.map((part, i) => (String(i) === key ? masked(part, rest) : part));
+  return Object.fromEntries(Object.entries(value).map(([name, part]) => [name, name === key ? masked(part, rest) : part]));
+}
+
+const DEFAULT_TEXT: Record<keyof CompiledAction["card"], (action: Shown) => string> = {
   headline: (action) => {
     const tool = plain(action.tool, 80);
     const entries = topLevel(action.args);
-    const parts = entries.slice(0, 6).map(([key, value]) => `${plain(key, 40)} ${isSecret(action, pointer("", key)) ? MASKED : valueText(value, 60)}`);
+    const parts = entries.slice(0, 6).map(([key, value]) => `${plain(key, 40)} ${valueText(value, 60)}`);
     const more = entries.length > parts.length ? ` and ${entries.length - parts.length} more` : "";
     return `Run ${tool}${parts.length > 0 ? ` with ${parts.join(", ")}` : " without arguments"}${more}`;
   },
@@ -96,11 +116,11 @@ const DEFAULT_TEXT: Record<keyof CompiledAction["card"], (action: CardAction) =>
 type Rendered = Omit<CardField, "value"> & { render: (most: number) => string };
 
 /** Described fields first, in the order of the document, then every other argument. */
-function fieldsOf(action: CardAction): Rendered[] {
+function fieldsOf(action: Shown): Rendered[] {
   const described = new Map<string, CompiledField>();
   for (const entry of action.described)
     for (const field of entry.fields) if (!described.has(field.path) || described.get(field.path)?.label === undefined) described.set(field.path, field);
-  const out = [...described.values()].map((field) => fieldOf(action, field.path, field.label ?? labelOf(field.path), valueAt(action.args, field.keys)));
+  const out = [...described.values()].map((field) => fieldOf(action, field.path, field.label ?? labelOf(field.path), action.value(field.keys)));
   for (const [key, value] of topLevel(action.args)) {
     const path = pointer("", key);
     if (!described.has(path)) out.push(fieldOf(action, path, plain(key, 80), value));
@@ -109,21 +129,14 @@ function fieldsOf(action: CardAction): Rendered[] {
   return out;
 }
 
-function fieldOf(action: CardAction, path: string, label: string, value: Json | undefined): Rendered {
+function fieldOf(action: Shown, path: string, label: string, value: Json | undefined): Rendered {
   const unit = action.described.find((entry) => entry.unit?.path === path)?.unit?.unit;
   const unusual = [...action.unusual].some(
     (seen) => seen === path || (path !== "" && seen.startsWith(`${path}/`)) || (path !== "" && path.startsWith(`${seen}/`)),
   );
-  const render = (most: number): string => {
-    if (value !== undefined && isSecret(action, path)) return MASKED;
-    return unit === undefined ? valueText(value, most) : moneyText(value, unit, most);
-  };
+  const render = (most: number): string => (unit === undefined ? valueText(value, most) : moneyText(value, unit, most));
   // A key may be as long as the arguments: such a path is of no use to anybody.
   return { label, actionId: action.actionId, path: path.length > 300 ? "" : path, unusual, render };
-}
-
-function isSecret(action: Pick<CardAction, "described">, path: string): boolean {
-  return action.described.some((entry) => touchesSecret(entry.fields, path));
 }
 
 function topLevel(args: Json): [string, Json][] {

@@ -212,7 +212,14 @@ function broken(policies: readonly CompiledPolicy[], input: JudgeInput, error: E
   const steps = opinions.flatMap((opinion) => opinion.step ?? []);
   const opinion = opinions[0] ?? undescribed(policy, bare(input, { actionId: "", tool: "" }, 0), text, LAST_OWNER, error);
   const because = [text, error.message];
-  return verdictOf(opinion, { now: input.now, requestedTimeoutMs: null, because, steps, card: brokenCard(policies, subjects, opinion.owner, because), receiptTarget: null });
+  return verdictOf(opinion, {
+    now: input.now,
+    requestedTimeoutMs: null,
+    because,
+    steps,
+    card: brokenCard(policies, subjects, opinion.owner, because),
+    receiptTarget: null,
+  });
 }
 
 /** null where even the card fails: showing secrets or nothing at all would be worse. */

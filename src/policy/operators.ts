@@ -64,10 +64,15 @@ function negate(test: Test): Test {
 
 /** A value of a type that the list does not hold cannot be told apart from a mistake ("1000" for 1000): that is unknown, never "no". */
 function equalsOne(values: readonly Json[]): Test {
-  const texts = new Set(values.map((v) => canonicalize(v)));
+  const texts = new Set(values.map(keyOf));
   const types = new Set(values.map(typeName));
   types.add("null");
-  return (value) => (texts.has(canonicalize(value)) ? true : types.has(typeName(value)) || types.size === 1 ? false : undefined);
+  return (value) => (texts.has(keyOf(value)) ? true : types.has(typeName(value)) || types.size === 1 ? false : undefined);
+}
+
+/** What two values share when they are equal; quick for what is no object. */
+function keyOf(value: Json): Json {
+  return typeof value === "object" && value !== null ? `json:${canonicalize(value)}` : typeof value === "string" ? `text:${value}` : value;
 }
 
 function typeName(value: Json): string {

@@ -1,6 +1,6 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
 import { valueAt } from "./pointer.ts";
-import type { Slot, Template } from "./template.ts";
+import type { Template } from "./template.ts";
 
 /** What stands for a value that the call does not have. */
 export const NOT_GIVEN = "(not given)";
@@ -16,6 +16,7 @@ const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cn}\p{Co}\p{Cs}]|[\u115f\u1160\u3164
  * characters cut with an ellipsis and the length.
  */
 export function plain(text: string, most: number): string {
+  if (text.length <= most && !HIDDEN.test(text)) return text;
   let out = "";
   let length = 0;
   for (const c of text.replaceAll("\r\n", "\n")) {
@@ -44,10 +45,9 @@ export function moneyText(value: Json | undefined, unit: string | undefined, mos
 
 /** How a template is filled. */
 export interface Filling {
-  readonly args: Json;
+  /** The value at a path; what is secret is masked already. */
+  readonly value: (keys: readonly string[]) => Json | undefined;
   readonly unit: string | undefined;
-  /** Whether a path is of class secret. */
-  readonly secret: (slot: Slot) => boolean;
   /** Most characters of one value. */
   readonly most: number;
 }
@@ -57,8 +57,7 @@ export function fill(template: Template, filling: Filling): string {
   return template
     .map((part) => {
       if (typeof part === "string") return part;
-      const value = valueAt(filling.args, part.keys);
-      if (value !== undefined && filling.secret(part)) return MASKED;
+      const value = filling.value(part.keys);
       return part.money ? moneyText(value, filling.unit, filling.most) : valueText(value, filling.most);
     })
     .join("");

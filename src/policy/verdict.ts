@@ -62,15 +62,9 @@ export function verdictOf(opinion: Opinion, around: Around): Draft<VerdictBody> 
   };
 }
 
-/** SHA-256 over the card's canonical JSON, nulls left out: what a decision says it has seen. */
+/** SHA-256 over the card's canonical JSON: what a decision says it has seen. A card has no nulls to leave out. */
 export function cardHash(card: Card): string {
-  return sha256(canonicalize(withoutNulls(card)));
-}
-
-function withoutNulls(value: unknown): unknown {
-  if (Array.isArray(value)) return value.map(withoutNulls);
-  if (typeof value !== "object" || value === null) return value;
-  return Object.fromEntries(Object.entries(value).flatMap(([key, part]) => (part === null || part === undefined ? [] : [[key, withoutNulls(part)]])));
+  return sha256(canonicalize(card));
 }
 
 /** Each step is due when the time before it is over, and no step has more time than the one before. The agent may only shorten. */

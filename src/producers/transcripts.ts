@@ -165,7 +165,15 @@ function isObject(value: unknown): value is Raw {
 }
 
 function kindOf(value: unknown): string {
-  return value === undefined ? "missing" : value === null ? "null" : Array.isArray(value) ? "a list" : `a ${typeof value}`;
+  return value === undefined
+    ? "missing"
+    : value === null
+      ? "null"
+      : Array.isArray(value)
+        ? "a list"
+        : typeof value === "object"
+          ? "an object"
+          : `a ${typeof value}`;
 }
 
 function invalid(at: string, what: string, field: string | undefined, fix?: string, cause?: unknown): CountersignError {

@@ -2,7 +2,7 @@ import { complete } from "../../src/events/draft.ts";
 import type { Topic } from "../../src/events/topics.ts";
 import { execute, reap, report, resume, settle } from "./generator/executing.ts";
 import { type Draft, judge, propose, review, seal, tick, withdraw } from "./generator/reviewing.ts";
-import { createRng, type Rng } from "./generator/rng.ts";
+import { createRng } from "./generator/rng.ts";
 import { ITEM, type Kind, learn, newId, TOPICS_OF_AN_ITEM, type View, WORKSPACE, type World } from "./generator/world.ts";
 import type { Logs, Loose } from "./oracle/model.ts";
 
@@ -97,8 +97,22 @@ const FIELDS = ["answers", "lease", "seen", "settlement", "escalation", "actionI
 function forge(world: World, topic: Topic, event: Loose): void {
   const { rng, logs } = world;
   const others = TOPICS_OF_AN_ITEM.flatMap((t) => logs[t].filter((e) => e !== null).map((e) => ({ topic: t as Topic, eventId: e.eventId })));
-  const how = rng.weighted({ garbage: 2, copiedId: 2, foreignId: 2, wrongCause: 3, unknownCause: 1, wrongActor: 3, missing: 3, wrongTopic: 1, future: 1 });
-  if (how === "garbage") return void logs[topic].push(null);
+  const how = rng.weighted({
+    garbage: 2,
+    copiedId: 2,
+    foreignId: 2,
+    wrongCause: 3,
+    unknownCause: 1,
+    wrongActor: 3,
+    missing: 3,
+    stranger: 1,
+    wrongTopic: 1,
+    future: 1,
+  });
+  if (how === "garbage") {
+    logs[topic].push(null);
+    return;
+  }
   if (how === "copiedId" && logs[topic].length > 0) event.eventId = rng.pick(logs[topic])?.eventId ?? event.eventId;
   if (how === "foreignId" && others.length > 0) event.eventId = rng.pick(others).eventId;
   if (how === "wrongCause" && others.length > 0) event.answers = rng.pick(others);
@@ -107,10 +121,11 @@ function forge(world: World, topic: Topic, event: Loose): void {
   // An answer to an event that may still come, with that very id: the answer parks until then.
   if (how === "future")
     event.answers = { topic: rng.pick(TOPICS_OF_AN_ITEM), eventId: `01930000-0000-7000-8000-${(world.ids + 1 + rng.below(5)).toString(16).padStart(12, "0")}` };
+  if (how === "stranger") event.actor = { ...event.actor, id: "mallory" };
   if (how === "wrongActor") event.actor = { ...event.actor, kind: rng.pick(ACTORS), roles: rng.chance(0.5) ? [] : event.actor.roles };
   if (how === "missing") event[rng.pick(FIELDS)] = null;
-  if (how === "wrongTopic") return append(world, rng.pick(TOPICS_OF_AN_ITEM), strange(event));
-  append(world, topic, event);
+  if (how === "wrongTopic") append(world, rng.pick(TOPICS_OF_AN_ITEM), strange(event));
+  else append(world, topic, event);
 }
 
 /** An event that is at home in no topic reads as one with every enum unrecognized. */

@@ -17,7 +17,7 @@ import {
 } from "./oracle/model.ts";
 import { isAudit, nothingToDecide, reviewOf, termsOf } from "./oracle/terms.ts";
 
-export type { Expected, Logs, Loose, Status } from "./oracle/model.ts";
+export type { Expected, GrantState, Logs, Loose, Status, VerdictState } from "./oracle/model.ts";
 
 /** One reading of a whole history. `why` names the rule for each event that is not effective. */
 export interface Reading extends Expected {

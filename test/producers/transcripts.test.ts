@@ -74,7 +74,7 @@ test.each([
   [line({ traj: null }), "/traj", "/traj must be a list of chat messages, not null"],
   ["[[]]", "", "in/runs.jsonl, run 1: must be an object, not a list"],
   [line({ messages: ["hi"] }), "/messages/0", "/messages/0 must be a message with a role"],
-  [line({ messages: [{ role: "assistant", tool_calls: {} }] }), "/messages/0/tool_calls", "must be a list, not a object"],
+  [line({ messages: [{ role: "assistant", tool_calls: {} }] }), "/messages/0/tool_calls", "must be a list, not an object"],
   [line({ messages: [{ role: "assistant", tool_calls: [{ id: "x" }] }] }), "/messages/0/tool_calls/0", "must name the tool"],
   [line({ messages: [{ role: "assistant", function_call: { name: "pay", arguments: "{}" } }] }), "/messages/0/function_call", "the old form of a call"],
   ['{"messages":[{"role":"user","content":"\\ud800"}]}', "/messages/0", "cannot be kept as JSON"],

@@ -15,7 +15,7 @@ export function resume(world: World, view: View): Draft | null {
     if (!meant || !owed(v.eventId)) continue;
     const again = v.answers?.topic === "decisions";
     if (v.route === "forbid" && (!again || rng.chance(0.05))) candidates.push({ topic: "verdicts", cause: v, outcome: "forbidden", actions: [] });
-    else if (v.route === "allow" || v.gate === "audit" || (again && v.approvals <= 1) || rng.chance(0.03))
+    else if (v.route === "allow" || v.gate === "audit" || (again && (v.approvals <= 1 || rng.chance(0.2))) || rng.chance(0.03))
       candidates.push({ topic: "verdicts", cause: v, outcome: meant.edited ? "proceed_edited" : "proceed", actions: meant.actions ?? [] });
   }
   for (const d of view.decisions) {

@@ -120,7 +120,7 @@ function mayVote(verdict: Loose, proposal: Loose, owner: string | null, votes: r
 /** Whether the next place of the approval order, if there is one, is this person's. */
 export function inOrder(verdict: Loose, votes: readonly string[], actor: Loose): boolean {
   const role = list(verdict.approvalOrder)[votes.length];
-  return role === undefined || list(actor.roles).includes(role);
+  return role === undefined || entitled(role, actor);
 }
 
 export function applyEdit(actions: readonly Action[], edit: Loose): Action[] {

@@ -1,0 +1,73 @@
+import { describe, expect, it } from "vitest";
+import type { Json } from "../../src/events/canonical.ts";
+import { compileSchema, declares } from "../../src/policy/json-schema.ts";
+
+function timed<T>(work: () => T): { result: T; ms: number } {
+  const start = performance.now();
+  const result = work();
+  return { result, ms: performance.now() - start };
+}
+
+describe("a JSON Schema of arguments", () => {
+  it("names path, rule and value of what breaks it", () => {
+    const check = compileSchema({ type: "object", properties: { amount: { type: "number", maximum: 10 } }, required: ["amount"], additionalProperties: false });
+    expect(check({ amount: 3 })).toBeUndefined();
+    expect(check({ amount: 30 })).toEqual({ path: "/amount", rule: "maximum", message: "/amount must be <= 10 (maximum)", value: "30" });
+    expect(check({})?.message).toBe('the arguments must have "amount" (required)');
+    expect(check({ amount: 1, x: 1 })?.message).toBe('the arguments must not have "x" (additionalProperties)');
+  });
+
+  it("keeps every pattern its own, also across schemas", () => {
+    const check = compileSchema({ properties: { a: { type: "string", pattern: "^x$" }, b: { type: "string", pattern: "^y$" } } });
+    expect(check({ a: "x", b: "y" })).toBeUndefined();
+    expect(check({ a: "x", b: "x" })?.path).toBe("/b");
+    expect(compileSchema({ type: "string", pattern: "^z$" })("x")?.rule).toBe("pattern");
+  });
+
+  it("is not fooled by names that every object inherits", () => {
+    const check = compileSchema({ type: "object", required: ["constructor", "toString"] });
+    expect(check({})?.rule).toBe("required");
+    expect(check(JSON.parse('{"constructor":1,"toString":2,"__proto__":3}'))).toBeUndefined();
+  });
+
+  it("answers in bounded time whatever the value: patterns, formats and uniqueItems", () => {
+    const evil = `${"a".repeat(60_000)}!`;
+    for (const schema of [
+      { type: "string", pattern: "^(a+)+$" },
+      { type: "string", pattern: "(x+x+)+y|(a|aa)+$" },
+      { type: "string", format: "email" },
+      { type: "string", format: "uri" },
+      { type: "string", format: "url" },
+    ] as Json[]) {
+      const check = compileSchema(schema);
+      const { result, ms } = timed(() => check(evil));
+      expect(result).toBeDefined();
+      expect(ms).toBeLessThan(500);
+    }
+    const unique = compileSchema({ type: "array", uniqueItems: true });
+    const { result, ms } = timed(() => unique(Array.from({ length: 40_000 }, (_, i) => ({ i }))));
+    expect(result).toBeUndefined();
+    expect(ms).toBeLessThan(2_000);
+    expect(unique([{ a: 1, b: 2 }, { b: 2, a: 1 }])?.rule).toBe("uniqueItems");
+  });
+
+  it("is read as 2020-12, as draft-07 where it says so, and may carry annotations of other tools", () => {
+    expect(compileSchema({ prefixItems: [{ type: "string" }] })([1])).toBeDefined();
+    expect(compileSchema({ $schema: "http://json-schema.org/draft-07/schema#", items: [{ type: "string" }] })([1])).toBeDefined();
+    expect(compileSchema({ type: "string", "x-order": 1, example: "a" })("b")).toBeUndefined();
+    expect(() => compileSchema({ $schema: "https://example.com/mine", type: "string" })).toThrow("2020-12 or draft-07");
+  });
+
+  it("may have the same $id in two documents", () => {
+    compileSchema({ $id: "https://example.com/a", type: "string" });
+    expect(compileSchema({ $id: "https://example.com/a", type: "number" })("x")).toBeDefined();
+  });
+
+  it("declares what it names, through references and branches, and not what it only tolerates", () => {
+    const schema: Json = { properties: { a: { $ref: "#/$defs/q" }, free: true }, $defs: { q: { properties: { b: { type: "array", items: { type: "string" } } } } }, anyOf: [{ properties: { c: {} } }] };
+    const answers = (path: string) => declares(schema, path.split("/").slice(1));
+    expect(["/a", "/a/b", "/a/b/0", "/c", "/free", "/x", "/a/x", "/constructor"].map(answers)).toEqual(["yes", "yes", "yes", "yes", "yes", "no", "no", "no"]);
+    expect(declares({ properties: { a: { $ref: "#" } } }, Array(100).fill("a"))).toBe("no");
+    expect(declares(undefined, ["a"])).toBe("open");
+  });
+});

@@ -1,0 +1,50 @@
+import { describe, expect, it } from "vitest";
+import { sha256 } from "../../src/events/canonical.ts";
+import { compilePolicy } from "../../src/policy/compile.ts";
+import { parsePolicy } from "../../src/policy/document.ts";
+import { inlineFiles, publishable } from "../../src/policy/publish.ts";
+import { read } from "./helpers.ts";
+
+const example = "test/policy/fixtures/example.yaml";
+const withFile = "policy: p\nworkspace: w\nowner: role:boss\nactions:\n  act:\n    arguments: ./s.json\n    reversibility: reversible\n    risk: low\n";
+
+describe("a document to be published", () => {
+  it("has its schema files inlined and hashes to what the verdicts will name", () => {
+    const published = publishable(read(example), example, read);
+    expect(published).toMatchObject({ policyId: "refunds", workspace: "support", version: published.sha256.slice(0, 12), sha256: sha256(published.document) });
+    const compiled = compilePolicy(parsePolicy(published.document));
+    expect(compiled.ref).toEqual({ id: "refunds", version: published.version, sha256: published.sha256 });
+  });
+
+  it("is the same bytes when only comments and layout have changed, and when it is published again", () => {
+    const text = read(example);
+    const first = inlineFiles(text, example, read);
+    expect(inlineFiles(`# a comment\n${text}`.replaceAll("   #", "        #"), example, read)).toBe(first);
+    expect(inlineFiles(first, "anywhere.yaml", read)).toBe(first);
+    expect(inlineFiles(text.replace("above: 1000", "above: 1001"), example, read)).not.toBe(first);
+  });
+
+  it("looks for files beside the document", () => {
+    const asked: string[] = [];
+    inlineFiles(withFile, "policies/p.yaml", (path) => {
+      asked.push(path);
+      return "{}";
+    });
+    expect(asked).toEqual(["policies/s.json"]);
+  });
+
+  it.each([
+    ["cannot be read", () => { throw new Error("ENOENT"); }, "ENOENT"],
+    ["is no JSON", () => "{", "not valid JSON"],
+    ["holds a key twice", () => '{"type":"object","type":"string"}', "twice"],
+    ["is no schema", () => '{"type":"objct"}', "schema is invalid"],
+    ["refers to another file", () => '{"$ref":"other.json"}', "can't resolve reference"],
+    ["has a pattern outside RE2", () => '{"type":"string","pattern":"(a)\\\\1"}', "invalid"],
+  ])("is refused with the place of the name when the schema file %s", (_, readFile, message) => {
+    expect(() => publishable(withFile, "p.yaml", readFile)).toThrow(new RegExp(`p\\.yaml:6:5 actions\\.act\\.arguments: .*${message}`));
+  });
+
+  it("cannot be compiled while a schema is still the name of a file", () => {
+    expect(() => compilePolicy(parsePolicy(withFile, { file: "p.yaml" }))).toThrow("inline it before");
+  });
+});
