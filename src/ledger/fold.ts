@@ -298,7 +298,8 @@ export function verdictOfGrant(item: Item, grant: ResumeNode): VerdictNode {
   return above.topic === "verdicts" ? above : verdictOfGrant(item, item.nodes.get(above.cause) as ResumeNode);
 }
 
-function settlePast(item: Item, receipt: ReceiptNode): SettlePast {
+/** What a settle of an unknown receipt is ruled by. */
+export function settlePast(item: Item, receipt: ReceiptNode): SettlePast {
   const verdict = verdictOfGrant(item, item.nodes.get(receipt.cause) as ResumeNode);
   // Where a decision led to the grant, its group is closed and its owner final; where the verdict did, siblings must not be read.
   const decided = verdict.group.closedBy !== null && !grantedAtOnce(item, receipt);

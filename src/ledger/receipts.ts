@@ -33,9 +33,7 @@ export function legalReceipt(grant: Grant, group: ReceiptGroup, event: ReceiptRe
       if (running?.actionId !== event.actionId) return illegal("not running");
       return group.leaseIds.includes(event.lease?.id as string) ? superseded("stale lease: its id was used") : EFFECTIVE;
     case "unknown":
-      if (index < group.done) return superseded("stale lease: the action has ended");
-      if (running?.actionId !== event.actionId) return illegal("not running");
-      if (running?.leaseId !== event.lease?.id) return superseded("stale lease");
+      if (running === null || running.actionId !== event.actionId || running.leaseId !== event.lease?.id) return superseded("stale lease");
       return event.occurredAt < running.endsAt ? illegal("early: the lease has not ended") : EFFECTIVE;
     case "succeeded":
     case "failed":

@@ -1,5 +1,5 @@
 import type { VerdictReached } from "../events/types.generated.ts";
-import { isOwner, noDecisions, separationReason } from "./decisions.ts";
+import { isAudit, isOwner, noDecisions, separationReason } from "./decisions.ts";
 import { editedActions } from "./edits.ts";
 import {
   type ActionTerms,
@@ -21,10 +21,12 @@ export interface VerdictPast {
   readonly edit: { readonly decision: DecisionNode; readonly verdict: VerdictNode } | null;
 }
 
+const ROUTES: ReadonlySet<string> = new Set(["allow", "batch", "interrupt", "forbid"]);
+
 /** The machine of verdicts: the first one by policy that answers a proposal or an effective edit. */
-export function legalVerdict(past: VerdictPast, first: string | null, event: VerdictReached): Ruling {
+export function legalVerdict(_past: VerdictPast, first: string | null, event: VerdictReached): Ruling {
   if (event.actor.kind !== "policy") return illegal("wrong actor: policy judges");
-  void past;
+  if (!ROUTES.has(event.route)) return illegal("wrong route: this version does not know it");
   return first === null ? EFFECTIVE : superseded(`judged by ${first}`);
 }
 
@@ -58,7 +60,7 @@ export function verdictNode(past: VerdictPast, event: VerdictReached): VerdictNo
 
 /** Whether the editor's vote counts on the new arguments. */
 function mayVote(proposal: ProposalNode, terms: Terms, earlier: readonly string[], editor: DecisionNode): boolean {
-  if (terms.route === "allow" || proposal.ask !== "review" || !terms.allowedDecisions.includes("approve")) return false;
+  if (terms.route === "allow" || isAudit(terms) || proposal.ask !== "review" || !terms.allowedDecisions.includes("approve")) return false;
   if (!isOwner(terms.owner, editor.person, editor.roles)) return false;
   if (separationReason(proposal, terms, earlier, editor.person) !== null) return false;
   const due = terms.approvalOrder[0];
