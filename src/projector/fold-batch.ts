@@ -1,8 +1,8 @@
 import type Database from "better-sqlite3";
-import { dueItemId } from "../events/check.ts";
 import { sha256 } from "../events/canonical.ts";
+import { dueItemId } from "../events/check.ts";
 import { type Codec, FRAME_BYTES } from "../events/codec.ts";
-import { TOPICS, type AnyEvent, type Topic } from "../events/topics.ts";
+import { type AnyEvent, TOPICS, type Topic } from "../events/topics.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { foldEvent } from "../ledger/fold.ts";
 import { keyOf, type NodeKey, nodeOf } from "../ledger/item.ts";
@@ -39,14 +39,19 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
   const moveOn = db.prepare("INSERT INTO checkpoint VALUES (?,?,?,?) ON CONFLICT (topic, part) DO UPDATE SET next = excluded.next, last = excluded.last");
   const addDocument = db.prepare("INSERT INTO document VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const cache = new Map<string, CachedItem>();
+  const highest = db.prepare("SELECT max(n) FROM item").pluck();
+  let lastNumber = (highest.get() as number | null) ?? 0;
   const next = new Map<string, number>();
-  for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[]) next.set(`${TOPICS[row.topic]}/${row.part}`, row.next);
+  for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[])
+    next.set(`${TOPICS[row.topic]}/${row.part}`, row.next);
 
   function at(id: string): CachedItem {
     let cached = cache.get(id);
     if (cached === undefined) {
       cached = new CachedItem(id);
-      cached.restore(read(cached), blobs);
+      const stored = read(cached);
+      cached.n = stored.row?.n ?? ++lastNumber;
+      cached.restore(stored, blobs);
       cache.set(id, cached);
     }
     return cached;
@@ -54,7 +59,17 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
 
   function bad(record: LogRecord, reason: string, message: string, schemaId: number | null, flags: boolean, touched: Set<CachedItem>): void {
     const hash = sha256(record.value ?? new Uint8Array());
-    addBad.run(topicNumber(record.topic), record.partition, record.offset, record.key === null ? null : itemBytes(record.key), reason, message, schemaId, hash, flags ? 1 : 0);
+    addBad.run(
+      topicNumber(record.topic),
+      record.partition,
+      record.offset,
+      record.key === null ? null : itemBytes(record.key),
+      reason,
+      message,
+      schemaId,
+      hash,
+      flags ? 1 : 0,
+    );
     if (!flags || record.key === null) return;
     const cached = at(record.key);
     if (!cached.badSha256.includes(hash)) cached.badSha256.push(hash);
@@ -65,16 +80,32 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
     const decoded = codec.decode(record.topic, record.value);
     if (!decoded.ok) {
       const unknown = decoded.reason === "unknown_schema";
-      return bad(record, decoded.reason, unknown ? `schema id ${decoded.schemaId} is not in the registry` : decoded.message, unknown ? decoded.schemaId : null, true, touched);
+      return bad(
+        record,
+        decoded.reason,
+        unknown ? `schema id ${decoded.schemaId} is not in the registry` : decoded.message,
+        unknown ? decoded.schemaId : null,
+        true,
+        touched,
+      );
     }
     const event = decoded.event as AnyEvent;
-    if (event.itemId !== record.key) return bad(record, "wrong_key", `the event is of item ${event.itemId}, the record's key is ${record.key}`, null, false, touched);
-    if (partitionOf(record.key) !== record.partition) return bad(record, "wrong_partition", `item ${record.key} belongs in partition ${partitionOf(record.key)}`, null, false, touched);
+    if (event.itemId !== record.key)
+      return bad(record, "wrong_key", `the event is of item ${event.itemId}, the record's key is ${record.key}`, null, false, touched);
+    if (partitionOf(record.key) !== record.partition)
+      return bad(record, "wrong_partition", `item ${record.key} belongs in partition ${partitionOf(record.key)}`, null, false, touched);
     const due = dueItemId(record.topic, event);
     if (due !== undefined && due !== event.itemId) return bad(record, "wrong_item_id", `workspace and key make item ${due}`, null, false, touched);
     const value = record.value as Uint8Array;
     const cached = at(record.key);
-    const entry: Placed = { topic: record.topic, offset: record.offset, event, contentSha256: sha256(value.subarray(FRAME_BYTES)).slice(0, 16), appendedAt: record.appendedAt, value };
+    const entry: Placed = {
+      topic: record.topic,
+      offset: record.offset,
+      event,
+      contentSha256: sha256(value.subarray(FRAME_BYTES)).slice(0, 16),
+      appendedAt: record.appendedAt,
+      value,
+    };
     for (const folded of foldEvent(cached.item, cached, entry)) {
       const placed = folded.entry as Placed;
       if (folded.status === "effective") {
@@ -97,7 +128,19 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
 
   function addPolicy(cached: CachedItem, partition: number, { event: e, offset }: Placed): void {
     const event = e as EventOf["policies"];
-    addDocument.run(cached.bytes, partition, offset, eventBytes(event.eventId), event.workspace, event.kind, event.policyId, event.version, event.sha256, event.document, event.occurredAt);
+    addDocument.run(
+      cached.n,
+      partition,
+      offset,
+      eventBytes(event.eventId),
+      event.workspace,
+      event.kind,
+      event.policyId,
+      event.version,
+      event.sha256,
+      event.document,
+      event.occurredAt,
+    );
   }
 
   const run = db.transaction((records: readonly LogRecord[], partitionOf: (key: string) => number): FoldedBatch => {
@@ -129,7 +172,9 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
         // The transaction is undone, so what was folded in memory must go as well.
         cache.clear();
         next.clear();
-        for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[]) next.set(`${TOPICS[row.topic]}/${row.part}`, row.next);
+        lastNumber = (highest.get() as number | null) ?? 0;
+        for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[])
+          next.set(`${TOPICS[row.topic]}/${row.part}`, row.next);
         throw error;
       }
     },

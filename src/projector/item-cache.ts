@@ -1,6 +1,6 @@
 import type Database from "better-sqlite3";
-import type { AnyEvent, Topic } from "../events/topics.ts";
 import type { Codec } from "../events/codec.ts";
+import type { AnyEvent, Topic } from "../events/topics.ts";
 import { createItem, type Entry, type Finding, type Item, keyOf, type Memory, type NodeKey, type Status } from "../ledger/item.ts";
 import { eventIdOfBytes, itemBytes, topicOfNumber } from "./keys.ts";
 import type { Placed } from "./rows.ts";
@@ -11,6 +11,8 @@ import type { Summary } from "./summary.ts";
 export class CachedItem implements Memory {
   readonly id: string;
   readonly bytes: Buffer;
+  /** Number of the item in this file. */
+  n = 0;
   item: Item;
   summary: Summary = {};
   /** True when the item has a row. */
@@ -83,11 +85,11 @@ export class CachedItem implements Memory {
   restore(rows: StoredItem, blobs: Blobs): void {
     if (rows.row !== undefined) {
       this.stored = true;
-      this.item = readState(this.id, rows.row.state, blobs);
-      this.summary = JSON.parse(rows.row.summary);
+      ({ item: this.item, summary: this.summary } = readState(this.id, rows.row.state, blobs));
       this.storedStage = `${rows.row.stage}/${rows.row.outcome}`;
     }
-    for (const e of rows.events) this.statuses.set(keyOf(topicOfNumber(e.topic), eventIdOfBytes(e.id)), { status: STATUSES[e.status] as Status, contentSha256: e.hash.toString("hex") });
+    for (const e of rows.events)
+      this.statuses.set(keyOf(topicOfNumber(e.topic), eventIdOfBytes(e.id)), { status: STATUSES[e.status] as Status, contentSha256: e.hash.toString("hex") });
     for (const p of rows.parked) {
       const waiting = this.waiting.get(p.cause) ?? [];
       waiting.push(p.entry);
@@ -104,7 +106,7 @@ export const STATUSES: readonly Status[] = ["effective", "superseded", "illegal"
 
 /** What the tables hold of an item. */
 export interface StoredItem {
-  readonly row: { state: string; summary: string; stage: number; outcome: number | null } | undefined;
+  readonly row: { n: number; state: Buffer; stage: number; outcome: number | null } | undefined;
   readonly events: { topic: number; id: Buffer | string; status: number; hash: Buffer }[];
   readonly parked: { cause: NodeKey; entry: Placed }[];
   readonly todos: string[];
@@ -114,23 +116,25 @@ export interface StoredItem {
 
 /** Reads items from the tables. */
 export function itemReader(db: Database.Database, codec: Codec): (cached: CachedItem) => StoredItem {
-  const row = db.prepare("SELECT state, summary, stage, outcome FROM item WHERE item = ?");
+  const row = db.prepare("SELECT n, state, stage, outcome FROM item WHERE id = ?");
   const events = db.prepare("SELECT topic, id, status, hash FROM event WHERE item = ?");
-  const parked = db.prepare("SELECT p.cause, p.topic, p.off, p.value, e.appended, e.hash FROM parked p JOIN event e ON e.item = p.item AND e.topic = p.topic AND e.off = p.off WHERE p.item = ? ORDER BY p.topic, p.off");
+  const parked = db.prepare(
+    "SELECT p.cause, p.topic, p.off, p.value, e.appended, e.hash FROM parked p JOIN event e ON e.item = p.item AND e.topic = p.topic AND e.off = p.off WHERE p.item = ? ORDER BY p.topic, p.off",
+  );
   const todos = db.prepare("SELECT worker, due, duty, cause, names FROM todo WHERE item = ?");
   const payloads = db.prepare("SELECT topic, id FROM payload WHERE item = ?");
   const bad = db.prepare("SELECT sha256 FROM bad WHERE item = ? AND flags = 1");
   return ({ bytes }) => {
     const found = row.get(bytes) as StoredItem["row"];
-    const rows = events.all(bytes) as StoredItem["events"];
     const flags = (bad.all(bytes) as { sha256: string }[]).map((b) => b.sha256);
-    if (found === undefined && rows.length === 0) return { row: undefined, events: [], parked: [], todos: [], payloads: [], bad: flags };
+    if (found === undefined) return { row: undefined, events: [], parked: [], todos: [], payloads: [], bad: flags };
+    const rows = events.all(found.n) as StoredItem["events"];
     return {
       row: found,
       events: rows,
-      parked: rows.some((e) => e.status === 3) ? (parked.all(bytes) as ParkedRow[]).map((p) => parkedEntry(p, codec)) : [],
-      todos: (todos.all(bytes) as TodoRow[]).map(todoKey),
-      payloads: (payloads.all(bytes) as { topic: number; id: Buffer | string }[]).map((p) => keyOf(topicOfNumber(p.topic), eventIdOfBytes(p.id))),
+      parked: rows.some((e) => e.status === 3) ? (parked.all(found.n) as ParkedRow[]).map((p) => parkedEntry(p, codec)) : [],
+      todos: (todos.all(found.n) as TodoRow[]).map(todoKey),
+      payloads: (payloads.all(found.n) as { topic: number; id: Buffer | string }[]).map((p) => keyOf(topicOfNumber(p.topic), eventIdOfBytes(p.id))),
       bad: flags,
     };
   };
@@ -149,7 +153,10 @@ function parkedEntry(p: ParkedRow, codec: Codec): { cause: NodeKey; entry: Place
   const topic: Topic = topicOfNumber(p.topic);
   const decoded = codec.decode(topic, p.value);
   if (!decoded.ok) throw new Error(`a parked event of ${topic} at offset ${p.off} no longer decodes`);
-  return { cause: p.cause as NodeKey, entry: { topic, offset: p.off, event: decoded.event as AnyEvent, contentSha256: p.hash.toString("hex"), appendedAt: p.appended, value: p.value } };
+  return {
+    cause: p.cause as NodeKey,
+    entry: { topic, offset: p.off, event: decoded.event as AnyEvent, contentSha256: p.hash.toString("hex"), appendedAt: p.appended, value: p.value },
+  };
 }
 
 interface TodoRow {

@@ -1,5 +1,5 @@
-import { TOPICS, type Topic } from "../events/topics.ts";
 import { isUuid } from "../events/ids.ts";
+import { TOPICS, type Topic } from "../events/topics.ts";
 
 const HEX32 = /^[0-9a-f]{32}$/;
 

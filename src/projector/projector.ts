@@ -64,7 +64,10 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     if (batch.records.length === 0) return;
     await learnSchemas(batch.records, codec, registry);
     if (isWriter.get() !== reader || inodeOf(options.path) !== inode) {
-      throw new CountersignError("conflict", "Another process has taken over the views file, or rebuilt it", { retryable: true, fix: "use one process per --data folder" });
+      throw new CountersignError("conflict", "Another process has taken over the views file, or rebuilt it", {
+        retryable: true,
+        fix: "use one process per --data folder",
+      });
     }
     const result = folder.fold(batch.records, options.partitionOf);
     for (const record of batch.records) advance(folded, record);
@@ -96,7 +99,15 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
       if (!isBehind(folded, positions)) return Promise.resolve();
       return new Promise((resolve, reject) => {
         const waiter: Waiter = { positions, resolve: () => done(resolve) };
-        const fail = () => done(() => reject(new CountersignError("timeout", "The event is written, but the views have not caught up with it yet", { retryable: true, fix: "read the item again in a moment" })));
+        const fail = () =>
+          done(() =>
+            reject(
+              new CountersignError("timeout", "The event is written, but the views have not caught up with it yet", {
+                retryable: true,
+                fix: "read the item again in a moment",
+              }),
+            ),
+          );
         const timer = setTimeout(fail, timeoutMs);
         function done(then: () => void): void {
           clearTimeout(timer);
@@ -153,9 +164,13 @@ async function refuseRecreated(views: Views, log: EventLog, folded: Checkpoint):
       if (offsetIn(folded, record.topic, record.partition) !== record.offset + 1) continue;
       const known = last.get(topicNumber(record.topic), record.partition) as Buffer | undefined;
       if (known !== undefined && !mark(record).equals(known)) {
-        throw new CountersignError("log_recreated", `Topic ${record.topic} was recreated: partition ${record.partition} holds another record at offset ${record.offset} than the one that was folded`, {
-          fix: "point --log at the right log, or run countersign rebuild to make the views of this one",
-        });
+        throw new CountersignError(
+          "log_recreated",
+          `Topic ${record.topic} was recreated: partition ${record.partition} holds another record at offset ${record.offset} than the one that was folded`,
+          {
+            fix: "point --log at the right log, or run countersign rebuild to make the views of this one",
+          },
+        );
       }
     }
   }
@@ -175,7 +190,8 @@ async function learnSchemas(records: readonly LogRecord[], codec: Codec, registr
         if (text !== null) codec.learn(id, text);
         break;
       } catch (error) {
-        if (!(error instanceof CountersignError) || !error.retryable) throw new CountersignError("registry_refused", `The registry cannot be asked for schema ${id}: ${messageOf(error)}`, { cause: error });
+        if (!(error instanceof CountersignError) || !error.retryable)
+          throw new CountersignError("registry_refused", `The registry cannot be asked for schema ${id}: ${messageOf(error)}`, { cause: error });
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }

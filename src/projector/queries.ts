@@ -7,7 +7,7 @@ import { STATUSES } from "./item-cache.ts";
 import { eventBytes, eventIdOfBytes, itemBytes, itemIdOfBytes, topicNumber, topicOfNumber } from "./keys.ts";
 import { blobTable } from "./rows.ts";
 import { readState } from "./state.ts";
-import type { Summary } from "./summary.ts";
+import { riskRank, type Summary } from "./summary.ts";
 
 /** An item as lists show it. */
 export interface ListedItem {
@@ -65,8 +65,30 @@ export interface BadRecord {
   readonly flags: boolean;
 }
 
+/** What to take of the queue. */
+export interface QueueFilter {
+  readonly owners?: readonly string[];
+  readonly limit?: number;
+  readonly offset?: number;
+  /** Continue behind this place, which `queuePlace` gave; it holds also when the item there has left the queue. */
+  readonly after?: QueuePlace;
+}
+
+/** A place in the order of the queue: rank of the risk, deadline, when it was proposed, item. */
+export type QueuePlace = readonly [risk: number, deadline: number, proposedAt: number, itemId: string];
+
+/** Stands for "no deadline" in the order of the queue. */
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** The place of a listed item in the queue. */
+export function queuePlace(item: ListedItem): QueuePlace {
+  return [riskRank(item.summary.risk) ?? -1, item.deadline ?? NEVER, item.proposedAt, item.itemId];
+}
+
 /** What to list. */
 export interface ListFilter {
+  /** First hex digits of the item ids. */
+  readonly idPrefix?: string;
   readonly stage?: Stage;
   readonly outcome?: Outcome;
   readonly owners?: readonly string[];
@@ -76,30 +98,46 @@ export interface ListFilter {
   readonly after?: string;
 }
 
-type Row = { item: Buffer; summary: string; stage: number; outcome: number | null; owner: string | null; deadline: number | null; proposed: number | null; flagged: number; risk: number | null };
+type Row = {
+  n: number;
+  id: Buffer;
+  state: Buffer;
+  stage: number;
+  outcome: number | null;
+  owner: string | null;
+  deadline: number | null;
+  proposed: number | null;
+  flagged: number;
+  risk: number | null;
+};
 
 /** The queries that everything else reads through. */
 export type Queries = ReturnType<typeof openQueries>;
 
-const COLUMNS = "item, summary, stage, outcome, owner, risk, deadline, proposed, flagged";
+const COLUMNS = "n, id, state, stage, outcome, owner, risk, deadline, proposed, flagged";
+const OF = "(SELECT n FROM item WHERE id = ?)";
 
 /** Reads a views file. */
 export function openQueries(db: Database.Database) {
   const blobs = blobTable(db);
-  const one = db.prepare(`SELECT ${COLUMNS}, state FROM item WHERE item = ?`);
-  const timeline = db.prepare("SELECT * FROM event WHERE item = ? ORDER BY appended, topic, off");
-  const todos = db.prepare("SELECT item, duty, cause, due, names FROM todo WHERE worker = ? AND due <= ? ORDER BY due, item LIMIT ?");
+  const one = db.prepare(`SELECT ${COLUMNS} FROM item WHERE id = ?`);
+  const timeline = db.prepare(`SELECT * FROM event WHERE item = ${OF} ORDER BY appended, topic, off`);
+  const todos = db.prepare(
+    "SELECT id, duty, cause, due, names FROM todo JOIN item ON item.n = todo.item WHERE worker = ? AND due <= ? ORDER BY due, item LIMIT ?",
+  );
   const nextDue = db.prepare("SELECT MIN(due) FROM todo WHERE worker = ?").pluck();
-  const payload = db.prepare("SELECT value FROM payload WHERE item = ? AND topic = ? AND id = ?").pluck();
-  const place = db.prepare("SELECT off FROM event WHERE item = ? AND topic = ? AND id = ?").pluck();
+  const payload = db.prepare(`SELECT value FROM payload WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
+  const place = db.prepare(`SELECT off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
+  const ruling = db.prepare(`SELECT status, reason, what, actor, off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`);
   const badOf = db.prepare("SELECT * FROM bad WHERE item = ? ORDER BY topic, part, off");
-  const findingsOf = db.prepare("SELECT code, topic, id, off FROM finding WHERE item = ? ORDER BY code, topic, off");
+  const findingsOf = db.prepare(`SELECT code, topic, id, off FROM finding WHERE item = ${OF} ORDER BY code, topic, off`);
 
   function listed(row: Row): ListedItem {
-    const { summary, stage, outcome, owner, deadline, proposed, flagged } = row;
+    const { stage, outcome, owner, deadline, proposed, flagged } = row;
+    const itemId = itemIdOfBytes(row.id);
     return {
-      itemId: itemIdOfBytes(row.item),
-      summary: JSON.parse(summary),
+      itemId,
+      summary: readState(itemId, row.state, blobs).summary,
       stage: STAGES[stage] as Stage,
       outcome: outcome === null ? null : (OUTCOMES[outcome] as Outcome),
       owner,
@@ -112,9 +150,9 @@ export function openQueries(db: Database.Database) {
   return {
     /** An item with its state; undefined when the views know nothing of it. */
     item(itemId: string): StoredItemView | undefined {
-      const row = one.get(itemBytes(itemId)) as (Row & { state: string }) | undefined;
+      const row = one.get(itemBytes(itemId)) as Row | undefined;
       if (row === undefined) return undefined;
-      const item = readState(itemId, row.state, blobs);
+      const { item } = readState(itemId, row.state, blobs);
       return { ...listed(row), item, life: lifeOf(item) };
     },
 
@@ -134,11 +172,31 @@ export function openQueries(db: Database.Database) {
       }));
     },
 
+    /** What became of one event; undefined when it is not folded yet. */
+    event(itemId: string, topic: Topic, eventId: string): { status: Status; reason: string | null; what: string; actor: string; offset: number } | undefined {
+      const row = ruling.get(itemBytes(itemId), topicNumber(topic), eventBytes(eventId)) as
+        | Pick<EventRow, "status" | "reason" | "what" | "actor" | "off">
+        | undefined;
+      return row === undefined ? undefined : { status: STATUSES[row.status] as Status, reason: row.reason, what: row.what, actor: row.actor, offset: row.off };
+    },
+
     /** What waits for a decision: by risk, highest first, then by deadline, then by age. */
-    queue(filter: { owners?: readonly string[]; limit?: number; offset?: number } = {}): ListedItem[] {
-      const { owners, limit = 100, offset = 0 } = filter;
-      const among = owners === undefined ? "" : `AND owner IN (${owners.map(() => "?").join(",")})`;
-      const rows = db.prepare(`SELECT ${COLUMNS} FROM item WHERE stage = 2 ${among} ORDER BY risk DESC, deadline IS NULL, deadline, proposed, item LIMIT ? OFFSET ?`).all(...(owners ?? []), limit, offset);
+    queue(filter: QueueFilter = {}): ListedItem[] {
+      const { owners, limit = 100, offset = 0, after } = filter;
+      const where = ["stage = 2"];
+      const values: (string | number | Buffer)[] = [];
+      const add = (sql: string, ...v: (string | number | Buffer)[]) => {
+        where.push(sql);
+        values.push(...v);
+      };
+      if (owners !== undefined) add(`owner IN (${owners.map(() => "?").join(",")})`, ...owners);
+      if (after !== undefined) {
+        const [risk, deadline, proposed, itemId] = after;
+        add(`(-COALESCE(risk, -1), COALESCE(deadline, ${NEVER}), proposed, id) > (?, ?, ?, ?)`, -risk, deadline, proposed, itemBytes(itemId));
+      }
+      const rows = db
+        .prepare(`SELECT ${COLUMNS} FROM item WHERE ${where.join(" AND ")} ORDER BY risk DESC, deadline IS NULL, deadline, proposed, id LIMIT ? OFFSET ?`)
+        .all(...values, limit, offset);
       return (rows as Row[]).map(listed);
     },
 
@@ -150,22 +208,25 @@ export function openQueries(db: Database.Database) {
         where.push(sql);
         values.push(...v);
       };
+      if (filter.idPrefix !== undefined) add("id BETWEEN ? AND ?", itemBytes(filter.idPrefix.padEnd(32, "0")), itemBytes(filter.idPrefix.padEnd(32, "f")));
       if (filter.stage !== undefined) add("stage = ?", STAGES.indexOf(filter.stage));
       if (filter.outcome !== undefined) add("outcome = ?", OUTCOMES.indexOf(filter.outcome));
       if (filter.owners !== undefined) add(`owner IN (${filter.owners.map(() => "?").join(",")})`, ...filter.owners);
-      if (filter.agent !== undefined) add("json_extract(summary, '$.agent') = ?", filter.agent);
+      if (filter.agent !== undefined) add("agent = ?", filter.agent);
       if (filter.after !== undefined) {
         const last = one.get(itemBytes(filter.after)) as Row | undefined;
-        if (last !== undefined) add("(proposed, item) < (?, ?)", last.proposed ?? 0, last.item);
+        if (last !== undefined) add("(proposed, id) < (?, ?)", last.proposed ?? 0, last.id);
       }
-      const rows = db.prepare(`SELECT ${COLUMNS} FROM item WHERE ${where.join(" AND ")} ORDER BY proposed DESC, item DESC LIMIT ?`).all(...values, filter.limit ?? 100);
+      const rows = db
+        .prepare(`SELECT ${COLUMNS} FROM item WHERE ${where.join(" AND ")} ORDER BY proposed DESC, id DESC LIMIT ?`)
+        .all(...values, filter.limit ?? 100);
       return (rows as Row[]).map(listed);
     },
 
     /** What a worker owes now. */
     todos(worker: "policy" | "dispatcher" | "clock", now: number, limit = 500): Todo[] {
-      return (todos.all(worker, now, limit) as { item: Buffer; duty: Duty; cause: NodeKey; due: number; names: string }[]).map((t) => ({
-        itemId: itemIdOfBytes(t.item),
+      return (todos.all(worker, now, limit) as { id: Buffer; duty: Duty; cause: NodeKey; due: number; names: string }[]).map((t) => ({
+        itemId: itemIdOfBytes(t.id),
         duty: t.duty,
         cause: t.cause,
         due: t.due,
@@ -195,7 +256,12 @@ export function openQueries(db: Database.Database) {
 
     /** Findings of an item. */
     findingsOf(itemId: string): { code: string; topic: Topic; eventId: string; offset: number | null }[] {
-      return (findingsOf.all(itemBytes(itemId)) as { code: string; topic: number; id: Buffer; off: number }[]).map((f) => ({ code: f.code, topic: topicOfNumber(f.topic), eventId: eventIdOfBytes(f.id), offset: f.off < 0 ? null : f.off }));
+      return (findingsOf.all(itemBytes(itemId)) as { code: string; topic: number; id: Buffer; off: number }[]).map((f) => ({
+        code: f.code,
+        topic: topicOfNumber(f.topic),
+        eventId: eventIdOfBytes(f.id),
+        offset: f.off < 0 ? null : f.off,
+      }));
     },
 
     /** All records that could not be folded, newest last. */
@@ -203,10 +269,23 @@ export function openQueries(db: Database.Database) {
       return (db.prepare("SELECT * FROM bad ORDER BY topic, part, off LIMIT ?").all(limit) as BadRow[]).map(badRecord);
     },
 
+    /** Findings of all items. */
+    findings(limit = 100): { itemId: string; code: string; topic: Topic; eventId: string; offset: number | null }[] {
+      const rows = db.prepare("SELECT item, code, topic, id, off FROM finding ORDER BY item, code, topic, off LIMIT ?").all(limit) as { item: Buffer; code: string; topic: number; id: Buffer; off: number }[];
+      return rows.map((f) => ({ itemId: itemIdOfBytes(f.item), code: f.code, topic: topicOfNumber(f.topic), eventId: eventIdOfBytes(f.id), offset: f.off < 0 ? null : f.off }));
+    },
+
+    /** Items that a bad record flags and nobody has cleared. */
+    flagged(limit = 100): string[] {
+      return (db.prepare("SELECT item FROM item WHERE flagged = 1 ORDER BY item LIMIT ?").pluck().all(limit) as Buffer[]).map(itemIdOfBytes);
+    },
+
     /** Parked events by item and cause. */
     parked(limit = 100): { itemId: string; cause: string; topic: Topic; offset: number }[] {
-      const rows = db.prepare("SELECT item, cause, topic, off FROM parked ORDER BY item, cause, topic, off LIMIT ?").all(limit) as { item: Buffer; cause: string; topic: number; off: number }[];
-      return rows.map((p) => ({ itemId: itemIdOfBytes(p.item), cause: p.cause, topic: topicOfNumber(p.topic), offset: p.off }));
+      const rows = db
+        .prepare("SELECT id, cause, topic, off FROM parked JOIN item ON item.n = parked.item ORDER BY id, cause, topic, off LIMIT ?")
+        .all(limit) as { id: Buffer; cause: string; topic: number; off: number }[];
+      return rows.map((p) => ({ itemId: itemIdOfBytes(p.id), cause: p.cause, topic: topicOfNumber(p.topic), offset: p.off }));
     },
 
     /** How many items are in each stage, and of the done ones how they ended. */
@@ -238,9 +317,18 @@ export function openQueries(db: Database.Database) {
     /** The policy documents in force: of each policy item the last one published. */
     policies(): { workspace: string; policyId: string; version: string; sha256: string; document: string; eventId: string }[] {
       const rows = db
-        .prepare("SELECT workspace, policy_id AS policyId, version, sha256, document, id, max(off) FROM document WHERE kind = 'policy' GROUP BY item ORDER BY workspace, policy_id")
+        .prepare(
+          "SELECT workspace, policy_id AS policyId, version, sha256, document, id, max(off) FROM document WHERE kind = 'policy' GROUP BY item ORDER BY workspace, policy_id",
+        )
         .all() as { workspace: string; policyId: string; version: string; sha256: string; document: string; id: Buffer }[];
-      return rows.map(({ id, workspace, policyId, version, sha256, document }) => ({ workspace, policyId, version, sha256, document, eventId: eventIdOfBytes(id) }));
+      return rows.map(({ id, workspace, policyId, version, sha256, document }) => ({
+        workspace,
+        policyId,
+        version,
+        sha256,
+        document,
+        eventId: eventIdOfBytes(id),
+      }));
     },
   };
 }
@@ -272,5 +360,15 @@ interface BadRow {
 }
 
 function badRecord(b: BadRow): BadRecord {
-  return { topic: topicOfNumber(b.topic), partition: b.part, offset: b.off, itemId: b.item === null ? null : itemIdOfBytes(b.item), reason: b.reason, message: b.message, schemaId: b.schema_id, sha256: b.sha256, flags: b.flags === 1 };
+  return {
+    topic: topicOfNumber(b.topic),
+    partition: b.part,
+    offset: b.off,
+    itemId: b.item === null ? null : itemIdOfBytes(b.item),
+    reason: b.reason,
+    message: b.message,
+    schemaId: b.schema_id,
+    sha256: b.sha256,
+    flags: b.flags === 1,
+  };
 }

@@ -35,8 +35,8 @@ export function itemWriter(db: Database.Database, blobs: Blobs): (cached: Cached
     `INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (item, topic, id) DO UPDATE SET status = excluded.status, reason = excluded.reason`,
   );
   const item = db.prepare(
-    `INSERT INTO item VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT (item) DO UPDATE SET state = excluded.state, summary = excluded.summary, stage = excluded.stage,
-     outcome = excluded.outcome, owner = excluded.owner, risk = excluded.risk, deadline = excluded.deadline, proposed = excluded.proposed, flagged = excluded.flagged`,
+    `INSERT INTO item VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (n) DO UPDATE SET state = excluded.state, stage = excluded.stage,
+     outcome = excluded.outcome, owner = excluded.owner, agent = excluded.agent, risk = excluded.risk, deadline = excluded.deadline, proposed = excluded.proposed, flagged = excluded.flagged`,
   );
   const addTodo = db.prepare("INSERT INTO todo (worker, due, item, duty, cause, names) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const endTodo = db.prepare("DELETE FROM todo WHERE worker = ? AND due = ? AND item = ? AND duty = ? AND cause = ? AND names = ?");
@@ -53,25 +53,25 @@ export function itemWriter(db: Database.Database, blobs: Blobs): (cached: Cached
     for (const o of owed) {
       const key = todoKey(o);
       now.add(key);
-      if (!cached.storedTodos.has(key)) addTodo.run(o.worker, o.due, cached.bytes, o.duty, o.cause, o.names ?? "");
+      if (!cached.storedTodos.has(key)) addTodo.run(o.worker, o.due, cached.n, o.duty, o.cause, o.names ?? "");
     }
     for (const key of cached.storedTodos) {
       if (now.has(key)) continue;
       const [worker, due, duty, cause, names] = JSON.parse(key) as [string, number, string, string, string];
-      endTodo.run(worker, due, cached.bytes, duty, cause, names);
+      endTodo.run(worker, due, cached.n, duty, cause, names);
     }
     cached.storedTodos = now;
   }
 
   function writePayloads(cached: CachedItem, atRest: boolean): void {
     if (atRest) {
-      if (cached.storedPayloads.size > 0) endPayloads.run(cached.bytes);
+      if (cached.storedPayloads.size > 0) endPayloads.run(cached.n);
       cached.storedPayloads.clear();
       return;
     }
     for (const [key, { entry, value }] of cached.payloads) {
       if (!KEPT.has(entry.topic) || value.length > MOST_PAYLOAD || cached.storedPayloads.has(key)) continue;
-      addPayload.run(cached.bytes, topicNumber(entry.topic), eventBytes(entry.event.eventId), value);
+      addPayload.run(cached.n, topicNumber(entry.topic), eventBytes(entry.event.eventId), value);
       cached.storedPayloads.add(key);
     }
   }
@@ -79,19 +79,33 @@ export function itemWriter(db: Database.Database, blobs: Blobs): (cached: Cached
   return (cached) => {
     const state = cached.item;
     for (const { entry, status, reason } of cached.changed.values()) writeEvent(event, cached, entry, status, reason);
-    for (const cause of cached.released) endParked.run(cached.bytes, cause);
-    for (const { cause, entry } of cached.newlyParked) if (!cached.released.includes(cause)) addParked.run(cached.bytes, cause, topicNumber(entry.topic), entry.offset, entry.value);
-    for (const f of cached.findings) finding.run(cached.bytes, f.code, topicNumber(f.topic), eventBytes(f.eventId), f.offset ?? -1);
+    for (const cause of cached.released) endParked.run(cached.n, cause);
+    for (const { cause, entry } of cached.newlyParked)
+      if (!cached.released.includes(cause)) addParked.run(cached.n, cause, topicNumber(entry.topic), entry.offset, entry.value);
+    for (const f of cached.findings) finding.run(cached.n, f.code, topicNumber(f.topic), eventBytes(f.eventId), f.offset ?? -1);
     const life = lifeOf(state);
     const owed = cached.flagged() ? owedTo(state).map(whileFlagged) : owedTo(state);
     writeTodos(cached, owed);
-    writePayloads(cached, life.stage === "done" && owed.length === 0);
+    // An audit under review may still owe a roll_back, so its bytes stay: whether a batch ended in between must not show.
+    writePayloads(cached, life.stage === "done" && owed.length === 0 && life.review !== "open");
     const stage = STAGES.indexOf(life.stage);
     const outcome = life.outcome === null ? null : OUTCOMES.indexOf(life.outcome);
     const proposal = state.proposal === null ? null : cached.summary;
     const deadline = life.stage === "pending" ? deadlineOf(life) : null;
     const owner = life.verdict?.group.owner ?? null;
-    item.run(cached.bytes, writeState(state, blobs), JSON.stringify(cached.summary), stage, outcome, owner, riskRank(cached.summary.risk), deadline, proposal === null ? null : proposedAt(state.proposal as string), cached.flagged() ? 1 : 0);
+    item.run(
+      cached.n,
+      cached.bytes,
+      writeState(state, cached.summary, blobs),
+      stage,
+      outcome,
+      owner,
+      cached.summary.agent ?? null,
+      riskRank(cached.summary.risk),
+      deadline,
+      proposal === null ? null : proposedAt(state.proposal as string),
+      cached.flagged() ? 1 : 0,
+    );
     const name = `${stage}/${outcome}`;
     if (proposal !== null && cached.storedStage !== name) {
       if (cached.storedStage !== null && !cached.storedStage.startsWith("0/")) count.run(cached.storedStage, -1);
@@ -112,7 +126,7 @@ function whileFlagged(owed: Owed): Owed {
 function writeEvent(statement: Database.Statement, cached: CachedItem, entry: Placed, status: (typeof STATUSES)[number], reason: string | null): void {
   const { event, topic } = entry;
   statement.run(
-    cached.bytes,
+    cached.n,
     topicNumber(topic),
     eventBytes(event.eventId),
     STATUSES.indexOf(status),
@@ -160,4 +174,3 @@ export function blobTable(db: Database.Database): Blobs {
     },
   };
 }
-

@@ -2,8 +2,10 @@
 export const FOLD_VERSION = 1;
 
 /**
- * The views. All of them are a function of the log; nothing depends on the order in which topics arrived. Keys are bytes: an item id is
- * 16 (or the text of a policy's id), an event id 16 (or text where a writer sent no UUID).
+ * The views. All of them are a function of the log; nothing that can be read from them depends on the order in which topics arrived. Items
+ * go by a number inside the file, in the order of their first sight, so that those of one time lie together (with their ids as keys a
+ * commit writes five times the pages); dumpViews shows ids instead. An item id is 16 bytes (or the text of a policy's id), an event id 16
+ * (or text where a writer sent no UUID).
  */
 export const VIEWS_SQL = `
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -11,40 +13,40 @@ CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 -- Next offset per partition, and the last folded record: a recreated topic shows another one in its place.
 CREATE TABLE checkpoint (topic INTEGER, part INTEGER, next INTEGER NOT NULL, last BLOB, PRIMARY KEY (topic, part)) WITHOUT ROWID;
 
--- One row an item: its folded state, and what lists show.
+-- One row an item: its folded state with what lists show (state.ts), and what they are sorted and filtered by.
 CREATE TABLE item (
-  item BLOB PRIMARY KEY, state TEXT NOT NULL, summary TEXT NOT NULL, stage INTEGER NOT NULL, outcome INTEGER,
-  owner TEXT, risk INTEGER, deadline INTEGER, proposed INTEGER, flagged INTEGER NOT NULL DEFAULT 0
-) WITHOUT ROWID;
+  n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, state BLOB NOT NULL, stage INTEGER NOT NULL, outcome INTEGER,
+  owner TEXT, agent TEXT, risk INTEGER, deadline INTEGER, proposed INTEGER, flagged INTEGER NOT NULL DEFAULT 0
+);
 CREATE INDEX item_queue ON item (owner, risk DESC, deadline) WHERE stage = 2;
 CREATE INDEX item_open ON item (proposed) WHERE stage < 8 AND proposed IS NOT NULL;
 
 -- The timeline, which is dedup and cause lookup as well.
 CREATE TABLE event (
-  item BLOB, topic INTEGER, id BLOB, status INTEGER NOT NULL, what TEXT NOT NULL, reason TEXT, cause_topic INTEGER, cause BLOB,
+  item INTEGER, topic INTEGER, id BLOB, status INTEGER NOT NULL, what TEXT NOT NULL, reason TEXT, cause_topic INTEGER, cause BLOB,
   actor TEXT NOT NULL, at INTEGER NOT NULL, off INTEGER NOT NULL, appended INTEGER NOT NULL, hash BLOB NOT NULL,
   PRIMARY KEY (item, topic, id)
 ) WITHOUT ROWID;
 
 -- The bytes of proposals, verdicts and resumes of items that are not done. Those of done items are read from the log.
-CREATE TABLE payload (item BLOB, topic INTEGER, id BLOB, value BLOB NOT NULL, PRIMARY KEY (item, topic, id)) WITHOUT ROWID;
+CREATE TABLE payload (item INTEGER, topic INTEGER, id BLOB, value BLOB NOT NULL, PRIMARY KEY (item, topic, id)) WITHOUT ROWID;
 
 -- Schemas of arguments, once each.
 CREATE TABLE blob (sha256 BLOB PRIMARY KEY, text TEXT NOT NULL) WITHOUT ROWID;
 
 -- Who is owed an event.
-CREATE TABLE todo (worker TEXT, due INTEGER, item BLOB, duty TEXT, cause TEXT, names TEXT NOT NULL, PRIMARY KEY (worker, due, item, duty, cause, names)) WITHOUT ROWID;
+CREATE TABLE todo (worker TEXT, due INTEGER, item INTEGER, duty TEXT, cause TEXT, names TEXT NOT NULL, PRIMARY KEY (worker, due, item, duty, cause, names)) WITHOUT ROWID;
 
 -- Events whose cause is not there yet.
-CREATE TABLE parked (item BLOB, cause TEXT, topic INTEGER, off INTEGER, value BLOB NOT NULL, PRIMARY KEY (item, cause, topic, off)) WITHOUT ROWID;
+CREATE TABLE parked (item INTEGER, cause TEXT, topic INTEGER, off INTEGER, value BLOB NOT NULL, PRIMARY KEY (item, cause, topic, off)) WITHOUT ROWID;
 
 -- Records that could not be folded, at their place.
 CREATE TABLE bad (topic INTEGER, part INTEGER, off INTEGER, item BLOB, reason TEXT NOT NULL, message TEXT NOT NULL, schema_id INTEGER, sha256 TEXT NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (topic, part, off)) WITHOUT ROWID;
 CREATE INDEX bad_item ON bad (item) WHERE item IS NOT NULL;
 
-CREATE TABLE finding (item BLOB, code TEXT, topic INTEGER, id BLOB, off INTEGER, PRIMARY KEY (item, code, topic, id, off)) WITHOUT ROWID;
+CREATE TABLE finding (item INTEGER, code TEXT, topic INTEGER, id BLOB, off INTEGER, PRIMARY KEY (item, code, topic, id, off)) WITHOUT ROWID;
 CREATE TABLE counter (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 
 -- Documents of the policy authority in force.
-CREATE TABLE document (item BLOB, part INTEGER, off INTEGER, id BLOB, workspace TEXT, kind TEXT, policy_id TEXT, version TEXT, sha256 TEXT, document TEXT, at INTEGER, PRIMARY KEY (item, off)) WITHOUT ROWID;
+CREATE TABLE document (item INTEGER, part INTEGER, off INTEGER, id BLOB, workspace TEXT, kind TEXT, policy_id TEXT, version TEXT, sha256 TEXT, document TEXT, at INTEGER, PRIMARY KEY (item, off)) WITHOUT ROWID;
 `;

@@ -59,7 +59,10 @@ function open(path: string): Database.Database {
     db.pragma("cache_size = -65536");
     return db;
   } catch (cause) {
-    throw new CountersignError("file_unreadable", `The views file ${path} cannot be opened: ${messageOf(cause)}`, { cause, fix: "check the folder's permissions, or remove the file: it is rebuilt from the log" });
+    throw new CountersignError("file_unreadable", `The views file ${path} cannot be opened: ${messageOf(cause)}`, {
+      cause,
+      fix: "check the folder's permissions, or remove the file: it is rebuilt from the log",
+    });
   }
 }
 

@@ -1,0 +1,164 @@
+/** Runs recorded agent runs through a ledger from proposal to dataset: npm run example:airline -- --log URL --runs FILE --tools FILE [--json] */
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, join } from "node:path";
+import { parseArgs } from "node:util";
+import { CountersignError, messageOf } from "../../src/errors.ts";
+import { canonicalize } from "../../src/events/canonical.ts";
+import { policyItemId } from "../../src/events/ids.ts";
+import { EXAMPLES_FILE, exportExamples } from "../../src/evals/export.ts";
+import type { ReviewedExample } from "../../src/evals/reviewed-examples.ts";
+import { parseLogUrl } from "../../src/log/open.ts";
+import { applySchemas } from "../../src/log/schemas.ts";
+import { publishable } from "../../src/policy/publish.ts";
+import { importRuns } from "../../src/producers/import-runs.ts";
+import { readTools } from "../../src/producers/tools.ts";
+import { proposalsOf } from "../../src/producers/transcript-calls.ts";
+import { readTranscripts, type Run } from "../../src/producers/transcripts.ts";
+import { viewsDifference } from "../../src/projector/dump.ts";
+import { openProjector } from "../../src/projector/projector.ts";
+import { type Ledger, openLedger, viewsOptions } from "../../src/runtime.ts";
+import { replayCall } from "./replay.ts";
+
+const WORKSPACE = "airline";
+const AGENT = "airline-agent";
+const IN_FLIGHT = 32;
+
+const USAGE = "usage: npm run example:airline -- --log URL --runs FILE --tools FILE [--out DIR] [--json]";
+
+async function main(): Promise<void> {
+  const { log: url, runs: runsFile, tools: toolsFile, json, out } = options();
+  const runs = readTranscripts(read(runsFile), { file: runsFile });
+  const tools = readTools(read(toolsFile), toolsFile);
+  const say = (line: string) => json || console.log(line);
+  const work = mkdtempSync(join(tmpdir(), "countersign-airline-"));
+  const parsed = parseLogUrl(url);
+  if (parsed.kind === "kafka") await prepareKafka(parsed, say);
+  const ledger = await openLedger({ log: url, data: work, onTrouble: (sentence) => sentence !== null && console.error(sentence) });
+  try {
+    await ledger.start();
+    await publishPolicy(ledger);
+    const plan = runs.flatMap((run) => proposalsOf(run, { workspace: WORKSPACE, agentId: AGENT, tools }).map((p) => ({ ...p, run })));
+    const target = {
+      isKnown: (itemId: string) => ledger.queries.item(itemId)?.item.proposal != null,
+      propose: (itemId: string, body: Parameters<typeof ledger.write<"proposals">>[2]) => ledger.write("proposals", itemId, body),
+    };
+    const first = await importRuns(runs, { workspace: WORKSPACE, agentId: AGENT, tools }, target);
+    say(`Imported ${first.proposed} calls of ${runs.length} runs${first.known > 0 ? ` (${first.known} were there)` : ""}${first.bad.length > 0 ? `; ${first.bad.length} calls are unusable` : ""}.`);
+    await ledger.waitFor(first.positions, { timeoutMs: 120_000 });
+    await inParallel(plan, ({ call, draft, run }) => replayCall(ledger, draft.itemId, WORKSPACE, call, run.goldActions ?? []));
+    const rebuilt = await rebuildAndCompare(ledger, work);
+    const dataset = out ?? join(work, "dataset");
+    const manifest = await exportExamples(dataset, { log: ledger.log, codec: ledger.codec, workspace: WORKSPACE });
+    const rows = readFileSync(join(dataset, EXAMPLES_FILE), "utf8").trim().split("\n").filter(Boolean).map((line) => JSON.parse(line) as ReviewedExample);
+    const second = await importRuns(runs, { workspace: WORKSPACE, agentId: AGENT, tools }, target);
+    const { approve, edit, reject } = manifest.byDecision;
+    const { consequential, executed, events } = countItems(ledger, plan.map((p) => p.draft.itemId));
+    const report = {
+      runs: runs.length,
+      calls: plan.length,
+      consequential,
+      approved: approve,
+      edited: edit,
+      rejected: reject,
+      executed,
+      events,
+      viewsEqualAfterRebuild: rebuilt === null,
+      datasetRows: approve + edit + reject,
+      editsEqualGold: editsEqualGold(rows, runs),
+      secondImportNew: second.proposed,
+    };
+    if (json) console.log(JSON.stringify(report));
+    else print(report, rebuilt, out);
+    if (!report.viewsEqualAfterRebuild || !report.editsEqualGold || report.secondImportNew > 0) process.exitCode = 1;
+  } finally {
+    await ledger.close();
+    rmSync(work, { recursive: true, force: true });
+  }
+}
+
+function options(): { log: string; runs: string; tools: string; json: boolean; out: string | undefined } {
+  const { values } = parseArgs({ options: { log: { type: "string" }, runs: { type: "string" }, tools: { type: "string" }, out: { type: "string" }, json: { type: "boolean", default: false } } });
+  const { log, runs, tools, json, out } = values;
+  if (log === undefined || runs === undefined || tools === undefined) throw new CountersignError("usage", USAGE);
+  return { log, runs, tools, json, out };
+}
+
+function read(file: string): string {
+  try {
+    return readFileSync(file, "utf8");
+  } catch (cause) {
+    throw new CountersignError("file_unreadable", `${file} cannot be read: ${messageOf(cause)}`, { cause, fix: USAGE });
+  }
+}
+
+/** Makes topics and schemas where they are missing: this example may be pointed at a fresh broker. */
+async function prepareKafka(url: Extract<ReturnType<typeof parseLogUrl>, { kind: "kafka" }>, say: (line: string) => void): Promise<void> {
+  const [{ applyTopics }, { openHttpRegistry }] = await Promise.all([import("../../src/log/kafka.ts"), import("../../src/log/http-registry.ts")]);
+  await applyTopics(url, { replication: 1, minInsyncReplicas: 1 });
+  const registry = openHttpRegistry({ url: url.registry, prefix: url.prefix });
+  await applySchemas(registry);
+  await registry.close();
+  say("Topics and schemas are there (one replica: this is an example).");
+}
+
+async function publishPolicy(ledger: Ledger): Promise<void> {
+  const file = new URL("policy.yaml", import.meta.url).pathname;
+  const policy = publishable(readFileSync(file, "utf8"), file, (path) => readFileSync(path, "utf8"));
+  if (ledger.queries.policies().some((p) => p.workspace === policy.workspace && p.policyId === policy.policyId && p.sha256 === policy.sha256)) return;
+  const { policyId, version, document, sha256 } = policy;
+  const { position } = await ledger.write("policies", policyItemId(policy.workspace, policyId), { workspace: policy.workspace, actor: { kind: "authority", id: basename(file) }, kind: "policy", policyId, version, document, sha256 });
+  await ledger.waitFor([position]);
+}
+
+async function inParallel<T>(items: readonly T[], work: (item: T) => Promise<void>): Promise<void> {
+  let next = 0;
+  const lane = async () => {
+    for (let item = items[next++]; item !== undefined; item = items[next++]) await work(item);
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane));
+}
+
+/** Folds the whole log into a new views file; the first difference to the live one, or null. */
+async function rebuildAndCompare(ledger: Ledger, work: string): Promise<string | null> {
+  const rebuilt = await openProjector({ ...viewsOptions(ledger, work), path: join(work, "rebuilt.db") });
+  try {
+    await rebuilt.catchUp();
+    return viewsDifference(ledger.projector.views.db, rebuilt.views.db);
+  } finally {
+    rebuilt.close();
+  }
+}
+
+/** What the ledger says of these items. */
+function countItems(ledger: Ledger, itemIds: readonly string[]): { consequential: number; executed: number; events: number } {
+  const counts = { consequential: 0, executed: 0, events: 0 };
+  for (const itemId of new Set(itemIds)) {
+    const view = ledger.queries.item(itemId);
+    if (view === undefined) continue;
+    const timeline = ledger.queries.timeline(itemId);
+    counts.events += timeline.length;
+    if (timeline.some((e) => e.topic === "verdicts" && e.status === "effective" && e.what !== "allow")) counts.consequential++;
+    if (timeline.some((e) => e.topic === "receipts" && e.status === "effective" && ["succeeded", "failed", "compensated"].includes(e.what))) counts.executed++;
+  }
+  return counts;
+}
+
+function editsEqualGold(rows: readonly ReviewedExample[], runs: readonly Run[]): boolean {
+  const gold = new Map(runs.map((run) => [run.runId, run.goldActions ?? []]));
+  return rows
+    .filter((row) => row.decision.kind === "edit")
+    .every((row) => row.final?.every((action) => gold.get(row.run?.threadId ?? "")?.some((g) => g.name === action.tool && canonicalize(g.arguments) === canonicalize(action.args))));
+}
+
+function print(report: Record<string, unknown>, difference: string | null, out: string | undefined): void {
+  for (const [name, value] of Object.entries(report)) console.log(`${name.padEnd(24)} ${value}`);
+  if (difference !== null) console.log(`The rebuilt views differ:\n${difference}`);
+  if (out !== undefined) console.log(`The dataset lies in ${out}.`);
+}
+
+main().catch((error: unknown) => {
+  console.error(messageOf(error));
+  if (error instanceof CountersignError && error.fix !== undefined) console.error(error.fix);
+  process.exitCode = error instanceof CountersignError && error.code === "usage" ? 2 : 1;
+});
