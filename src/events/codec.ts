@@ -52,10 +52,16 @@ export class Codec {
     this.learn(id, SCHEMA_TEXT[topic]);
   }
 
-  /** Checks and encodes an event with its frame. @throws CountersignError event_invalid, field_too_large, event_too_large, schema_missing */
-  encode<T extends Topic>(topic: T, event: EventOf[T]): Buffer {
+  /** The id that this build writes a topic with. @throws CountersignError schema_missing */
+  writerId(topic: Topic): number {
     const id = this.writerIds[topic];
     if (id === undefined) throw new CountersignError("schema_missing", `The schema of ${topic} is not registered`, { fix: "run countersign schemas apply" });
+    return id;
+  }
+
+  /** Checks and encodes an event with its frame. @throws CountersignError event_invalid, field_too_large, event_too_large, schema_missing */
+  encode<T extends Topic>(topic: T, event: EventOf[T]): Buffer {
+    const id = this.writerId(topic);
     checkEvent(topic, event);
     let end = TYPE[topic].encode(event, this.scratch, FRAME_BYTES);
     if (end < 0) {
