@@ -270,7 +270,8 @@ export function resumePastOf(item: Item, decision: DecisionNode): ResumePast | n
   const node = item.nodes.get(decision.cause);
   if (node?.topic === "verdicts") return { cause: "decision", proposal: proposalOf(item), verdict: node, decision };
   if (node?.topic !== "receipts") return null;
-  return { cause: "settle", decision, receipt: node, grant: item.nodes.get(node.cause) as ResumeNode };
+  const grant = item.nodes.get(node.cause) as ResumeNode;
+  return { cause: "settle", verdict: verdictOfGrant(item, grant), decision, receipt: node, grant };
 }
 
 function resumed(item: Item, past: ResumePast, group: { resume: string | null }, cause: NodeKey, event: EventOf["resumes"], rules: Rules): Ruling {

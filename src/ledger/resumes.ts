@@ -20,12 +20,12 @@ type Outcome = RunResumed["outcome"];
 export type ResumePast =
   | { readonly cause: "verdict"; readonly proposal: ProposalNode; readonly verdict: VerdictNode }
   | { readonly cause: "decision"; readonly proposal: ProposalNode; readonly verdict: VerdictNode; readonly decision: DecisionNode }
-  | { readonly cause: "settle"; readonly decision: DecisionNode; readonly receipt: ReceiptNode; readonly grant: ResumeNode };
+  | { readonly cause: "settle"; readonly verdict: VerdictNode; readonly decision: DecisionNode; readonly receipt: ReceiptNode; readonly grant: ResumeNode };
 
 /** What a cause calls for: an outcome, and the actions that a grant must name. */
 export interface Called {
   readonly outcome: Outcome;
-  readonly actions: readonly { actionId: string; argsSha256: string }[];
+  readonly actions: readonly ActionTerms[];
 }
 
 const BY_DECISION: { readonly [kind: string]: Outcome } = {
@@ -41,7 +41,8 @@ export function calledFor(past: ResumePast): Called | null {
   if (past.cause === "settle") {
     if (past.decision.settlement !== "retry") return null;
     const from = past.grant.actions.findIndex((a) => a.actionId === past.receipt.actionId);
-    return { outcome: past.grant.outcome, actions: past.grant.actions.slice(from) };
+    const again = past.grant.actions.slice(from).map((a) => past.verdict.actions.find((v) => v.actionId === a.actionId && v.argsSha256 === a.argsSha256));
+    return { outcome: past.grant.outcome, actions: again.filter((a) => a !== undefined) };
   }
   const { proposal, verdict } = past;
   if (past.cause === "verdict") {
@@ -70,12 +71,13 @@ export function legalResume(past: ResumePast, first: string | null, event: RunRe
   if (event.actor.kind !== "dispatcher") return illegal("wrong actor: the dispatcher resumes");
   const called = calledFor(past);
   if (called === null) return illegal("its cause calls for no resume");
-  const reason = contentReason(called, event);
+  const reason = contentReason(called, event, past.cause === "decision");
   if (reason !== null) return illegal(reason);
   return first === null ? EFFECTIVE : superseded(`resumed by ${first}`);
 }
 
-function contentReason(called: Called, event: RunResumed): string | null {
+/** `anyOf`: a roll_back that an audit's rejection calls for may name some of the actions, in any order; one that is tried again may not. */
+function contentReason(called: Called, event: RunResumed, anyOf: boolean): string | null {
   const mayGrant = isGrant(called.outcome);
   if (event.outcome === "withheld")
     return !mayGrant ? "withheld stands in place of a grant, and none was due" : event.actions.length > 0 ? "withheld grants nothing" : null;
