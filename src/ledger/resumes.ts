@@ -82,10 +82,10 @@ function contentReason(called: Called, event: RunResumed, anyOf: boolean): strin
   if (event.outcome === "withheld")
     return !mayGrant ? "withheld stands in place of a grant, and none was due" : event.actions.length > 0 ? "withheld grants nothing" : null;
   if (event.outcome !== called.outcome) return `wrong outcome: ${called.outcome} is due`;
-  if (event.outcome === "roll_back") {
-    const wrong =
-      event.actions.length === 0 || event.actions.some((a) => !called.actions.some((c) => c.actionId === a.actionId && c.argsSha256 === a.argsSha256));
-    return wrong ? "a roll_back names approved actions" : null;
-  }
+  // The executor runs the tool and the arguments that the grant spells out, so these must be the approved ones, not only the hash.
+  const isApproved = (a: RunResumed["actions"][number]) =>
+    called.actions.some((c) => c.actionId === a.actionId && c.argsSha256 === a.argsSha256 && c.tool === a.tool && c.args === a.args);
+  if (mayGrant && !event.actions.every(isApproved)) return "it spells out an action, a tool or arguments that nobody approved";
+  if (event.outcome === "roll_back" && anyOf) return event.actions.length === 0 ? "a roll_back names approved actions" : null;
   return sameActions(event.actions, called.actions) ? null : mayGrant ? "it does not name exactly the approved actions" : "it grants what nobody approved";
 }
