@@ -45,6 +45,9 @@ export type ErrorCode =
   | "settled"
   | "claimed"
   | "already_voted"
+  | "already_started"
+  | "not_running"
+  | "no_grant"
   | "flagged"
   | "halted"
   | "late"
@@ -58,15 +61,18 @@ export class CountersignError extends Error {
   readonly retryable: boolean;
   /** JSON Pointer or name of the field that is at fault, when one is. */
   readonly field: string | undefined;
+  /** The value that is at fault, as a JSON value. */
+  readonly value: unknown;
   /** What to do about it, as a sentence. */
   readonly fix: string | undefined;
 
-  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryable?: boolean; field?: string; fix?: string } = {}) {
+  constructor(code: ErrorCode, message: string, options: { cause?: unknown; retryable?: boolean; field?: string; value?: unknown; fix?: string } = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
     this.name = "CountersignError";
     this.code = code;
     this.retryable = options.retryable ?? false;
     this.field = options.field;
+    this.value = options.value;
     this.fix = options.fix;
   }
 }

@@ -97,7 +97,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
 
   function startWorkers(): void {
     const context = (worker: "policy" | "dispatcher" | "clock") => ({
-      todos: (at: number) => queries.todos(worker, at),
+      todos: (at: number, limit: number) => queries.todos(worker, at, limit),
       nextDue: () => queries.nextDue(worker),
       onFolded: projector.onFolded,
       now,

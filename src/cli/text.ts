@@ -1,6 +1,7 @@
 /** Text of agents is untrusted: control, formatting and bidirectional characters would let it rewrite what a reviewer sees. */
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
-const WIDE = /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
+const WIDE =
+  /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 const MARK = /[\p{Mn}\p{Me}]/u;
 
 /** Text on one line without anything that steers a terminal. */
@@ -60,6 +61,20 @@ export function wrap(text: string, columns: number): string[] {
   }
   if (line !== "" || lines.length === 0) lines.push(line);
   return lines;
+}
+
+/** Breaks a line without changing it: put together again, the parts are the line. After a space where there is one, else anywhere. */
+export function breakExact(text: string, first: number, others: number): string[] {
+  const parts: string[] = [];
+  let rest = text;
+  for (let columns = first; widthOf(rest) > columns; columns = others) {
+    const most = cutAt(rest, columns);
+    const space = most.lastIndexOf(" ") + 1;
+    const part = space > columns / 2 ? most.slice(0, space) : most;
+    parts.push(part);
+    rest = rest.slice(part.length);
+  }
+  return [...parts, rest];
 }
 
 function cutAt(text: string, columns: number): string {

@@ -1,4 +1,6 @@
-import { AppendOutcomeUnknown, CountersignError, type ErrorCode, messageOf } from "../errors.ts";
+import { setTimeout as sleep } from "node:timers/promises";
+import { AppendOutcomeUnknown, CountersignError, messageOf } from "../errors.ts";
+import { REFUSED, RETRY } from "./kafka-errors.ts";
 import type { Ack } from "./kafka-wire.ts";
 import type { NewRecord, Position } from "./log.ts";
 import { partitionOf } from "./partitioner.ts";
@@ -31,6 +33,8 @@ export interface AppendPorts {
   send(messages: ReadonlyMap<string, readonly OutMessage[]>): Promise<SendResult>;
   /** Starts over with fresh connections. */
   reset(): void;
+  /** Whether a broker answers. Does not throw. */
+  reachable(): Promise<boolean>;
   trouble(sentence: string | null): void;
 }
 
@@ -57,34 +61,13 @@ const MOST_BYTES = 8 * 1024 * 1024;
 /** A partition's share of a request is one Kafka batch, which the broker refuses beyond max.message.bytes (1,048,588 by default). */
 const MOST_BYTES_PER_PARTITION = 960 * 1024;
 
-/** Kafka's error codes that say "not appended" and pass. Source: the Kafka protocol guide, error codes. */
-const RETRY = new Map([
-  [2, "the batch arrived damaged"],
-  [3, "the topic or partition is not known to the broker"],
-  [5, "the partition has no leader"],
-  [6, "the broker is not the partition's leader"],
-  [19, "there are fewer replicas in sync than min.insync.replicas asks for"],
-  [74, "the leader's epoch is old"],
-  [75, "the leader's epoch is not known yet"],
-]);
-
-/** Those that say "not appended" and stay. */
-const REFUSED = new Map<number, [ErrorCode, string]>([
-  [10, ["event_too_large", "the broker takes no record of this size: raise max.message.bytes of the topic"]],
-  [18, ["event_too_large", "the broker takes no batch of this size: raise segment.bytes of the topic"]],
-  [29, ["forbidden", "this user may not write to the topic: add an ACL for WRITE"]],
-  [31, ["forbidden", "this user may not write to the cluster"]],
-  [32, ["log_unavailable", "the broker refuses the record's timestamp: set message.timestamp.type=LogAppendTime with countersign topics apply"]],
-  [44, ["log_unavailable", "a policy of the broker refuses the record"]],
-  [87, ["log_unavailable", "the broker refuses the record as invalid"]],
-]);
-
 /** Gathers concurrent appends into one batch at a time, and finds out for each record what became of it. */
 export class Appender {
   private readonly ports: AppendPorts;
   private queue: Item[] = [];
   private running: Promise<void> | undefined;
   private closed = false;
+  private probing = false;
   private failures = 0;
   private wake: (() => void) | undefined;
 
@@ -131,12 +114,24 @@ export class Appender {
       const batch = this.nextBatch();
       const result = await this.ports.send(byTopic(batch));
       const retried = this.settle(batch, result);
-      if (result.error === undefined) this.recovered();
-      else await this.pause(result);
       this.queue = [...retried, ...this.queue].filter((item) => !item.call.settled);
+      if (result.error === undefined) this.recovered();
+      else await this.failed(result);
       this.expire(result);
     }
     this.running = undefined;
+    if (this.failures > 0) void this.probe();
+  }
+
+  /** Nobody waits any more, but trouble was reported: its end must be reported too, also when nothing is appended for long. */
+  private async probe(): Promise<void> {
+    if (this.probing) return;
+    this.probing = true;
+    while (this.failures > 0 && !this.closed) {
+      await sleep(200, undefined, { ref: false });
+      if (!this.running && !this.closed && (await this.ports.reachable()) && !this.running) this.recovered();
+    }
+    this.probing = false;
   }
 
   /** From the front of the queue what fits. A record that does not fit holds back those behind it in its partition, to keep their order. */
@@ -188,11 +183,15 @@ export class Appender {
     this.failures = 0;
   }
 
-  private async pause(result: SendResult): Promise<void> {
+  private async failed(result: SendResult): Promise<void> {
     this.failures++;
     this.ports.trouble(`Kafka cannot be written to: ${reasonOf(result)}`);
     if (result.acks.length === 0) this.ports.reset();
-    const ms = Math.min(1000, 25 * 2 ** this.failures);
+    if (this.queue.length > 0) await this.pause(Math.min(1000, 25 * 2 ** this.failures));
+  }
+
+  private async pause(ms: number): Promise<void> {
+    if (this.closed) return;
     await new Promise<void>((resolve) => {
       const timer = setTimeout(resolve, ms);
       this.wake = () => {
@@ -259,7 +258,10 @@ function unavailable(result: SendResult): CountersignError {
 function reasonOf(result: SendResult): string {
   const ack = result.acks.find((a) => a.errorCode !== 0);
   const known = ack && (RETRY.get(ack.errorCode) ?? REFUSED.get(ack.errorCode)?.[1]);
-  return known ? `${known} (${ack.topic}/${ack.partition})` : messageOf(result.error);
+  if (known) return `${known} (${ack.topic}/${ack.partition})`;
+  // The client's own words are enough behind ours.
+  const { error } = result;
+  return messageOf(error instanceof CountersignError && error.code === "log_unavailable" && error.cause ? error.cause : error);
 }
 
 function isRetryable(error: unknown): boolean {

@@ -1,4 +1,4 @@
-import { CountersignError, messageOf } from "../errors.ts";
+import { CountersignError, type ErrorCode, messageOf } from "../errors.ts";
 
 /** The Kafka client's errors, as far as we look into them. */
 interface ClientError {
@@ -6,6 +6,28 @@ interface ClientError {
   readonly type?: string;
   readonly cause?: unknown;
 }
+
+/** Kafka's error codes that say "not appended" and pass. Source: the Kafka protocol guide, error codes. */
+export const RETRY = new Map([
+  [2, "the batch arrived damaged"],
+  [3, "the topic or partition is not known to the broker"],
+  [5, "the partition has no leader"],
+  [6, "the broker is not the partition's leader"],
+  [19, "there are fewer replicas in sync than min.insync.replicas asks for"],
+  [74, "the leader's epoch is old"],
+  [75, "the leader's epoch is not known yet"],
+]);
+
+/** Those that say "not appended" and stay. */
+export const REFUSED = new Map<number, [ErrorCode, string]>([
+  [10, ["event_too_large", "the broker takes no record of this size: raise max.message.bytes of the topic"]],
+  [18, ["event_too_large", "the broker takes no batch of this size: raise segment.bytes of the topic"]],
+  [29, ["forbidden", "this user may not write to the topic: add an ACL for WRITE"]],
+  [31, ["forbidden", "this user may not write to the cluster"]],
+  [32, ["log_unavailable", "the broker refuses the record's timestamp: set message.timestamp.type=LogAppendTime with countersign topics apply"]],
+  [44, ["log_unavailable", "a policy of the broker refuses the record"]],
+  [87, ["log_unavailable", "the broker refuses the record as invalid"]],
+]);
 
 /** Any error of the Kafka client in our words. What is no refusal counts as "cannot be reached", which is worth another try. */
 export function errorOf(error: unknown): CountersignError {

@@ -21,42 +21,53 @@ export interface Fetched {
   readonly failure?: CountersignError;
 }
 
+/** Told of each partition that has records, and of its high watermark. */
+export type OnFetched = (topic: string, partition: number, fetched: Fetched, head: number) => void;
+
 /**
- * Reads the records out of a fetch response of version 11, and gives back a response for the Kafka client in which each partition holds
- * one empty record at the last offset. The client then keeps its offsets, pauses and heartbeats as always, but does not decode what we
- * have read already: it spends 13 µs on a record with our eight headers, which nobody reads here. Source: the Kafka protocol guide, Fetch API
- * and record batch format.
+ * Reads the records out of a fetch response of version 11, and gives back a response for the Kafka client in which each partition that
+ * has news holds one empty record at the last offset, and the others are left out. The client then keeps its offsets, pauses and
+ * heartbeats as always, but does not decode what we have read already: it spends 13 µs on a record with our eight headers, which nobody
+ * reads here, and on each fetch a millisecond on partitions without news. Source: the Kafka protocol guide, Fetch API and record batch.
  *
  * @param frame response without its length, beginning with the correlation id
- * @param found called for each partition that has records
  */
-export function readFetchResponse(frame: Buffer, found: (topic: string, partition: number, fetched: Fetched) => void): Buffer {
-  const out: Buffer[] = [];
+export function readFetchResponse(frame: Buffer, found: OnFetched): Buffer {
   // Correlation id, throttle time, error code, session id.
   let at = 4 + 4 + 2 + 4;
-  let copied = 0;
   const int32 = () => frame.readInt32BE((at += 4) - 4);
-  for (let topics = int32(); topics > 0; topics--) {
-    const length = frame.readInt16BE(at);
-    const topic = frame.toString("utf8", at + 2, at + 2 + length);
-    at += 2 + length;
+  const out: Buffer[] = [frame.subarray(0, at)];
+  const topics = int32();
+  out.push(frame.subarray(at - 4, at));
+  for (let t = 0; t < topics; t++) {
+    const begin = at;
+    at += 2 + frame.readInt16BE(at);
+    const topic = frame.toString("utf8", begin + 2, at);
+    const kept: Buffer[] = [];
+    let count = 0;
     for (let partitions = int32(); partitions > 0; partitions--) {
+      const entry = at;
       const partition = int32();
+      const errorCode = frame.readInt16BE(at);
+      const head = Number(frame.readBigInt64BE(at + 2));
       // Error code, high watermark, last stable offset, log start offset.
       at += 2 + 8 + 8 + 8;
       const aborted = int32();
       // Aborted transactions, preferred read replica.
       at += Math.max(0, aborted) * 16 + 4;
-      out.push(frame.subarray(copied, at));
-      const size = int32();
-      const fetched: Fetched = size > 0 ? readRecordSet(frame, at, at + size) : { messages: [] };
-      if (fetched.last !== undefined) found(topic, partition, fetched);
-      out.push(fetched.last === undefined ? NO_RECORDS : standIn(fetched.last));
-      at += Math.max(0, size);
-      copied = at;
+      const header = frame.subarray(entry, at);
+      const size = Math.max(0, int32());
+      const fetched: Fetched = readRecordSet(frame, at, at + size);
+      at += size;
+      if (fetched.last !== undefined) found(topic, partition, fetched, head);
+      else if (errorCode === 0) continue;
+      kept.push(header, fetched.last === undefined ? NO_RECORDS : standIn(fetched.last));
+      count++;
     }
+    const number = Buffer.alloc(4);
+    number.writeInt32BE(count);
+    out.push(frame.subarray(begin, begin + 2 + frame.readInt16BE(begin)), number, ...kept);
   }
-  out.push(frame.subarray(copied));
   return Buffer.concat(out);
 }
 

@@ -68,7 +68,7 @@ export class TimeMerge {
       this.count++;
     }
     if (wasEmpty && lane.queue.length > 0) this.add(lane);
-    if (failure) throw failure;
+    if (failure && lane.next < lane.end) throw failure;
   }
 
   /** The next records in order, at most `max`; none while a lane is missing. */

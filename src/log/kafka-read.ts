@@ -11,8 +11,12 @@ import { gap, recreated } from "./sequence.ts";
 export interface SessionEvents {
   /** Asked at every join, synchronously: where each wanted partition goes on, and which are not wanted. */
   positions(): { readonly topic: Topic; readonly partition: number; readonly next: number; readonly wanted: boolean }[];
-  /** Messages of one partition in order. Resolves when more may be fetched. */
-  messages(topic: Topic, partition: number, fetched: Fetched, head: number, heartbeat: () => Promise<void>): Promise<void>;
+  /** The broker has answered a fetch. */
+  alive(): void;
+  /** Records of one partition in order, as soon as they are here. */
+  fetched(topic: Topic, partition: number, fetched: Fetched, head: number): void;
+  /** Resolves when more of the partition may be fetched. */
+  room(topic: Topic, partition: number, heartbeat: () => Promise<void>): Promise<void>;
   /** The session is over. `outOfRange`: the broker did not have the offset asked for. */
   failed(error: unknown, outOfRange: boolean): void;
 }
@@ -56,33 +60,39 @@ async function* follow(
   from: Checkpoint,
   options: ReadOptions,
 ): AsyncGenerator<Batch> {
-  const ending = options.signal ? AbortSignal.any([options.signal, ports.closed]) : ports.closed;
+  const finished = new AbortController();
+  const ending = AbortSignal.any([ports.closed, finished.signal, ...(options.signal ? [options.signal] : [])]);
   if (ports.closed.aborted) throw new CountersignError("log_closed", "The log is closed");
   checkPartitions(ports.partitions, from);
-  const heads = (await early) ?? (await patientHeads(ports, topics, ending, 0));
-  if (!heads || ending.aborted) return;
-  const merge = new TimeMerge(heads.map((head, order) => laneOf(head, order, from, options)));
-  checkRange(merge.lanes, heads);
-  if (merge.finished()) return;
-  const reading = new Reading(ports, merge, topics, options.reader, ending);
-  const { maxBatch = 1000 } = options;
-  let announced = false;
+  let reading: Reading | undefined;
   try {
-    for (;;) {
-      const records = merge.take(maxBatch);
-      const atHead = merge.atHead();
-      reading.taken();
-      if (ending.aborted) return;
-      if (records.length > 0 || (atHead && !announced)) {
-        announced = atHead;
-        yield { records, atHead };
-        if (ending.aborted) return;
-        if (records.length > 0 && !atHead) await nextTurn();
-      } else if (merge.finished()) return;
-      else await reading.more();
-    }
+    const heads = (await early) ?? (await patientHeads(ports, topics, ending, 0));
+    if (!heads) return;
+    const merge = new TimeMerge(heads.map((head, order) => laneOf(head, order, from, options)));
+    checkRange(merge.lanes, heads);
+    if (merge.finished()) return;
+    reading = new Reading(ports, merge, topics, options.reader, ending);
+    yield* deliver(reading, merge, options.maxBatch ?? 1000, ending);
   } finally {
-    reading.close();
+    // First, so that nothing that is still under way reports trouble afterwards.
+    finished.abort();
+    reading?.close();
+    ports.trouble(null);
+  }
+}
+
+async function* deliver(reading: Reading, merge: TimeMerge, maxBatch: number, ending: AbortSignal): AsyncGenerator<Batch> {
+  let announced = false;
+  while (!ending.aborted) {
+    const records = merge.take(maxBatch);
+    const atHead = merge.atHead();
+    reading.taken();
+    if (records.length > 0 || (atHead && !announced)) {
+      announced = atHead;
+      yield { records, atHead };
+      if (records.length > 0 && !atHead) await nextTurn();
+    } else if (merge.finished()) return;
+    else await reading.more();
   }
 }
 
@@ -98,7 +108,6 @@ class Reading {
   private serial = 0;
   private failure: unknown;
   private failures = 0;
-  private closed = false;
   private wakeReader: (() => void) | undefined;
   private wakeFetch: (() => void) | undefined;
   private paused: Lane[] = [];
@@ -130,19 +139,20 @@ class Reading {
   /** Lets fetching go on when there is room again. */
   taken(): void {
     if (this.wakeFetch && (this.merge.bytes < MOST_HELD_BYTES / 2 || this.merge.missing() > 0)) this.wakeFetch();
-    if (this.paused.length > 0 && this.merge.missing() === 0) {
-      this.session?.resume(this.paused);
-      this.paused = [];
-    }
+    if (this.paused.length === 0) return;
+    // A paused lane that has run empty may be the very one that is waited for.
+    const all = this.merge.missing() === 0;
+    const resumed = this.paused.filter((lane) => all || lane.bytes <= LANE_HELD_BYTES / 2);
+    if (resumed.length === 0) return;
+    this.paused = this.paused.filter((lane) => !resumed.includes(lane));
+    this.session?.resume(resumed.filter((lane) => lane.next < lane.end));
   }
 
   close(): void {
-    this.closed = true;
     this.serial++;
     this.ending.removeEventListener("abort", this.onAbort);
     this.session?.close();
     this.wakeFetch?.();
-    if (this.failures > 0) this.ports.trouble(null);
   }
 
   private readonly onAbort = (): void => {
@@ -156,23 +166,22 @@ class Reading {
     this.paused = [];
     this.session = this.ports.open(this.topics, this.reader, {
       positions: () => this.merge.lanes.map((l) => ({ topic: l.topic, partition: l.partition, next: l.next, wanted: l.next < l.end })),
-      messages: async (topic, partition, fetched, head, heartbeat) => {
-        if (current()) await this.receive(topic, partition, fetched, head, heartbeat, current);
+      alive: () => {
+        if (this.failures === 0 || !current()) return;
+        this.failures = 0;
+        this.ports.trouble(null);
       },
+      fetched: (topic, partition, fetched, head) => {
+        if (current()) this.receive(topic, partition, fetched, head);
+      },
+      room: (topic, partition, heartbeat) => this.room(topic, partition, heartbeat, current),
       failed: (error, outOfRange) => {
         if (current()) void this.reopen(error, outOfRange);
       },
     });
   }
 
-  private async receive(
-    topic: Topic,
-    partition: number,
-    fetched: Fetched,
-    head: number,
-    heartbeat: () => Promise<void>,
-    current: () => boolean,
-  ): Promise<void> {
+  private receive(topic: Topic, partition: number, fetched: Fetched, head: number): void {
     const lane = this.lanes.get(`${topic}/${partition}`);
     if (!lane) return;
     if (head > lane.head) lane.head = head;
@@ -180,15 +189,15 @@ class Reading {
       this.merge.push(lane, fetched);
     } catch (error) {
       this.fail(error);
-      return;
     }
-    if (this.failures > 0) {
-      this.failures = 0;
-      this.ports.trouble(null);
-    }
-    if (lane.next >= lane.end) this.session?.pause([lane]);
     this.wake();
-    if (this.merge.missing() > 0 && lane.bytes > LANE_HELD_BYTES) {
+  }
+
+  private async room(topic: Topic, partition: number, heartbeat: () => Promise<void>, current: () => boolean): Promise<void> {
+    const lane = this.lanes.get(`${topic}/${partition}`);
+    if (!lane || !current()) return;
+    if (lane.next >= lane.end) this.session?.pause([lane]);
+    else if (this.merge.missing() > 0 && lane.bytes > LANE_HELD_BYTES && !this.paused.includes(lane)) {
       this.session?.pause([lane]);
       this.paused.push(lane);
     }
@@ -222,11 +231,11 @@ class Reading {
     this.session?.close();
     this.session = undefined;
     // A coordinator that is just being chosen is no trouble yet.
-    if (this.failures++ > 3 || !(outOfRange || isSettling(error))) this.ports.trouble(`Kafka cannot be read from: ${messageOf(error)}`);
+    if (this.failures++ > 3 || !(outOfRange || isSettling(error))) this.ports.trouble(messageOf(error));
     try {
       if (error instanceof CountersignError && !error.retryable) throw error;
       const heads = await patientHeads(this.ports, [...new Set(this.merge.lanes.map((l) => l.topic))], this.ending, MISSING_BELIEVED_MS, this.failures);
-      if (!heads || this.closed || serial !== this.serial) return;
+      if (!heads || serial !== this.serial) return;
       checkRange(this.merge.lanes, heads);
       if (outOfRange) throw lostPlace(error);
       for (const [i, head] of heads.entries()) this.merge.lanes[i]!.head = head.next;
@@ -254,6 +263,7 @@ async function patientHeads(
       if (tries > failures) ports.trouble(null);
       return heads;
     } catch (error) {
+      if (ending.aborted) break;
       const waitFor = error instanceof CountersignError && error.code === "topics_missing" && Date.now() - began < missingMs;
       if (!waitFor && !(error instanceof CountersignError && error.retryable)) throw error;
       ports.trouble(messageOf(error));

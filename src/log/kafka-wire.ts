@@ -1,6 +1,6 @@
 import { connect, isIP, type Socket } from "node:net";
 import { type ConnectionOptions, connect as connectTls } from "node:tls";
-import { type Fetched, readFetchResponse } from "./kafka-fetch.ts";
+import { type OnFetched, readFetchResponse } from "./kafka-fetch.ts";
 
 /** What a broker answered for one partition of a produce request. */
 export interface Ack {
@@ -91,17 +91,20 @@ export class ProduceWire {
   }
 }
 
-/** The sockets of a consumer. What is fetched is read here, once and fast, and taken from here when the client says that it came. */
+/** The sockets of a consumer. What is fetched is read here, once and fast. */
 export class FetchWire {
+  /** True once a fetch has been read here, so that the client sees only stand-ins. */
+  reading = false;
   private readonly sockets = new Sockets();
-  private readonly stores = new Set<Map<string, Fetched>>();
+  private readonly found: OnFetched;
+
+  constructor(found: OnFetched) {
+    this.found = found;
+  }
 
   /** Opens a socket of which the client sees shortened fetch responses. */
   readonly connect = (request: SocketRequest): Socket => {
     const socket = this.sockets.connect(request);
-    const store = new Map<string, Fetched>();
-    this.stores.add(store);
-    socket.once("close", () => this.stores.delete(store));
     const correlations = new Set<number>();
     onRequest(socket, (api, version, correlation) => {
       if (api === FETCH && version === FETCH_VERSION) correlations.add(correlation);
@@ -112,9 +115,8 @@ export class FetchWire {
       frameReader((frame) => {
         let shown = frame;
         if (correlations.delete(frame.readInt32BE(0))) {
-          // The client fetches from a broker again only when it is done with what it had from it.
-          store.clear();
-          shown = readFetchResponse(frame, (topic, partition, fetched) => store.set(`${topic}/${partition}`, fetched));
+          this.reading = true;
+          shown = readFetchResponse(frame, this.found);
         }
         const length = Buffer.allocUnsafe(4);
         length.writeInt32BE(shown.length);
@@ -129,16 +131,6 @@ export class FetchWire {
     }) as Socket["on"];
     return socket;
   };
-
-  /** What was fetched of a partition, once. */
-  take(topic: string, partition: number): Fetched | undefined {
-    const lane = `${topic}/${partition}`;
-    for (const store of this.stores) {
-      const fetched = store.get(lane);
-      if (fetched && store.delete(lane)) return fetched;
-    }
-    return undefined;
-  }
 
   /** Cuts all connections. */
   destroy(): void {

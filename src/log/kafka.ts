@@ -1,15 +1,15 @@
 import { isUtf8 } from "node:buffer";
 import { randomUUID } from "node:crypto";
-import { setTimeout as sleep } from "node:timers/promises";
 import kafkajs from "kafkajs";
 import { CountersignError, messageOf } from "../errors.ts";
 import { TOPICS, type Topic } from "../events/topics.ts";
+import { Admin } from "./kafka-admin.ts";
 import { Appender, closedError, type OutMessage, type SendResult } from "./kafka-append.ts";
-import { errorOf, isSettling, silenceTimeoutWarning } from "./kafka-errors.ts";
+import { errorOf, silenceTimeoutWarning } from "./kafka-errors.ts";
 import type { RawMessage } from "./kafka-fetch.ts";
 import { type ReadPorts, readKafka, type Session, type SessionEvents } from "./kafka-read.ts";
 import { type ApplyOptions, type ApplyReport, applyTopicsWith, headsOfTopic, partitionsOf } from "./kafka-topics.ts";
-import { FetchWire, ProduceWire, Sockets } from "./kafka-wire.ts";
+import { FetchWire, ProduceWire, type Sockets } from "./kafka-wire.ts";
 import type { Batch, Checkpoint, EventLog, Head, NewRecord, Position, ReadOptions } from "./log.ts";
 import { type KafkaUrl, kafkaCredentials } from "./url.ts";
 
@@ -30,7 +30,7 @@ type SocketFactory = kafkajs.ISocketFactory;
 type LogEntry = kafkajs.LogEntry;
 
 /** Fetches wait so long for news, in milliseconds; it bounds how long closing takes, not how fast news arrive. */
-const MAX_WAIT_MS = 200;
+const MAX_WAIT_MS = 100;
 const FETCH_BYTES_PER_PARTITION = 256 * 1024;
 const FETCH_BYTES = 8 * 1024 * 1024;
 const OUT_OF_RANGE = "Offset out of range";
@@ -43,7 +43,7 @@ silenceTimeoutWarning();
  * @throws CountersignError topics_missing, partitions_mismatch, unauthenticated, forbidden; log_unavailable (retryable) when no broker answers
  */
 export async function openKafkaLog(url: KafkaUrl, options: KafkaOptions = {}): Promise<EventLog> {
-  const admin = new Admin(url, options);
+  const admin = adminOf(url, options);
   try {
     const partitions = await admin.run((a) => partitionsOf(a, url));
     return new KafkaLog(url, options, admin, partitions);
@@ -55,9 +55,12 @@ export async function openKafkaLog(url: KafkaUrl, options: KafkaOptions = {}): P
 
 /** Creates missing topics and corrects the settings of those that exist; the command `countersign topics apply`. @throws CountersignError as openKafkaLog, topics_mismatch */
 export async function applyTopics(url: KafkaUrl, options: ApplyOptions = {}): Promise<ApplyReport> {
-  const admin = new Admin(url, {});
+  const admin = adminOf(url, {});
   try {
-    return await admin.run((a) => applyTopicsWith(a, url, options));
+    const report = await admin.run((a) => applyTopicsWith(a, url, options));
+    // A topic that was just made has no leader for a moment, and the next command would stumble over that.
+    if (!options.dryRun) await admin.run((a) => Promise.all(report.rows.map((row) => a.fetchTopicOffsets(row.topic))));
+    return report;
   } finally {
     await admin.close();
   }
@@ -74,6 +77,7 @@ class KafkaLog implements EventLog {
   private readonly closing = new AbortController();
   private readonly background = new Set<Promise<void>>();
   private readonly troubles = new Map<unknown, string>();
+  private said: string | null = null;
   private producer: { wire: ProduceWire; producer: kafkajs.Producer; connected: Promise<void> } | undefined;
 
   constructor(config: KafkaUrl, options: KafkaOptions, admin: Admin, partitions: number) {
@@ -88,6 +92,13 @@ class KafkaLog implements EventLog {
       timeoutMs: options.appendTimeoutMs ?? 10_000,
       send: (messages) => this.send(messages),
       reset: () => this.reset(),
+      reachable: () =>
+        this.admin
+          .run((a) => a.describeCluster(), 0)
+          .then(
+            () => true,
+            () => false,
+          ),
       trouble: (sentence) => this.trouble(this.appender, sentence),
     });
   }
@@ -199,17 +210,19 @@ class KafkaLog implements EventLog {
   }
 
   private trouble(source: unknown, sentence: string | null): void {
-    const before = this.troubles.size;
     if (sentence === null) this.troubles.delete(source);
     else this.troubles.set(source, sentence);
-    if (sentence !== null) this.onTrouble?.(sentence);
-    else if (before > 0 && this.troubles.size === 0) this.onTrouble?.(null);
+    // One voice for all appends and readers, and never the same sentence twice in a row.
+    const said = sentence ?? this.troubles.values().next().value ?? null;
+    if (said === this.said) return;
+    this.said = said;
+    this.onTrouble?.(said);
   }
 }
 
 /** A consumer that has a group of its own, from its first join to its first failure. */
 class ConsumerSession {
-  private readonly wire = new FetchWire();
+  private readonly wire: FetchWire;
   private readonly consumer: kafkajs.Consumer;
   private readonly prefix: string;
   private readonly events: SessionEvents;
@@ -222,6 +235,9 @@ class ConsumerSession {
   constructor(config: KafkaUrl, options: KafkaOptions, topics: readonly Topic[], groupId: string, events: SessionEvents) {
     this.prefix = config.prefix;
     this.events = events;
+    this.wire = new FetchWire((topic, partition, fetched, head) => {
+      if (!this.over) events.fetched(topic.slice(this.prefix.length) as Topic, partition, fetched, head);
+    });
     const client = clientOf(config, options, this.wire.connect, (entry) => this.logged(entry));
     this.consumer = client.consumer({
       groupId,
@@ -235,7 +251,10 @@ class ConsumerSession {
       retry: { retries: 2, initialRetryTime: 50, restartOnFailure: async () => false },
     });
     this.consumer.on(this.consumer.events.GROUP_JOIN, () => this.joined());
-    this.consumer.on(this.consumer.events.FETCH, () => void (this.heard = Date.now()));
+    this.consumer.on(this.consumer.events.FETCH, () => {
+      this.heard = Date.now();
+      if (!this.over) this.events.alive();
+    });
     this.consumer.on(this.consumer.events.CRASH, ({ payload }) => this.fail(payload.error));
     const stallMs = options.stallMs ?? 10_000;
     this.watchdog = setInterval(
@@ -281,8 +300,9 @@ class ConsumerSession {
             this.heard = Date.now();
             await heartbeat();
           };
-          const fetched = this.wire.take(batch.topic, batch.partition) ?? { messages: batch.messages.map(rawOf) };
-          await this.events.messages(topic, batch.partition, fetched, Number(batch.highWatermark), beat);
+          // Of a broker from before Kafka 2.3 the client has read the records itself.
+          if (!this.wire.reading) this.events.fetched(topic, batch.partition, { messages: batch.messages.map(rawOf) }, Number(batch.highWatermark));
+          await this.events.room(topic, batch.partition, beat);
           this.heard = Date.now();
         },
       });
@@ -319,55 +339,8 @@ function rawOf({ offset, key, value, timestamp }: kafkajs.KafkaMessage): RawMess
   return { offset: Number(offset), key: key && isUtf8(key) ? key.toString("utf8") : null, value, time: Number(timestamp) };
 }
 
-/** The admin client: connected when it is first needed, anew after a failure. */
-class Admin {
-  private readonly url: KafkaUrl;
-  private readonly options: KafkaOptions;
-  private current: { sockets: Sockets; admin: kafkajs.Admin; connected: Promise<void> } | undefined;
-
-  constructor(url: KafkaUrl, options: KafkaOptions) {
-    this.url = url;
-    this.options = options;
-  }
-
-  /** Does something with it; what fails is said in our words. Elections, and topics that were just made, are waited for. */
-  async run<T>(work: (admin: kafkajs.Admin) => Promise<T>, settleMs = 3000): Promise<T> {
-    const began = Date.now();
-    for (let tries = 1; ; tries++) {
-      const client = this.open();
-      try {
-        await client.connected;
-        return await work(client.admin);
-      } catch (error) {
-        if (error instanceof CountersignError) throw error;
-        const ours = errorOf(error);
-        const settling = isSettling(error);
-        if (!settling && this.current === client) await this.close();
-        if (!ours.retryable || (settling ? Date.now() - began > settleMs : tries > 1)) throw ours;
-        await sleep(Math.min(500, 25 * 2 ** tries));
-      }
-    }
-  }
-
-  async close(): Promise<void> {
-    const old = this.current;
-    this.current = undefined;
-    if (!old) return;
-    const cut = setTimeout(() => old.sockets.destroy(), 500);
-    await old.connected.then(() => old.admin.disconnect()).catch(() => undefined);
-    clearTimeout(cut);
-    old.sockets.destroy();
-  }
-
-  private open() {
-    if (this.current) return this.current;
-    const sockets = new Sockets();
-    const admin = clientOf(this.url, this.options, sockets.connect).admin({ retry: { retries: 2, initialRetryTime: 50 } });
-    const connected = admin.connect();
-    connected.catch(() => undefined);
-    this.current = { sockets, admin, connected };
-    return this.current;
-  }
+function adminOf(url: KafkaUrl, options: KafkaOptions): Admin {
+  return new Admin((sockets) => clientOf(url, options, sockets.connect).admin({ retry: { retries: 2, initialRetryTime: 50 } }));
 }
 
 /** A client whose own log lines reach nobody but `onLog`. */

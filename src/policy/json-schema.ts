@@ -1,10 +1,9 @@
 import { Ajv, type ErrorObject, type FuncKeywordDefinition, type Options, type ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import formats from "ajv-formats";
-import { RE2JS } from "re2js";
 import { canonicalize, type Json } from "../events/canonical.ts";
 import { didYouMean, nearest, shown } from "./problems.ts";
-import { MAX_REGEX_TEXT } from "./regex.ts";
+import { scriptRegex } from "./regex.ts";
 
 /** What a value breaks in a schema. */
 export interface Breach {
@@ -120,8 +119,8 @@ const uniqueItems: FuncKeywordDefinition = {
 };
 
 function regExp(pattern: string): { test: (text: string) => boolean } {
-  const re2 = RE2JS.compile(RE2JS.translateRegExp(pattern));
-  const engine = { test: (text: string) => text.length <= MAX_REGEX_TEXT && re2.test(text), toString: () => `re2:${pattern}` };
+  const find = scriptRegex(pattern);
+  const engine = { test: (text: string) => find(text) === true, toString: () => `re2:${pattern}` };
   return engine; // ajv files expressions by their toString: without one of its own, every pattern would be the first that was ever compiled
 }
 

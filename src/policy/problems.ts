@@ -12,10 +12,14 @@ export interface Problem {
   readonly column?: number;
 }
 
+/** Most problems that one message lists. */
+const MAX_LISTED = 100;
+
 /** The one error for a document with any number of problems: each on its own line as file:line:column. */
 export function policyInvalid(file: string, problems: readonly Problem[]): CountersignError {
   const sorted = [...problems].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
   const lines = sorted.map((p) => `  ${file}:${p.line ?? 1}:${p.column ?? 1} ${p.path.length > 0 ? `${dotted(p.path)}: ` : ""}${p.message}`);
+  if (lines.length > MAX_LISTED) lines.splice(MAX_LISTED, lines.length, `  and ${lines.length - MAX_LISTED} more`);
   const count = sorted.length === 1 ? "1 problem" : `${sorted.length} problems`;
   return new CountersignError("policy_invalid", `${file} has ${count}:\n${lines.join("\n")}`, {
     field: `/${(sorted[0]?.path ?? []).map((key) => String(key).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`,

@@ -27,7 +27,12 @@ export interface Imported {
 const IN_FLIGHT = 64;
 
 /** Proposes every call of recorded runs that is not known yet. Importing the same runs again proposes nothing. */
-export async function importRuns(runs: readonly Run[], options: { workspace: string; agentId?: string; tools?: Tools }, target: ImportTarget, progress?: (calls: number) => void): Promise<Imported> {
+export async function importRuns(
+  runs: readonly Run[],
+  options: { workspace: string; agentId?: string; tools?: Tools },
+  target: ImportTarget,
+  progress?: (calls: number) => void,
+): Promise<Imported> {
   const bad = runs.flatMap((run) => callsOf(run).bad);
   const positions: Position[] = [];
   let calls = 0;
@@ -52,4 +57,3 @@ export async function importRuns(runs: readonly Run[], options: { workspace: str
   await settle();
   return { calls, proposed: calls - known, known, bad, positions };
 }
-

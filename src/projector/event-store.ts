@@ -16,14 +16,17 @@ export interface EventStore {
 }
 
 const MOST = 4000;
+/** Encoded; decoded they take a few times that. Proposals with transcripts are large. */
+const MOST_BYTES = 32 * 1024 * 1024;
 
 /** A store over the views and the log. */
 export function eventStore(log: EventLog, codec: Codec, queries: Queries, partitionOf: (key: string) => number): EventStore {
-  const recent = new Map<string, AnyEvent>();
+  const recent = new Map<string, { event: AnyEvent; bytes: number }>();
+  let held = 0;
 
   function near<T extends Topic>(itemId: string, topic: T, eventId: string): EventOf[T] | undefined {
     const kept = recent.get(`${itemId}/${topic}/${eventId}`);
-    if (kept !== undefined) return kept as EventOf[T];
+    if (kept !== undefined) return kept.event as EventOf[T];
     const bytes = queries.payload(itemId, topic, eventId);
     if (bytes === undefined) return undefined;
     const decoded = codec.decode(topic, bytes);
@@ -48,8 +51,17 @@ export function eventStore(log: EventLog, codec: Codec, queries: Queries, partit
       return undefined;
     },
     remember(batch) {
-      for (const { itemId, topic, event } of batch.effective) recent.set(`${itemId}/${topic}/${event.eventId}`, event);
-      if (recent.size > MOST) for (const key of [...recent.keys()].slice(0, recent.size - MOST / 2)) recent.delete(key);
+      for (const { itemId, topic, event, bytes } of batch.effective) {
+        recent.set(`${itemId}/${topic}/${event.eventId}`, { event, bytes });
+        held += bytes;
+      }
+      if (recent.size <= MOST && held <= MOST_BYTES) return;
+      // The oldest go, down to half, so that this is rare.
+      for (const [key, { bytes }] of recent) {
+        if (recent.size <= MOST / 2 && held <= MOST_BYTES / 2) break;
+        recent.delete(key);
+        held -= bytes;
+      }
     },
   };
 }

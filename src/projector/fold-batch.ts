@@ -7,31 +7,37 @@ import type { EventOf } from "../events/types.generated.ts";
 import { foldEvent } from "../ledger/fold.ts";
 import { keyOf, type NodeKey, nodeOf } from "../ledger/item.ts";
 import type { LogRecord } from "../log/log.ts";
-import { CachedItem, itemReader } from "./item-cache.ts";
+import { CachedItem, itemReader, todoKey } from "./item-cache.ts";
 import { eventBytes, itemBytes, topicNumber } from "./keys.ts";
-import { blobTable, itemWriter, type Placed } from "./rows.ts";
+import { blobTable, itemWriter, owedBy, type Placed } from "./rows.ts";
 import { summarize } from "./summary.ts";
 
 /** What a batch did, for those who wait for it. */
 export interface FoldedBatch {
   /** Items that changed. */
   readonly items: ReadonlySet<string>;
-  /** Effective events, in the order in which they took effect. */
-  readonly effective: readonly { topic: Topic; itemId: string; event: AnyEvent }[];
+  /** Effective events, in the order in which they took effect, with the length of their bytes. */
+  readonly effective: readonly { topic: Topic; itemId: string; event: AnyEvent; bytes: number }[];
   /** Events without effect. */
   readonly refused: readonly { topic: Topic; itemId: string; event: AnyEvent; status: "superseded" | "illegal"; reason: string }[];
+  /** True when the views were made again and replaced as a whole: `items` are then those that may have changed, and no event is named. */
+  readonly rebuilt?: true;
 }
 
 /** Folds batches of records into a views file. */
 export interface BatchFolder {
   /** One transaction: the folded items and the checkpoint. Records below the checkpoint are passed over. */
   fold(records: readonly LogRecord[], partitions: (key: string) => number): FoldedBatch;
+  /** Forgets what is in memory: the file is now another. */
+  reset(): void;
 }
 
 const MOST_CACHED = 20_000;
+/** Done items with more events than this stay in memory for a while. */
+const MANY_EVENTS = 200;
 
-/** A folder for a views file. */
-export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
+/** A folder for a views file. `mayWrite` throws inside the transaction when somebody else has taken over the file. */
+export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () => void = () => {}): BatchFolder {
   const read = itemReader(db, codec);
   const blobs = blobTable(db);
   const write = itemWriter(db, blobs);
@@ -40,10 +46,8 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
   const addDocument = db.prepare("INSERT INTO document VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const cache = new Map<string, CachedItem>();
   const highest = db.prepare("SELECT max(n) FROM item").pluck();
-  let lastNumber = (highest.get() as number | null) ?? 0;
+  let lastNumber = 0;
   const next = new Map<string, number>();
-  for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[])
-    next.set(`${TOPICS[row.topic]}/${row.part}`, row.next);
 
   function at(id: string): CachedItem {
     let cached = cache.get(id);
@@ -52,12 +56,15 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
       const stored = read(cached);
       cached.n = stored.row?.n ?? ++lastNumber;
       cached.restore(stored, blobs);
+      // What is stored is what is owed: reading it back would mean to scan the whole list.
+      if (cached.stored) for (const owed of owedBy(cached)) cached.storedTodos.add(todoKey(owed));
       cache.set(id, cached);
     }
     return cached;
   }
 
-  function bad(record: LogRecord, reason: string, message: string, schemaId: number | null, flags: boolean, touched: Set<CachedItem>): void {
+  function bad(record: LogRecord, reason: string, message: string, schemaId: number | null, undecoded: boolean, touched: Set<CachedItem>): void {
+    const flags = undecoded && record.key !== null;
     const hash = sha256(record.value ?? new Uint8Array());
     addBad.run(
       topicNumber(record.topic),
@@ -123,7 +130,7 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
     const fallback = topic === "verdicts" && nodeOf(cached.item, "verdicts", event.eventId)?.fallback === true;
     cached.summary = summarize(cached.summary, topic, event, fallback);
     cached.payloads.set(keyOf(topic, event.eventId) as NodeKey, { entry: placed, value: placed.value });
-    out.effective.push({ topic, itemId: cached.id, event });
+    out.effective.push({ topic, itemId: cached.id, event, bytes: placed.value.length });
   }
 
   function addPolicy(cached: CachedItem, partition: number, { event: e, offset }: Placed): void {
@@ -144,6 +151,7 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
   }
 
   const run = db.transaction((records: readonly LogRecord[], partitionOf: (key: string) => number): FoldedBatch => {
+    mayWrite();
     const touched = new Set<CachedItem>();
     const out: Mutable = { effective: [], refused: [] };
     const moved = new Map<string, LogRecord>();
@@ -156,13 +164,24 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
     }
     for (const cached of touched) {
       const life = write(cached);
-      if (life.stage === "done" && cached.storedTodos.size === 0) cache.delete(cached.id);
+      if (life.stage === "done" && cached.storedTodos.size === 0 && cached.known <= MANY_EVENTS) cache.delete(cached.id);
     }
     for (const record of moved.values()) moveOn.run(topicNumber(record.topic), record.partition, record.offset + 1, mark(record));
     return { items: new Set([...touched].map((c) => c.id)), ...out };
   });
 
+  function reset(): void {
+    cache.clear();
+    blobs.forget();
+    next.clear();
+    lastNumber = (highest.get() as number | null) ?? 0;
+    for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[])
+      next.set(`${TOPICS[row.topic]}/${row.part}`, row.next);
+  }
+  reset();
+
   return {
+    reset,
     fold(records, partitionOf) {
       try {
         const folded = run.immediate(records, partitionOf);
@@ -170,11 +189,7 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
         return folded;
       } catch (error) {
         // The transaction is undone, so what was folded in memory must go as well.
-        cache.clear();
-        next.clear();
-        lastNumber = (highest.get() as number | null) ?? 0;
-        for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[])
-          next.set(`${TOPICS[row.topic]}/${row.part}`, row.next);
+        reset();
         throw error;
       }
     },
@@ -182,7 +197,7 @@ export function batchFolder(db: Database.Database, codec: Codec): BatchFolder {
 }
 
 interface Mutable {
-  effective: { topic: Topic; itemId: string; event: AnyEvent }[];
+  effective: { topic: Topic; itemId: string; event: AnyEvent; bytes: number }[];
   refused: { topic: Topic; itemId: string; event: AnyEvent; status: "superseded" | "illegal"; reason: string }[];
 }
 

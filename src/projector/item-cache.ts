@@ -2,7 +2,7 @@ import type Database from "better-sqlite3";
 import type { Codec } from "../events/codec.ts";
 import type { AnyEvent, Topic } from "../events/topics.ts";
 import { createItem, type Entry, type Finding, type Item, keyOf, type Memory, type NodeKey, type Status } from "../ledger/item.ts";
-import { eventIdOfBytes, itemBytes, topicOfNumber } from "./keys.ts";
+import { eventBytes, eventIdOfBytes, itemBytes, topicOfNumber } from "./keys.ts";
 import type { Placed } from "./rows.ts";
 import { type Blobs, readState } from "./state.ts";
 import type { Summary } from "./summary.ts";
@@ -10,7 +10,7 @@ import type { Summary } from "./summary.ts";
 /** An item at hand: its state, what the batch under way has changed, and what of it lies in tables. */
 export class CachedItem implements Memory {
   readonly id: string;
-  readonly bytes: Buffer;
+  readonly bytes: Buffer | string;
   /** Number of the item in this file. */
   n = 0;
   item: Item;
@@ -72,6 +72,11 @@ export class CachedItem implements Memory {
     return this.badSha256.some((sha) => !this.item.cleared.includes(sha));
   }
 
+  /** How many events of it are known: with many, reading them again for each new one would cost too much. */
+  get known(): number {
+    return this.statuses.size;
+  }
+
   /** Forgets what the batch changed, once it is stored. */
   settle(): void {
     this.changed.clear();
@@ -95,7 +100,6 @@ export class CachedItem implements Memory {
       waiting.push(p.entry);
       this.waiting.set(p.cause, waiting);
     }
-    for (const t of rows.todos) this.storedTodos.add(t);
     for (const p of rows.payloads) this.storedPayloads.add(p);
     this.badSha256 = rows.bad;
   }
@@ -109,7 +113,6 @@ export interface StoredItem {
   readonly row: { n: number; state: Buffer; stage: number; outcome: number | null } | undefined;
   readonly events: { topic: number; id: Buffer | string; status: number; hash: Buffer }[];
   readonly parked: { cause: NodeKey; entry: Placed }[];
-  readonly todos: string[];
   readonly payloads: NodeKey[];
   readonly bad: string[];
 }
@@ -118,22 +121,19 @@ export interface StoredItem {
 export function itemReader(db: Database.Database, codec: Codec): (cached: CachedItem) => StoredItem {
   const row = db.prepare("SELECT n, state, stage, outcome FROM item WHERE id = ?");
   const events = db.prepare("SELECT topic, id, status, hash FROM event WHERE item = ?");
-  const parked = db.prepare(
-    "SELECT p.cause, p.topic, p.off, p.value, e.appended, e.hash FROM parked p JOIN event e ON e.item = p.item AND e.topic = p.topic AND e.off = p.off WHERE p.item = ? ORDER BY p.topic, p.off",
-  );
-  const todos = db.prepare("SELECT worker, due, duty, cause, names FROM todo WHERE item = ?");
+  const parked = db.prepare("SELECT cause, topic, off, value FROM parked WHERE item = ? ORDER BY topic, off");
+  const rest = db.prepare("SELECT appended, hash FROM event WHERE item = ? AND topic = ? AND id = ?");
   const payloads = db.prepare("SELECT topic, id FROM payload WHERE item = ?");
   const bad = db.prepare("SELECT sha256 FROM bad WHERE item = ? AND flags = 1");
   return ({ bytes }) => {
     const found = row.get(bytes) as StoredItem["row"];
     const flags = (bad.all(bytes) as { sha256: string }[]).map((b) => b.sha256);
-    if (found === undefined) return { row: undefined, events: [], parked: [], todos: [], payloads: [], bad: flags };
+    if (found === undefined) return { row: undefined, events: [], parked: [], payloads: [], bad: flags };
     const rows = events.all(found.n) as StoredItem["events"];
     return {
       row: found,
       events: rows,
-      parked: rows.some((e) => e.status === 3) ? (parked.all(found.n) as ParkedRow[]).map((p) => parkedEntry(p, codec)) : [],
-      todos: (todos.all(found.n) as TodoRow[]).map(todoKey),
+      parked: rows.some((e) => e.status === 3) ? (parked.all(found.n) as ParkedRow[]).map((p) => parkedEntry(found.n, p, codec, rest)) : [],
       payloads: (payloads.all(found.n) as { topic: number; id: Buffer | string }[]).map((p) => keyOf(topicOfNumber(p.topic), eventIdOfBytes(p.id))),
       bad: flags,
     };
@@ -145,26 +145,15 @@ interface ParkedRow {
   topic: number;
   off: number;
   value: Buffer;
-  appended: number;
-  hash: Buffer;
 }
 
-function parkedEntry(p: ParkedRow, codec: Codec): { cause: NodeKey; entry: Placed } {
+function parkedEntry(n: number, p: ParkedRow, codec: Codec, rest: Database.Statement): { cause: NodeKey; entry: Placed } {
   const topic: Topic = topicOfNumber(p.topic);
   const decoded = codec.decode(topic, p.value);
   if (!decoded.ok) throw new Error(`a parked event of ${topic} at offset ${p.off} no longer decodes`);
-  return {
-    cause: p.cause as NodeKey,
-    entry: { topic, offset: p.off, event: decoded.event as AnyEvent, contentSha256: p.hash.toString("hex"), appendedAt: p.appended, value: p.value },
-  };
-}
-
-interface TodoRow {
-  worker: string;
-  due: number;
-  duty: string;
-  cause: string;
-  names: string;
+  const event = decoded.event as AnyEvent;
+  const { appended, hash } = rest.get(n, p.topic, eventBytes(event.eventId)) as { appended: number; hash: Buffer };
+  return { cause: p.cause as NodeKey, entry: { topic, offset: p.off, event, contentSha256: hash.toString("hex"), appendedAt: appended, value: p.value } };
 }
 
 /** One text for a todo, to compare what is owed with what is stored. */

@@ -3,15 +3,16 @@ import { TOPICS, type Topic } from "../events/topics.ts";
 
 const HEX32 = /^[0-9a-f]{32}$/;
 
-/** Bytes of an item id in the views. */
-export function itemBytes(itemId: string): Buffer {
-  return HEX32.test(itemId) ? Buffer.from(itemId, "hex") : Buffer.from(itemId, "utf8");
+/**
+ * An item id in the views: 16 bytes, or the text of any other key. Never the bytes of a text, which could be those of another item's id.
+ */
+export function itemBytes(itemId: string): Buffer | string {
+  return HEX32.test(itemId) ? Buffer.from(itemId, "hex") : itemId;
 }
 
-/** An item id from its bytes. */
-export function itemIdOfBytes(bytes: Uint8Array): string {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return buffer.length === 16 && buffer.toString("latin1", 0, 7) !== "policy:" ? buffer.toString("hex") : buffer.toString("utf8");
+/** An item id from the views. */
+export function itemIdOfBytes(value: Uint8Array | string): string {
+  return typeof value === "string" ? value : Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex");
 }
 
 /** An event id in the views: 16 bytes, or the text where a writer sent no UUID. */

@@ -1,12 +1,17 @@
 import { randomUUID } from "node:crypto";
 import { statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { CountersignError, messageOf } from "../errors.ts";
-import { type Codec, schemaIdOf } from "../events/codec.ts";
-import { advance, type Batch, type Checkpoint, type EventLog, type LogRecord, type MutableCheckpoint, offsetIn, type Position } from "../log/log.ts";
+import type { Codec } from "../events/codec.ts";
+import { advance, type Batch, type Checkpoint, type EventLog, type MutableCheckpoint, offsetIn, type Position } from "../log/log.ts";
 import type { SchemaRegistry } from "../log/registry.ts";
-import { type BatchFolder, batchFolder, type FoldedBatch, mark } from "./fold-batch.ts";
-import { topicNumber } from "./keys.ts";
-import { openViews, type Views } from "./views.ts";
+import { type BatchFolder, batchFolder, type FoldedBatch } from "./fold-batch.ts";
+import { itemIdOfBytes } from "./keys.ts";
+import { learnSchemas, pauseFor, someBecameKnown } from "./learn.ts";
+import { refuseRecreated } from "./recreated.ts";
+import { takeOver } from "./take-over.ts";
+import { openViews, removeViews, type Views, viewsError } from "./views.ts";
 
 /** What a projector needs. */
 export interface ProjectorOptions {
@@ -19,6 +24,8 @@ export interface ProjectorOptions {
   readonly logId: string;
   /** Partition of a key, for the check that records lie where they belong. */
   readonly partitionOf: (key: string) => number;
+  /** How often `follow` asks the registry for schemas that it did not have, in milliseconds. Default 30,000. */
+  readonly askAgainMs?: number;
 }
 
 /** Log → fold → views. It has no side effects but its file. */
@@ -26,11 +33,15 @@ export interface Projector {
   readonly views: Views;
   /** Next offset to fold, per partition. */
   readonly folded: Checkpoint;
-  /** Folds until the heads of this moment, then resolves. */
-  catchUp(signal?: AbortSignal, progress?: (folded: number) => void): Promise<number>;
-  /** Follows the log until the signal; rejects when the log must not be followed (a gap, a recreated topic). */
+  /** Folds until the heads of this moment (or a checkpoint), then resolves with the number of records read. */
+  catchUp(signal?: AbortSignal, progress?: (folded: number) => void, until?: Checkpoint | "heads"): Promise<number>;
+  /**
+   * Follows the log until the signal; rejects when the log must not be followed (a gap, a recreated topic), or when another process took
+   * over the file. When the registry comes to have a schema that records could not be folded for want of, the views are made again in a
+   * file beside while these go on, and replaced in one transaction; listeners hear of one batch that is `rebuilt`.
+   */
   follow(signal: AbortSignal): Promise<void>;
-  /** Resolves once these positions are folded. @throws CountersignError timeout */
+  /** Resolves once these positions are folded. @throws CountersignError timeout; unavailable when the views are closed or follow no more; the signal's reason */
   waitFor(positions: readonly Position[], options?: { timeoutMs?: number; signal?: AbortSignal }): Promise<void>;
   /** Called after each batch. Returns the way to stop. */
   onFolded(listener: (batch: FoldedBatch) => void): () => void;
@@ -40,19 +51,26 @@ export interface Projector {
 interface Waiter {
   readonly positions: readonly Position[];
   readonly resolve: () => void;
+  readonly reject: (reason: unknown) => void;
 }
 
 /** Opens the views file and makes sure that it belongs to this log. @throws CountersignError log_recreated, log_unavailable */
 export async function openProjector(options: ProjectorOptions): Promise<Projector> {
-  const { log, codec, registry } = options;
-  const views = openViews(options.path, options.logId);
+  const { log, askAgainMs = 30_000 } = options;
+  let views = openViews(options.path, options.logId);
+  if (await someBecameKnown(views.db, options)) {
+    // Records that could not be folded now can: each belongs in its place, so everything is folded again.
+    views.close();
+    removeViews(options.path);
+    views = openViews(options.path, options.logId);
+  }
   const reader = claimViews(views);
-  const folder: BatchFolder = batchFolder(views.db, codec);
+  const isWriter = views.db.prepare("SELECT value FROM meta WHERE key = 'writer'").pluck();
+  const inode = inodeOf(options.path);
+  const folder: BatchFolder = batchFolder(views.db, options.codec, mayWrite);
   const folded: MutableCheckpoint = structuredClone(views.checkpoint()) as MutableCheckpoint;
   const listeners = new Set<(batch: FoldedBatch) => void>();
   const waiters = new Set<Waiter>();
-  const isWriter = views.db.prepare("SELECT value FROM meta WHERE key = 'writer'").pluck();
-  const inode = inodeOf(options.path);
   try {
     await refuseRecreated(views, log, folded);
   } catch (error) {
@@ -60,62 +78,135 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     throw error;
   }
 
-  async function apply(batch: Batch): Promise<void> {
+  function mayWrite(): void {
+    if (isWriter.get() === reader && inodeOf(options.path) === inode) return;
+    throw new CountersignError("conflict", "Another process has taken over the views file, or rebuilt it", {
+      retryable: true,
+      fix: "use one process per --data folder",
+    });
+  }
+
+  async function apply(batch: Batch, signal: AbortSignal | undefined): Promise<void> {
     if (batch.records.length === 0) return;
-    await learnSchemas(batch.records, codec, registry);
-    if (isWriter.get() !== reader || inodeOf(options.path) !== inode) {
-      throw new CountersignError("conflict", "Another process has taken over the views file, or rebuilt it", {
-        retryable: true,
-        fix: "use one process per --data folder",
-      });
-    }
+    if (!(await learnSchemas(batch.records, options, signal))) return;
     const result = folder.fold(batch.records, options.partitionOf);
     for (const record of batch.records) advance(folded, record);
-    for (const waiter of waiters) {
-      if (!isBehind(folded, waiter.positions)) {
-        waiters.delete(waiter);
-        waiter.resolve();
-      }
-    }
+    tell(result);
+  }
+
+  function tell(result: FoldedBatch): void {
+    for (const waiter of waiters) if (!isBehind(folded, waiter.positions)) waiter.resolve();
     for (const listener of listeners) listener(result);
+  }
+
+  function giveUp(error: CountersignError): void {
+    for (const waiter of waiters) waiter.reject(error);
+  }
+
+  async function foldTo(until: Checkpoint | "heads" | undefined, signal: AbortSignal | undefined, progress?: (folded: number) => void): Promise<number> {
+    let count = 0;
+    const from = structuredClone(folded);
+    try {
+      for await (const batch of log.read(from, { reader, ...(until === undefined ? {} : { until }), ...(signal === undefined ? {} : { signal }) })) {
+        await apply(batch, signal);
+        count += batch.records.length;
+        progress?.(count);
+      }
+    } catch (cause) {
+      const error = viewsError(cause, options.path);
+      giveUp(new CountersignError("unavailable", `The views no longer follow the log: ${messageOf(error)}`, { cause: error }));
+      throw error;
+    }
+    return count;
+  }
+
+  /** Waits until a schema that was missing is there, and makes the views again beside, as far as these are. Undefined when the signal ends the waiting. */
+  async function healedBeside(signal: AbortSignal): Promise<Projector | undefined> {
+    const path = options.path === ":memory:" ? join(tmpdir(), `countersign-views-${randomUUID()}.db`) : `${options.path}.healed`;
+    for (;;) {
+      await pauseFor(askAgainMs, signal, { ref: false });
+      if (signal.aborted) return undefined;
+      if (!(await someBecameKnown(views.db, options)) || signal.aborted) continue;
+      removeViews(path);
+      let beside: Projector | undefined;
+      try {
+        beside = await openProjector({ ...options, path });
+        await beside.catchUp(signal, undefined, structuredClone(folded));
+        if (!signal.aborted) return beside;
+      } catch (error) {
+        log.onTrouble?.(`Records whose schema is now known cannot be folded in their place, which is tried again: ${messageOf(error)}`);
+      }
+      beside?.close();
+      removeViews(path);
+    }
+  }
+
+  /** Puts the views that were made beside in the place of these. Nothing is folded here meanwhile. */
+  async function heal(beside: Projector, signal: AbortSignal): Promise<void> {
+    await beside.catchUp(signal, undefined, structuredClone(folded));
+    beside.close();
+    if (signal.aborted) return;
+    const changed = views.db.prepare("SELECT DISTINCT item FROM bad WHERE schema_id IS NOT NULL AND item IS NOT NULL").pluck().all() as (Buffer | string)[];
+    mayWrite();
+    takeOver(views.db, beside.views.path);
+    folder.reset();
+    tell({ items: new Set(changed.map(itemIdOfBytes)), effective: [], refused: [], rebuilt: true });
   }
 
   return {
     views,
     folded,
-    async catchUp(signal, progress) {
-      let count = 0;
-      for await (const batch of log.read(folded, { reader, until: "heads", ...(signal === undefined ? {} : { signal }) })) {
-        await apply(batch);
-        count += batch.records.length;
-        progress?.(count);
-      }
-      return count;
-    },
+    catchUp: (signal, progress, until = "heads") => foldTo(until, signal, progress),
     async follow(signal) {
-      for await (const batch of log.read(structuredClone(folded), { reader, signal })) await apply(batch);
+      while (!signal.aborted) {
+        const turn = new AbortController();
+        const over = new AbortController();
+        const healed = healedBeside(AbortSignal.any([signal, over.signal])).finally(() => turn.abort());
+        try {
+          await foldTo(undefined, AbortSignal.any([signal, turn.signal]));
+        } finally {
+          over.abort();
+        }
+        const beside = await healed;
+        if (beside === undefined) return;
+        try {
+          await heal(beside, signal);
+        } finally {
+          beside.close();
+          removeViews(beside.views.path);
+        }
+      }
     },
     waitFor(positions, { timeoutMs = 10_000, signal } = {}) {
       if (!isBehind(folded, positions)) return Promise.resolve();
+      if (signal?.aborted) return Promise.reject(signal.reason);
       return new Promise((resolve, reject) => {
-        const waiter: Waiter = { positions, resolve: () => done(resolve) };
-        const fail = () =>
-          done(() =>
-            reject(
-              new CountersignError("timeout", "The event is written, but the views have not caught up with it yet", {
-                retryable: true,
-                fix: "read the item again in a moment",
-              }),
-            ),
+        const late = () =>
+          waiter.reject(
+            new CountersignError("timeout", "The event is written, but the views have not caught up with it yet", {
+              retryable: true,
+              fix: "read the item again in a moment",
+            }),
           );
-        const timer = setTimeout(fail, timeoutMs);
-        function done(then: () => void): void {
+        const aborted = () => waiter.reject(signal?.reason);
+        const timer = setTimeout(late, timeoutMs);
+        const end = () => {
           clearTimeout(timer);
           waiters.delete(waiter);
-          signal?.removeEventListener("abort", fail);
-          then();
-        }
-        signal?.addEventListener("abort", fail, { once: true });
+          signal?.removeEventListener("abort", aborted);
+        };
+        const waiter: Waiter = {
+          positions,
+          resolve: () => {
+            end();
+            resolve();
+          },
+          reject: (error) => {
+            end();
+            reject(error);
+          },
+        };
+        signal?.addEventListener("abort", aborted, { once: true });
         waiters.add(waiter);
       });
     },
@@ -123,7 +214,10 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
-    close: () => views.close(),
+    close() {
+      giveUp(new CountersignError("unavailable", "The views were closed before they caught up with the event"));
+      views.close();
+    },
   };
 }
 
@@ -144,56 +238,4 @@ function inodeOf(path: string): number {
 
 function isBehind(folded: Checkpoint, positions: readonly Position[]): boolean {
   return positions.some((p) => offsetIn(folded, p.topic, p.partition) <= p.offset);
-}
-
-/** kafkajs speaks no topic ids: a recreated topic is known by the last folded record, which is then another one or not there. */
-async function refuseRecreated(views: Views, log: EventLog, folded: Checkpoint): Promise<void> {
-  const from: MutableCheckpoint = {};
-  let any = false;
-  for (const [topic, parts] of Object.entries(folded)) {
-    for (const [part, next] of Object.entries(parts)) {
-      if (next === 0) continue;
-      from[topic as LogRecord["topic"]] = { ...from[topic as LogRecord["topic"]], [part]: next - 1 };
-      any = true;
-    }
-  }
-  if (!any) return;
-  const last = views.db.prepare("SELECT last FROM checkpoint WHERE topic = ? AND part = ?").pluck();
-  for await (const batch of log.read(from, { until: folded })) {
-    for (const record of batch.records) {
-      if (offsetIn(folded, record.topic, record.partition) !== record.offset + 1) continue;
-      const known = last.get(topicNumber(record.topic), record.partition) as Buffer | undefined;
-      if (known !== undefined && !mark(record).equals(known)) {
-        throw new CountersignError(
-          "log_recreated",
-          `Topic ${record.topic} was recreated: partition ${record.partition} holds another record at offset ${record.offset} than the one that was folded`,
-          {
-            fix: "point --log at the right log, or run countersign rebuild to make the views of this one",
-          },
-        );
-      }
-    }
-  }
-}
-
-/** Fetches the schemas of a batch before it is folded. A registry that cannot be reached is waited for: a record must not be called bad for that. */
-async function learnSchemas(records: readonly LogRecord[], codec: Codec, registry: SchemaRegistry): Promise<void> {
-  const unknown = new Set<number>();
-  for (const record of records) {
-    const id = record.value === null ? undefined : schemaIdOf(record.value);
-    if (id !== undefined && !codec.knows(id)) unknown.add(id);
-  }
-  for (const id of unknown) {
-    for (let pause = 100; ; pause = Math.min(pause * 2, 5000)) {
-      try {
-        const text = await registry.textOf(id);
-        if (text !== null) codec.learn(id, text);
-        break;
-      } catch (error) {
-        if (!(error instanceof CountersignError) || !error.retryable)
-          throw new CountersignError("registry_refused", `The registry cannot be asked for schema ${id}: ${messageOf(error)}`, { cause: error });
-        await new Promise((resolve) => setTimeout(resolve, pause));
-      }
-    }
-  }
 }

@@ -1,4 +1,5 @@
 import type Database from "better-sqlite3";
+import { CountersignError } from "../errors.ts";
 import type { Topic } from "../events/topics.ts";
 import type { Item, NodeKey, Status } from "../ledger/item.ts";
 import { type Life, lifeOf, OUTCOMES, type Outcome, STAGES, type Stage } from "../ledger/life.ts";
@@ -215,7 +216,10 @@ export function openQueries(db: Database.Database) {
       if (filter.agent !== undefined) add("agent = ?", filter.agent);
       if (filter.after !== undefined) {
         const last = one.get(itemBytes(filter.after)) as Row | undefined;
-        if (last !== undefined) add("(proposed, id) < (?, ?)", last.proposed ?? 0, last.id);
+        // From the beginning again would be an endless loop for whoever pages.
+        if (last === undefined)
+          throw new CountersignError("request_invalid", `The list cannot go on after ${filter.after}: there is no such item`, { field: "after", value: filter.after });
+        add("(proposed, id) < (?, ?)", last.proposed ?? 0, last.id);
       }
       const rows = db
         .prepare(`SELECT ${COLUMNS} FROM item WHERE ${where.join(" AND ")} ORDER BY proposed DESC, id DESC LIMIT ?`)
@@ -271,13 +275,23 @@ export function openQueries(db: Database.Database) {
 
     /** Findings of all items. */
     findings(limit = 100): { itemId: string; code: string; topic: Topic; eventId: string; offset: number | null }[] {
-      const rows = db.prepare("SELECT item, code, topic, id, off FROM finding ORDER BY item, code, topic, off LIMIT ?").all(limit) as { item: Buffer; code: string; topic: number; id: Buffer; off: number }[];
-      return rows.map((f) => ({ itemId: itemIdOfBytes(f.item), code: f.code, topic: topicOfNumber(f.topic), eventId: eventIdOfBytes(f.id), offset: f.off < 0 ? null : f.off }));
+      const rows = db
+        .prepare(
+          "SELECT item.id AS itemId, code, topic, finding.id AS id, off FROM finding JOIN item ON item.n = finding.item ORDER BY item.id, code, topic, off LIMIT ?",
+        )
+        .all(limit) as { itemId: Buffer; code: string; topic: number; id: Buffer; off: number }[];
+      return rows.map((f) => ({
+        itemId: itemIdOfBytes(f.itemId),
+        code: f.code,
+        topic: topicOfNumber(f.topic),
+        eventId: eventIdOfBytes(f.id),
+        offset: f.off < 0 ? null : f.off,
+      }));
     },
 
     /** Items that a bad record flags and nobody has cleared. */
     flagged(limit = 100): string[] {
-      return (db.prepare("SELECT item FROM item WHERE flagged = 1 ORDER BY item LIMIT ?").pluck().all(limit) as Buffer[]).map(itemIdOfBytes);
+      return (db.prepare("SELECT id FROM item WHERE flagged = 1 ORDER BY id LIMIT ?").pluck().all(limit) as Buffer[]).map(itemIdOfBytes);
     },
 
     /** Parked events by item and cause. */

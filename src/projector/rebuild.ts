@@ -8,14 +8,17 @@ export async function rebuildViews(options: ProjectorOptions, progress?: (folded
   removeViews(path);
   const projector = await openProjector({ ...options, path });
   let count: number;
+  let complete = false;
   try {
     count = await projector.catchUp(signal, progress);
     signal?.throwIfAborted();
     // The file alone must be complete before it takes the other one's place.
     projector.views.db.pragma("wal_checkpoint(TRUNCATE)");
     projector.views.db.pragma("journal_mode = DELETE");
+    complete = true;
   } finally {
     projector.close();
+    if (!complete) removeViews(path);
   }
   removeViews(options.path);
   renameSync(path, options.path);

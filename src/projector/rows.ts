@@ -1,7 +1,7 @@
 import type Database from "better-sqlite3";
 import type { AnyEvent, Topic } from "../events/topics.ts";
 import type { EventOf } from "../events/types.generated.ts";
-import type { Entry } from "../ledger/item.ts";
+import type { Entry, Item } from "../ledger/item.ts";
 import { type Life, lifeOf, OUTCOMES, STAGES } from "../ledger/life.ts";
 import { type Owed, owedTo } from "../ledger/owed.ts";
 import { isGrant } from "../ledger/resumes.ts";
@@ -84,10 +84,9 @@ export function itemWriter(db: Database.Database, blobs: Blobs): (cached: Cached
       if (!cached.released.includes(cause)) addParked.run(cached.n, cause, topicNumber(entry.topic), entry.offset, entry.value);
     for (const f of cached.findings) finding.run(cached.n, f.code, topicNumber(f.topic), eventBytes(f.eventId), f.offset ?? -1);
     const life = lifeOf(state);
-    const owed = cached.flagged() ? owedTo(state).map(whileFlagged) : owedTo(state);
+    const owed = owedBy(cached);
     writeTodos(cached, owed);
-    // An audit under review may still owe a roll_back, so its bytes stay: whether a batch ended in between must not show.
-    writePayloads(cached, life.stage === "done" && owed.length === 0 && life.review !== "open");
+    writePayloads(cached, life.stage === "done" && owed.length === 0 && isOver(state, life));
     const stage = STAGES.indexOf(life.stage);
     const outcome = life.outcome === null ? null : OUTCOMES.indexOf(life.outcome);
     const proposal = state.proposal === null ? null : cached.summary;
@@ -118,9 +117,28 @@ export function itemWriter(db: Database.Database, blobs: Blobs): (cached: Cached
   };
 }
 
-/** A flagged item gets no grant: the todo stays, but is never due, so that it does not stand in the way of others. */
-function whileFlagged(owed: Owed): Owed {
-  return owed.duty === "resume" && isGrant(owed.names as EventOf["resumes"]["outcome"]) ? { ...owed, due: Number.MAX_SAFE_INTEGER } : owed;
+/** Whether nothing can be owed again: whether a batch ended at a time of rest in between must not show in the payloads that are kept. */
+function isOver(item: Item, life: Life): boolean {
+  if (life.review === "none") return true;
+  if (life.review === "open") return false;
+  for (const node of item.nodes.values()) {
+    if (node.topic === "resumes" && isGrant(node.outcome) && node.group.closedBy === null) return false;
+    if (node.topic === "receipts" && node.kind === "unknown" && node.settle === null) return false;
+  }
+  return true;
+}
+
+/** What an item is owed as the todo list has it. A flagged item gets no grant: that todo stays, but is never due, so that it does not stand in the way of others. */
+export function owedBy(cached: CachedItem): readonly Owed[] {
+  const owed = owedTo(cached.item);
+  if (!cached.flagged()) return owed;
+  return owed.map((o) => (o.duty === "resume" && isGrant(o.names as EventOf["resumes"]["outcome"]) && !isWithdrawn(cached.item, o) ? { ...o, due: Number.MAX_SAFE_INTEGER } : o));
+}
+
+/** A withdrawn verdict is answered by `withheld`, which lets nothing run. */
+function isWithdrawn(item: Item, { cause }: Owed): boolean {
+  const node = item.nodes.get(cause);
+  return node?.topic === "verdicts" && node.group.withdrawn;
 }
 
 function writeEvent(statement: Database.Statement, cached: CachedItem, entry: Placed, status: (typeof STATUSES)[number], reason: string | null): void {
@@ -158,7 +176,7 @@ function proposedAt(eventId: string): number {
 }
 
 /** Blobs in their table, with a memory of those that were written. */
-export function blobTable(db: Database.Database): Blobs {
+export function blobTable(db: Database.Database): Blobs & { forget(): void } {
   const put = db.prepare("INSERT INTO blob VALUES (?, ?) ON CONFLICT DO NOTHING");
   const get = db.prepare("SELECT text FROM blob WHERE sha256 = ?").pluck();
   const known = new Map<string, string>();
@@ -169,6 +187,8 @@ export function blobTable(db: Database.Database): Blobs {
       if (known.size > 2000) known.clear();
       known.set(sha256, text);
     },
+    // After a transaction that was undone: what it wrote is not there, and must be written again.
+    forget: () => known.clear(),
     get(sha256) {
       return known.get(sha256) ?? (get.get(Buffer.from(sha256, "hex")) as string);
     },

@@ -4,7 +4,7 @@ export const FOLD_VERSION = 1;
 /**
  * The views. All of them are a function of the log; nothing that can be read from them depends on the order in which topics arrived. Items
  * go by a number inside the file, in the order of their first sight, so that those of one time lie together (with their ids as keys a
- * commit writes five times the pages); dumpViews shows ids instead. An item id is 16 bytes (or the text of a policy's id), an event id 16
+ * commit writes five times the pages); dumpViews shows ids instead. An item id is 16 bytes (or text, as a policy's id is), an event id 16
  * (or text where a writer sent no UUID).
  */
 export const VIEWS_SQL = `
@@ -19,7 +19,8 @@ CREATE TABLE item (
   owner TEXT, agent TEXT, risk INTEGER, deadline INTEGER, proposed INTEGER, flagged INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX item_queue ON item (owner, risk DESC, deadline) WHERE stage = 2;
-CREATE INDEX item_open ON item (proposed) WHERE stage < 8 AND proposed IS NOT NULL;
+CREATE INDEX item_proposed ON item (proposed) WHERE proposed IS NOT NULL;
+CREATE INDEX item_flagged ON item (id) WHERE flagged = 1;
 
 -- The timeline, which is dedup and cause lookup as well.
 CREATE TABLE event (
@@ -43,6 +44,7 @@ CREATE TABLE parked (item INTEGER, cause TEXT, topic INTEGER, off INTEGER, value
 -- Records that could not be folded, at their place.
 CREATE TABLE bad (topic INTEGER, part INTEGER, off INTEGER, item BLOB, reason TEXT NOT NULL, message TEXT NOT NULL, schema_id INTEGER, sha256 TEXT NOT NULL, flags INTEGER NOT NULL, PRIMARY KEY (topic, part, off)) WITHOUT ROWID;
 CREATE INDEX bad_item ON bad (item) WHERE item IS NOT NULL;
+CREATE INDEX bad_schema ON bad (schema_id) WHERE schema_id IS NOT NULL;
 
 CREATE TABLE finding (item INTEGER, code TEXT, topic INTEGER, id BLOB, off INTEGER, PRIMARY KEY (item, code, topic, id, off)) WITHOUT ROWID;
 CREATE TABLE counter (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;

@@ -48,6 +48,16 @@ export function removeViews(path: string): void {
   for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(`${path}${suffix}`, { force: true });
 }
 
+/** What SQLite says of a views file, as our own error; everything else as it is. */
+export function viewsError(cause: unknown, path: string): unknown {
+  const code = (cause as { code?: unknown }).code;
+  if (!(cause instanceof Error) || typeof code !== "string" || !code.startsWith("SQLITE_")) return cause;
+  return new CountersignError("file_unreadable", `The views file ${path} cannot be written: ${cause.message}`, {
+    cause,
+    fix: "make room or mend the permissions and start again: folding goes on where it stopped. The file can also be removed: it is rebuilt from the log",
+  });
+}
+
 function open(path: string): Database.Database {
   try {
     const fresh = path !== ":memory:" && !existsSync(path);

@@ -20,10 +20,10 @@ export function dispatcher(queries: Queries, events: EventStore, write: Write, n
     if (view === undefined || (node?.topic !== "verdicts" && node?.topic !== "decisions") || node.resume !== null) return;
     const called = calledBy(view.item, node);
     if (called === null) return;
-    // A flag keeps everything from running until a person clears it; what does not run may go on.
-    if (isGrant(called.outcome) && view.flagged) return;
-    const [topic, eventId] = todo.cause.split("/") as ["verdicts" | "decisions", string];
     const withdrawn = node.topic === "verdicts" && node.group.withdrawn;
+    // A flag keeps everything from running until a person clears it; what does not run may go on.
+    if (isGrant(called.outcome) && view.flagged && !withdrawn) return;
+    const { topic, id: eventId } = node;
     const proposal = await events.get(todo.itemId, "proposals", view.item.proposal as string);
     if (proposal === undefined) throw new CountersignError("unavailable", `The proposal of ${todo.itemId} cannot be read`, { retryable: true });
     const verdict = verdictAbove(view.item, node);

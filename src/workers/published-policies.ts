@@ -1,18 +1,38 @@
-import { compilePolicy } from "../policy/compile.ts";
+import { messageOf } from "../errors.ts";
+import { type CompiledPolicy, compilePolicy } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
 import { judge } from "../policy/judge.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { Judge } from "./policy-worker.ts";
 
-/** The policy engine over the documents in force, which are compiled again when the authority publishes. */
+/**
+ * The policy engine over the documents in force, which are compiled again when the authority publishes. Where a document of a workspace
+ * cannot be used (a newer version wrote it, or it went past the checks), everything in that workspace waits for a person, with the
+ * reason: leaving the document out could let pass what it forbids, and not judging would keep the item from everybody.
+ */
 export function publishedPolicies(queries: Queries, onFolded: (listener: (batch: FoldedBatch) => void) => () => void): Judge {
-  let compiled: ReturnType<typeof compilePolicy>[] | undefined;
+  let compiled: { usable: CompiledPolicy[]; broken: Map<string, string> } | undefined;
   onFolded((batch) => {
-    if (batch.effective.some((e) => e.topic === "policies")) compiled = undefined;
+    if (batch.rebuilt || batch.effective.some((e) => e.topic === "policies")) compiled = undefined;
   });
   return (input) => {
-    compiled ??= queries.policies().map((p) => compilePolicy(parsePolicy(p.document, { file: `${p.policyId}@${p.version}` })));
-    return judge(compiled, input);
+    compiled ??= compileAll(queries);
+    const why = compiled.broken.get(input.proposal.workspace);
+    return why === undefined ? judge(compiled.usable, input) : { ...judge([], input), error: { code: "policy_invalid", message: why } };
   };
+}
+
+function compileAll(queries: Queries): { usable: CompiledPolicy[]; broken: Map<string, string> } {
+  const usable: CompiledPolicy[] = [];
+  const broken = new Map<string, string>();
+  for (const p of queries.policies()) {
+    const file = `${p.policyId}@${p.version}`;
+    try {
+      usable.push(compilePolicy(parsePolicy(p.document, { file })));
+    } catch (error) {
+      broken.set(p.workspace, `Policy ${file} cannot be used: ${messageOf(error)}`.slice(0, 500));
+    }
+  }
+  return { usable, broken };
 }

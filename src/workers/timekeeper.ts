@@ -29,9 +29,10 @@ export function timekeeper(queries: Queries, write: Write, now: () => number): (
       return;
     }
     const answers = { topic: "resumes", eventId } as const;
-    if (todo.duty === "unknown") {
-      const [actionId, id] = (todo.names as string).split("\0") as [string, string];
-      await write("receipts", todo.itemId, { workspace, answers, actor, occurredAt, kind: "unknown", actionId, lease: { id, endsAt: todo.due } });
+    const running = node?.topic === "resumes" ? node.group.running : null;
+    if (todo.duty === "unknown" && running !== null) {
+      const { actionId, leaseId: id, endsAt } = running;
+      await write("receipts", todo.itemId, { workspace, answers, actor, occurredAt, kind: "unknown", actionId, lease: { id, endsAt } });
     } else if (todo.duty === "lapsed" || todo.duty === "revoked") {
       await write("receipts", todo.itemId, { workspace, answers, actor, occurredAt, kind: todo.duty });
     }

@@ -4,8 +4,8 @@ import type { Todo } from "../projector/queries.ts";
 
 /** What a worker reads and writes through. */
 export interface WorkerContext {
-  /** What is owed now, from the views. */
-  readonly todos: (now: number) => readonly Todo[];
+  /** What is owed now, from the views; at most `limit`. */
+  readonly todos: (now: number, limit: number) => readonly Todo[];
   /** When the next event is due. */
   readonly nextDue: () => number | null;
   readonly onFolded: (listener: (batch: FoldedBatch) => void) => () => void;
@@ -26,50 +26,61 @@ export interface RunningWorker {
 const FOLD_WAIT_MS = 30_000;
 const RETRY_MS = 1_000;
 const LONGEST_SLEEP_MS = 30_000;
+/** Most todos that are looked at in one go. Those that keep failing come on top, so that they never stand in the way of others. */
+const MOST = 500;
+
+/** A todo that was written, or could not be: it only spares a second copy. */
+interface Attempted {
+  active: boolean;
+  failures: number;
+  /** By performance.now(): not before then again. */
+  until: number;
+}
 
 /**
  * Runs a worker: reads what is owed from the views, writes it, and lets the fold take it off the list. It keeps nothing that a crash
  * could lose. Running two at once is harmless: the first event of a sibling group takes effect.
  */
 export function runWorker(name: string, context: WorkerContext, write: (todo: Todo) => Promise<void>): RunningWorker {
-  // Written, but not folded yet: only spares a second copy.
-  const underWay = new Map<string, number>();
+  const attempted = new Map<string, Attempted>();
   const active = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let stopped = false;
-  let failures = 0;
 
   function wake(): void {
     if (stopped) return;
     clearTimeout(timer);
     const now = context.now();
     const owed = new Set<string>();
-    for (const todo of context.todos(now)) {
+    let failing = 0;
+    for (const a of attempted.values()) if (a.failures > 0) failing++;
+    for (const todo of context.todos(now, MOST + failing)) {
       const key = `${todo.itemId}/${todo.duty}/${todo.cause}/${todo.names}`;
       owed.add(key);
-      const since = underWay.get(key);
-      if (since !== undefined && performance.now() - since < FOLD_WAIT_MS) continue;
-      underWay.set(key, performance.now());
-      const work = attempt(todo, key).finally(() => active.delete(work));
+      const before = attempted.get(key);
+      if (before !== undefined && (before.active || performance.now() < before.until)) continue;
+      const work = attempt(todo, key, before?.failures ?? 0).finally(() => active.delete(work));
       active.add(work);
     }
-    for (const key of underWay.keys()) if (!owed.has(key)) underWay.delete(key);
+    for (const key of attempted.keys()) if (!owed.has(key)) attempted.delete(key);
     const next = context.nextDue();
-    const sleep = next === null ? LONGEST_SLEEP_MS : Math.min(LONGEST_SLEEP_MS, Math.max(failures > 0 ? RETRY_MS : 5, next - context.now()));
+    const sleep = next === null ? LONGEST_SLEEP_MS : Math.min(LONGEST_SLEEP_MS, Math.max(5, next - context.now()));
     timer = setTimeout(wake, owed.size > 0 ? Math.max(sleep, RETRY_MS) : sleep);
     timer.unref();
   }
 
-  async function attempt(todo: Todo, key: string): Promise<void> {
+  async function attempt(todo: Todo, key: string, failures: number): Promise<void> {
+    const entry: Attempted = { active: true, failures, until: performance.now() + FOLD_WAIT_MS };
+    attempted.set(key, entry);
     try {
       await write(todo);
-      failures = 0;
+      entry.failures = 0;
     } catch (error) {
-      failures++;
       // Left on the list: tried again after a moment, for as long as it is owed.
-      setTimeout(() => underWay.delete(key), Math.min(RETRY_MS * failures, 30_000)).unref();
+      entry.until = performance.now() + Math.min(RETRY_MS * 2 ** entry.failures++, 30_000);
       context.onError(name, todo, error instanceof CountersignError ? error : new CountersignError("internal", `${name}: ${messageOf(error)}`, { cause: error }));
     }
+    entry.active = false;
   }
 
   const unsubscribe = context.onFolded(wake);

@@ -6,7 +6,7 @@ import { createRng } from "./generator/rng.ts";
 import { ITEM, type Kind, learn, newId, TOPICS_OF_AN_ITEM, type View, WORKSPACE, type World } from "./generator/world.ts";
 import type { Logs, Loose } from "./oracle/model.ts";
 
-export { allInterleavings, type Delivery, interleavings } from "./generator/interleave.ts";
+export { type Delivery, interleavings, visitInterleavings } from "./generator/interleave.ts";
 export { createRng, type Rng } from "./generator/rng.ts";
 export { ITEM, type Kind } from "./generator/world.ts";
 
@@ -39,6 +39,7 @@ export function generateHistory(seed: number, kind: Kind): Logs {
     logs: { proposals: [], verdicts: [], batches: [], decisions: [], resumes: [], receipts: [], policies: [] },
     meant: new Map(),
     nodes: new Map(),
+    effective: new Set(),
     now: 1767225600000,
     ids: 0,
   };
@@ -69,7 +70,7 @@ function append(world: World, topic: Topic, draft: Loose): void {
 }
 
 /** A prefix of each topic; most writers also know which of these events took effect, as they ask the views. */
-function viewOf({ rng, logs, nodes }: World, stale: number): View {
+function viewOf({ rng, logs, effective }: World, stale: number): View {
   const view = {} as { [topic in Topic]: Loose[] };
   const knows = rng.chance(0.9);
   for (const topic of Object.keys(logs) as Topic[]) {
@@ -78,7 +79,7 @@ function viewOf({ rng, logs, nodes }: World, stale: number): View {
     view[topic] = [];
     for (let i = 0; i < length; i++) {
       const event = log[i];
-      if (event !== null && (!knows || nodes.get(`${topic}/${event.eventId}`)?.event === event)) view[topic].push(event);
+      if (event !== null && (!knows || effective.has(event))) view[topic].push(event);
     }
   }
   return view;

@@ -2,7 +2,7 @@ import { sha256 } from "../../src/events/canonical.ts";
 import type { AnyEvent, Topic } from "../../src/events/topics.ts";
 import { describeItem } from "../../src/ledger/describe.ts";
 import { foldEvent, RULES, type Rules } from "../../src/ledger/fold.ts";
-import { createItem, type Entry, keyOf } from "../../src/ledger/item.ts";
+import { createItem, type Entry, type Item, keyOf } from "../../src/ledger/item.ts";
 import { MapMemory } from "../../src/ledger/memory.ts";
 import type { Delivery } from "./generator.ts";
 import type { Expected, Logs, Status } from "./oracle.ts";
@@ -19,8 +19,13 @@ export function entriesOf(logs: Logs): Entries {
   return out;
 }
 
+/** Where a delivery ends: the description, and everything that the fold keeps, as one text. */
+export interface Folded extends Expected {
+  readonly kept: () => string;
+}
+
 /** Folds one delivery and describes where it ends. */
-export function foldDelivery(itemId: string, entries: Entries, delivery: Delivery, rules: Rules = RULES): Expected {
+export function foldDelivery(itemId: string, entries: Entries, delivery: Delivery, rules: Rules = RULES): Folded {
   const item = createItem(itemId);
   const memory = new MapMemory();
   const undecodable = new Set<string>();
@@ -38,7 +43,15 @@ export function foldDelivery(itemId: string, entries: Entries, delivery: Deliver
     grants: grants.map((g) => ({ ...g, actions: [...g.actions] })),
     resumes: [...resumes],
     undecodable: [...undecodable],
+    kept: () => keptText(item, memory),
   };
+}
+
+/** Item, reasons and findings: all of it must be the same after every delivery, also what no rule reads. */
+function keptText(item: Item, memory: MapMemory): string {
+  const byKey = ([a]: readonly [string, unknown], [b]: readonly [string, unknown]) => (a < b ? -1 : 1);
+  const reasons = [...memory.statuses].map(([key, { reason }]) => [key, reason] as const).sort(byKey);
+  return JSON.stringify([{ ...item, nodes: [...item.nodes].sort(byKey) }, reasons, [...memory.findings.keys()].sort()]);
 }
 
 /** One text for one state, whatever the order inside its lists. */

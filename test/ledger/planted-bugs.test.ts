@@ -2,7 +2,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { RULES, type Rules } from "../../src/ledger/fold.ts";
 import { keyOf, type NodeKey, type VerdictNode } from "../../src/ledger/item.ts";
 import { CASES } from "./cases.ts";
-import { allInterleavings, createRng, generateHistory, ITEM, interleavings } from "./generator.ts";
+import { createRng, type Delivery, generateHistory, ITEM, interleavings, visitInterleavings } from "./generator.ts";
 import { digestOf, entriesOf, foldDelivery } from "./harness.ts";
 import { judgeHistory, type Logs } from "./oracle.ts";
 
@@ -147,21 +147,18 @@ function withGroup(node: VerdictNode, part: Partial<VerdictNode["group"]>): Verd
 interface Ready {
   readonly name: string;
   readonly entries: ReturnType<typeof entriesOf>;
-  readonly deliveries: ReturnType<typeof interleavings>;
+  readonly deliveries: readonly Delivery[];
   readonly digest: string;
 }
 
-function ready(name: string, logs: Logs, deliveries: ReturnType<typeof interleavings>): Ready {
+function ready(name: string, logs: Logs, deliveries: readonly Delivery[]): Ready {
   return { name, entries: entriesOf(logs), deliveries, digest: digestOf(judgeHistory(logs)) };
 }
 
-function deliveriesOf(logs: Logs) {
-  const all = [];
-  for (const delivery of allInterleavings(logs)) {
-    all.push(delivery);
-    if (all.length > MOST_DELIVERIES) return interleavings(logs, MOST_DELIVERIES, createRng(SEED));
-  }
-  return all;
+function deliveriesOf(logs: Logs): Delivery[] {
+  const all: Delivery[] = [];
+  visitInterleavings(logs, (delivery) => all.push([...delivery]) <= MOST_DELIVERIES);
+  return all.length > MOST_DELIVERIES ? interleavings(logs, MOST_DELIVERIES, createRng(SEED)) : all;
 }
 
 const cases = CASES.map(({ title, logs }) => ready(`"${title}"`, logs, deliveriesOf(logs)));

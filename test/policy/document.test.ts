@@ -14,7 +14,12 @@ describe("a policy document", () => {
 
   it("is known by its own version, or else by the first 12 digits of the hash of its text", () => {
     expect(parsePolicy(`${head}version: 7\n${act}`).version).toBe("7");
-    expect(parsePolicy(`${head}${act}`)).toMatchObject({ id: "p", workspace: "w", version: sha256(`${head}${act}`).slice(0, 12), sha256: sha256(`${head}${act}`) });
+    expect(parsePolicy(`${head}${act}`)).toMatchObject({
+      id: "p",
+      workspace: "w",
+      version: sha256(`${head}${act}`).slice(0, 12),
+      sha256: sha256(`${head}${act}`),
+    });
   });
 
   it("gives all its problems at once, each with file, line, column, value and suggestion", () => {
@@ -47,7 +52,7 @@ rules:
       "p.yaml:13:5 rules[0].because: is missing",
       'p.yaml:14:21 rules[0].when.args.amount: the key must be a JSON Pointer such as /amount, not "amount"; did you mean "/amount"?',
       'p.yaml:14:42 rules[0].when.args["/b"]: takes one operator, not 2 (above, below); use between, or all with several conditions',
-      "p.yaml:14:70 rules[0].when.args[\"/c\"]: matches: error parsing regexp: invalid or unsupported Perl syntax: `(?=`",
+      'p.yaml:14:70 rules[0].when.args["/c"]: matches: error parsing regexp: invalid or unsupported Perl syntax: `(?=`',
       "p.yaml:15:14 rules[0].raise.points: must be a number of points, 0 or more, not -3; rules can only raise",
     ]);
   });
@@ -56,8 +61,10 @@ rules:
     expect(problems("a: [1\nb: 3")[0]).toMatch(/^p\.yaml:2:1 Flow sequence/);
     expect(problems("a: 1\na: 3")[0]).toMatch(/^p\.yaml:2:1 Map keys must be unique/);
     expect(problems("")[0]).toMatch(/^p\.yaml:1:1 must be a set of keys \(policy, workspace/);
-    expect(problems("[".repeat(100_000))).toHaveLength(1);
-    expect(problems(`${head}${act}tiers: { medium: 12345678901234567890, high: 2, critical: 3 }`)[0]).toMatch(/4:|6:/);
+    expect(problems("[".repeat(100_000)).length).toBeLessThanOrEqual(101);
+    expect(problems(`${head}${act}rules: [{ id: r, when: { args: { /a: { is: 12345678901234567890 } } }, forbid: true, because: b }]`)[0]).toMatch(
+      /^p\.yaml:6:\d+ 12345678901234567890 is a number that does not survive/,
+    );
   });
 
   it.each([
@@ -83,13 +90,23 @@ rules:
   });
 
   it("with an audit gate on an action that can be undone says that it is not supported yet", () => {
-    expect(problems(`${head}actions:\n  note: { reversibility: reversible, risk: low, gate: { kind: audit, window: PT24H } }\n`).join()).toContain("audit is not supported yet");
+    expect(problems(`${head}actions:\n  note: { reversibility: reversible, risk: low, gate: { kind: audit, window: PT24H } }\n`).join()).toContain(
+      "audit is not supported yet",
+    );
   });
 
   const schema = "arguments: { type: object, properties: { amount: { type: number } } }";
   it.each([
-    ["a rule on an argument that no action declares", `rules: [{ id: r, when: { args: { /amuont: { above: 1 } } }, raise: { points: 1 }, because: b }]`, 'no argument "/amuont" is declared by pay; did you mean "/amount"?'],
-    ["a rule on an action that does not exist", `rules: [{ id: r, when: { action: pya }, raise: { points: 1 }, because: b }]`, 'no action is called "pya"; did you mean "pay"?'],
+    [
+      "a rule on an argument that no action declares",
+      `rules: [{ id: r, when: { args: { /amuont: { above: 1 } } }, raise: { points: 1 }, because: b }]`,
+      'no argument "/amuont" is declared by pay; did you mean "/amount"?',
+    ],
+    [
+      "a rule on an action that does not exist",
+      `rules: [{ id: r, when: { action: pya }, raise: { points: 1 }, because: b }]`,
+      'no action is called "pya"; did you mean "pay"?',
+    ],
     ["a rule that reads the final risk", `rules: [{ id: r, when: { risk: { is: high } }, raise: { points: 1 }, because: b }]`, "rules read base_risk"],
     ["a route that reads the base risk", `routes: [{ when: { base_risk: { is: high } }, owner: role:x }]`, "routes read risk"],
     ["a rule without effect", `rules: [{ id: r, because: b }]`, "has no effect"],
@@ -100,7 +117,11 @@ rules:
     ["tiers that do not rise", `tiers: { medium: 50, high: 40, critical: 90 }`, "must rise"],
     ["a route that hides another", `routes: [{ owner: role:x }, { owner: role:y }]`, "never reached"],
     ["an owner that is misspelt", `questions: { owner: "rol:x" }`, 'did you mean "role:x"?'],
-    ["a comparison of confidence with a text", `rules: [{ id: r, when: { confidence: { below: low } }, forbid: true, because: b }]`, 'takes a number, not "low"'],
+    [
+      "a comparison of confidence with a text",
+      `rules: [{ id: r, when: { confidence: { below: low } }, forbid: true, because: b }]`,
+      'takes a number, not "low"',
+    ],
     ["a tier that does not exist", `routes: [{ when: { risk: { at_least: hihg } }, owner: role:x }]`, 'did you mean "high"?'],
   ])("is refused for %s", (_, part, message) => {
     expect(problems(`${head}actions:\n  pay: { reversibility: partially, risk: high, ${schema} }\n${part}\n`).join("\n")).toContain(message);

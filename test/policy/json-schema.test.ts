@@ -48,7 +48,12 @@ describe("a JSON Schema of arguments", () => {
     const { result, ms } = timed(() => unique(Array.from({ length: 40_000 }, (_, i) => ({ i }))));
     expect(result).toBeUndefined();
     expect(ms).toBeLessThan(2_000);
-    expect(unique([{ a: 1, b: 2 }, { b: 2, a: 1 }])?.rule).toBe("uniqueItems");
+    expect(
+      unique([
+        { a: 1, b: 2 },
+        { b: 2, a: 1 },
+      ])?.rule,
+    ).toBe("uniqueItems");
   });
 
   it("is read as 2020-12, as draft-07 where it says so, and may carry annotations of other tools", () => {
@@ -64,7 +69,11 @@ describe("a JSON Schema of arguments", () => {
   });
 
   it("declares what it names, through references and branches, and not what it only tolerates", () => {
-    const schema: Json = { properties: { a: { $ref: "#/$defs/q" }, free: true }, $defs: { q: { properties: { b: { type: "array", items: { type: "string" } } } } }, anyOf: [{ properties: { c: {} } }] };
+    const schema: Json = {
+      properties: { a: { $ref: "#/$defs/q" }, free: true },
+      $defs: { q: { properties: { b: { type: "array", items: { type: "string" } } } } },
+      anyOf: [{ properties: { c: {} } }],
+    };
     const answers = (path: string) => declares(schema, path.split("/").slice(1));
     expect(["/a", "/a/b", "/a/b/0", "/c", "/free", "/x", "/a/x", "/constructor"].map(answers)).toEqual(["yes", "yes", "yes", "yes", "yes", "no", "no", "no"]);
     expect(declares({ properties: { a: { $ref: "#" } } }, Array(100).fill("a"))).toBe("no");

@@ -34,7 +34,13 @@ describe("a document to be published", () => {
   });
 
   it.each([
-    ["cannot be read", () => { throw new Error("ENOENT"); }, "ENOENT"],
+    [
+      "cannot be read",
+      () => {
+        throw new Error("ENOENT");
+      },
+      "ENOENT",
+    ],
     ["is no JSON", () => "{", "not valid JSON"],
     ["holds a key twice", () => '{"type":"object","type":"string"}', "twice"],
     ["is no schema", () => '{"type":"objct"}', "schema is invalid"],

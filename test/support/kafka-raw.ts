@@ -36,7 +36,11 @@ export async function rawKafka(url: KafkaUrl): Promise<RawKafka> {
   await admin.connect();
   const name = (topic: string) => url.prefix + topic;
   return {
-    deleteBefore: (topic, partition, offset) => admin.deleteTopicRecords({ topic: name(topic), partitions: [{ partition, offset: String(offset) }] }),
+    deleteBefore: async (topic, partition, offset) => {
+      // The client knows no leaders before it has asked for something of the topic.
+      await admin.fetchTopicOffsets(name(topic));
+      await admin.deleteTopicRecords({ topic: name(topic), partitions: [{ partition, offset: String(offset) }] });
+    },
     deleteTopics: (topics) => admin.deleteTopics({ topics: topics.map(name) }),
     send: async (topic, messages, { gzip = false, transactional = false } = {}) => {
       const compression = gzip ? kafkajs.CompressionTypes.GZIP : kafkajs.CompressionTypes.None;

@@ -77,7 +77,7 @@ async function shared(): Promise<Shared> {
     const jars = await ensureJars(say);
     // The run owns them, not the test file that happens to be first.
     const ownerPid = Number(await readFile(join(dir, "owner"), "utf8"));
-    const [broker, registry] = await Promise.all([startBroker({ jars, dir, ownerPid }), startRegistry({ jars, dir, ownerPid })]);
+    const [broker, registry] = await Promise.all([startBroker({ jars, dir, ownerPid, shortLived: true }), startRegistry({ jars, dir, ownerPid })]);
     const started = {
       brokers: [`127.0.0.1:${broker.port}`],
       registryUrl: `http://127.0.0.1:${registry.port}${CCOMPAT}`,
@@ -106,7 +106,7 @@ export async function ownKafka(options: { advertisedPort?: number } = {}): Promi
   const dir = await mkdtemp(join(tmpdir(), "countersign-broker-"));
   await mkdir(dir, { recursive: true });
   const port = await freePort();
-  const start = async (): Promise<Java> => (await startBroker({ jars, dir, port, ...options })).java;
+  const start = async (): Promise<Java> => (await startBroker({ jars, dir, port, shortLived: true, ...options })).java;
   let java = await start();
   return {
     port,

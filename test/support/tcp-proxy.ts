@@ -16,8 +16,8 @@ export interface TcpProxy {
   next(fault: Fault): void;
   /** Cuts every connection. */
   cut(): void;
-  /** While true, connections are accepted and cut at once, as when a broker is down behind a load balancer. */
-  refuse(on: boolean): void;
+  /** While true nobody listens and nothing is connected, as when the broker is down. */
+  refuse(on: boolean): Promise<void>;
   /** While true nothing goes through either way, but connections stay. */
   stall(on: boolean): void;
   close(): Promise<void>;
@@ -29,11 +29,9 @@ const PRODUCE = 0;
 export async function startProxy(targetPort: () => number): Promise<TcpProxy> {
   const pairs = new Set<[Socket, Socket]>();
   let fault: Fault | undefined;
-  let refusing = false;
   let stalled = false;
 
   const server = createServer((client) => {
-    if (refusing) return void client.destroy();
     const broker = connect(targetPort(), "127.0.0.1");
     const pair: [Socket, Socket] = [client, broker];
     pairs.add(pair);
@@ -48,6 +46,9 @@ export async function startProxy(targetPort: () => number): Promise<TcpProxy> {
       socket.on("error", end);
       socket.on("close", end);
     }
+    // Nothing is taken before it can be passed on.
+    client.pause();
+    broker.once("connect", () => stalled || client.resume());
     client.on("data", (chunk) => {
       if (fault && chunk.length >= 6 && chunk.readInt16BE(4) === PRODUCE) {
         harmed = fault;
@@ -60,9 +61,11 @@ export async function startProxy(targetPort: () => number): Promise<TcpProxy> {
       if (harmed === "lose answer") return end();
       if (!stalled && harmed !== "stall answer") client.write(chunk);
     });
-    if (stalled) for (const socket of pair) socket.pause();
+    if (stalled) broker.pause();
   });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const listen = (port: number) => new Promise<void>((resolve) => server.listen(port, "127.0.0.1", resolve));
+  await listen(0);
+  const { port } = server.address() as { port: number };
 
   const cut = () => {
     for (const [client, broker] of pairs) {
@@ -71,17 +74,23 @@ export async function startProxy(targetPort: () => number): Promise<TcpProxy> {
     }
   };
   return {
-    port: (server.address() as { port: number }).port,
+    port,
     next: (f) => void (fault = f),
     cut,
-    refuse: (on) => void (refusing = on),
+    refuse: async (on) => {
+      if (on === !server.listening) return;
+      if (!on) return listen(port);
+      const closed = new Promise((resolve) => server.close(resolve));
+      cut();
+      await closed;
+    },
     stall: (on) => {
       stalled = on;
       for (const pair of pairs) for (const socket of pair) on ? socket.pause() : socket.resume();
     },
     close: async () => {
       cut();
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      if (server.listening) await new Promise((resolve) => server.close(resolve));
     },
   };
 }

@@ -58,6 +58,7 @@ export function resume(world: World, view: View): Draft | null {
   const { topic, cause, outcome, actions } = rng.chance(0.7) ? (candidates.at(-1) as (typeof candidates)[number]) : rng.pick(candidates);
   const withheld = (outcome.startsWith("proceed") || outcome === "roll_back") && rng.chance(0.08);
   const named = rng.chance(0.04) && actions.length > 0 ? actions.slice(1) : actions;
+  const forged = rng.chance(0.02) ? rng.pick([{ tool: "another" }, { args: '{"v":"a9"}' }, { argsSha256: "e".repeat(64) }]) : {};
   return {
     event: {
       answers: answersTo(topic, cause),
@@ -65,7 +66,16 @@ export function resume(world: World, view: View): Draft | null {
       outcome: withheld ? "withheld" : rng.chance(0.02) ? rng.pick(["proceed", "refused", "withheld", "roll_back"]) : outcome,
       actions: withheld
         ? []
-        : named.map(({ actionId, tool, args, argsSha256 }) => ({ actionId, tool, args, argsSha256, execution: "blind", leaseMs: 60, effectKey: "k" })),
+        : named.map(({ actionId, tool, args, argsSha256 }) => ({
+            actionId,
+            tool,
+            args,
+            argsSha256,
+            execution: "blind",
+            leaseMs: 60,
+            effectKey: "k",
+            ...forged,
+          })),
       notAfter: rng.chance(0.85) ? world.now + (20 + rng.below(80)) * SECOND : null,
     },
   };

@@ -40,24 +40,29 @@ export function interleavings(logs: Logs, count: number, rng: Rng): Delivery[] {
   });
 }
 
-/** Every delivery that keeps the order inside each topic, without repetition. Their number is the multinomial of the lengths. */
-export function* allInterleavings(logs: Logs): Generator<Delivery> {
+/**
+ * Visits every delivery that keeps the order inside each topic, without repetition; their number is the multinomial of the lengths.
+ * The array is the same one at each visit. Stops when `visit` returns false.
+ */
+export function visitInterleavings(logs: Logs, visit: (delivery: Delivery) => boolean | undefined): void {
   const topics = (Object.keys(logs) as Topic[]).filter((t) => (logs[t]?.length ?? 0) > 0);
+  const positions = topics.map((topic) => (logs[topic] ?? []).map((_, offset) => [topic, offset] as const));
   const at = topics.map(() => 0);
-  const total = topics.reduce((sum, t) => sum + (logs[t]?.length ?? 0), 0);
-  const delivery: [Topic, number][] = [];
-  function* extend(): Generator<Delivery> {
-    if (delivery.length === total) {
-      yield [...delivery];
-      return;
-    }
-    for (const [i, topic] of topics.entries()) {
-      if ((at[i] as number) >= (logs[topic]?.length ?? 0)) continue;
-      delivery.push([topic, at[i]!++]);
-      yield* extend();
+  const total = positions.reduce((sum, log) => sum + log.length, 0);
+  const delivery: (readonly [Topic, number])[] = [];
+  const extend = (): boolean => {
+    if (delivery.length === total) return visit(delivery) !== false;
+    for (let i = 0; i < topics.length; i++) {
+      const next = positions[i]?.[at[i] as number];
+      if (next === undefined) continue;
+      at[i]!++;
+      delivery.push(next);
+      const goOn = extend();
       delivery.pop();
       at[i]!--;
+      if (!goOn) return false;
     }
-  }
-  yield* extend();
+    return true;
+  };
+  extend();
 }

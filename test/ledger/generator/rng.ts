@@ -27,10 +27,18 @@ export function createRng(seed: number): Rng {
     chance: (p) => next() < p,
     pick: (from) => from[below(from.length)] as (typeof from)[number],
     weighted: (weights) => {
-      const entries = Object.entries(weights) as [keyof typeof weights, number][];
-      let at = next() * entries.reduce((sum, [, w]) => sum + w, 0);
-      for (const [key, weight] of entries) if ((at -= weight) < 0) return key;
-      return (entries[0] as [keyof typeof weights, number])[0];
+      let sum = 0;
+      let last = "" as keyof typeof weights;
+      for (const key in weights) {
+        sum += weights[key];
+        last = key;
+      }
+      let at = next() * sum;
+      for (const key in weights) {
+        at -= weights[key];
+        if (at < 0) return key;
+      }
+      return last;
     },
   };
 }

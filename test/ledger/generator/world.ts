@@ -31,18 +31,22 @@ export interface World {
   readonly meant: Map<string, Meant>;
   /** Events that took effect as far as one pass in the order of writing can tell; it only steers what the writers try. */
   readonly nodes: Map<string, Node>;
+  /** The same events, for a quick look. */
+  readonly effective: Set<Loose>;
   /** Milliseconds; every event moves it a little. */
   now: number;
   ids: number;
 }
 
 /** Remembers an event that seems to take effect. */
-export function learn({ nodes }: World, topic: Topic, event: Loose): void {
+export function learn({ nodes, effective }: World, topic: Topic, event: Loose): void {
   const name = `${topic}/${event.eventId}`;
   const cause = event.answers ? nodes.get(`${event.answers.topic}/${event.answers.eventId}`) : null;
   if (cause === undefined || nodes.has(name)) return;
   const before = [...nodes.values()].filter((n) => n.topic === topic && n.cause === cause);
-  if (judgeEvent(topic, cause, before, event) === null) nodes.set(name, { topic, id: event.eventId, event, cause, before });
+  if (judgeEvent(topic, cause, before, event) !== null) return;
+  nodes.set(name, { topic, id: event.eventId, event, cause, before });
+  effective.add(event);
 }
 
 /** How much of each topic a writer has read. */

@@ -93,7 +93,7 @@ export function judgeReceipt(grant: Node, before: readonly Node[], event: Loose)
   return firstOf(
     () => (event.actor?.kind === (ACTORS[kind as string] ?? "executor") ? null : illegal("not its writer")),
     () => (GRANTS.includes(grant.event.outcome) ? null : illegal("no grant")),
-    () => (NAMES_ACTION.includes(kind) && index < 0 ? illegal("an action without a grant") : null),
+    () => (kind !== "lapsed" && kind !== "revoked" && index < 0 ? illegal("an action without a grant") : null),
     () => (["started", "succeeded", "failed"].includes(kind) && !isText(event.argsSha256) ? illegal("without a hash") : null),
     () => (["started", "renewed"].includes(kind) && !(isText(event.lease?.id) && isTime(event.lease?.endsAt)) ? illegal("without a lease") : null),
     () => (kind === "unknown" && !isText(event.lease?.id) ? illegal("without a lease") : null),

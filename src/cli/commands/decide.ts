@@ -1,0 +1,128 @@
+import { createInterface } from "node:readline/promises";
+import { Command, InvalidArgumentError } from "commander";
+import type { DecisionAnswer, ItemView } from "../../producers/wire/answers.ts";
+import { examples, listArgument, refArgument } from "../args.ts";
+import { type DecideOptions, decisionOf, type Plan } from "../decision.ts";
+import { EXIT } from "../exit.ts";
+import { fetchItem } from "../find-item.ts";
+import { apiOf } from "../http.ts";
+import type { Cli } from "../io.ts";
+import { stageText } from "../render/item.ts";
+import { oneLine, shortId, wrap } from "../text.ts";
+
+/** `countersign decide`: a reviewer decides. */
+export function decide(cli: Cli): Command {
+  return new Command("decide")
+    .summary("approve, edit, reject, respond … (reviewer key)")
+    .description(
+      "Decides on an item. What is decided on is shown first; its card's hash goes with the decision, so that a card which has changed since is refused.",
+    )
+    .argument("<id>", "item id, or at least its first 6 digits")
+    .option("--approve", "let exactly these arguments run")
+    .option("--edit <json>", `approve with changes by path: '{"/amount": 50}'`)
+    .option("--edit-args <json>", "approve with these arguments instead: JSON, @FILE, or -")
+    .option("--reject", "nothing runs; see --reason and --message")
+    .option("--respond <text>", "answer the agent's question")
+    .option("--acknowledge", "close a notice")
+    .option("--claim", "take it for a while, so that nobody else decides")
+    .option("--release", "give it back")
+    .option("--withdraw", "take the proposal back (agent key)")
+    .option("--settle <how>", "say how an unknown execution ended: succeeded (with --ref), failed or retry", settleArgument)
+    .option("--report <severity>", "report an incident found afterwards: low, medium, high or critical", severityArgument)
+    .option("--clear <sha>", "clear the flag of a bad record, by its sha256")
+    .option("-m, --message <text>", "words for the agent")
+    .option("-r, --reason <code>", "reason code; may be repeated", listArgument)
+    .option("--ref <system:id>", "the record in the system of record, with --settle", refArgument)
+    .option("--action <id>", "the action that is edited, where there is more than one")
+    .option("--minutes <n>", "how long to claim it", minutesArgument)
+    .option("--seen <sha>", "the card's hash as you saw it; refused when the card is another one now")
+    .option("-y, --yes", "do not ask again")
+    .addHelpText(
+      "after",
+      examples(
+        "decide 4f2a91c0 --approve",
+        `decide 4f2a91c0 --edit '{"/amount": 50}' --message "Half is enough"`,
+        `decide 4f2a91c0 --reject --reason wrong_customer --message "Ask for the order number"`,
+        `decide 4f2a91c0 --respond "The second account"`,
+        "decide 4f2a91c0 --settle succeeded --ref psp:re_123",
+      ),
+    )
+    .action(async (id: string, options: DecideOptions) => {
+      const api = apiOf(cli.io);
+      // What cannot be meant is refused before anybody is asked.
+      const plan = await decisionOf(cli.io, options);
+      const item = await fetchItem(api, id);
+      const body = plan.bodyFor(item);
+      tellWhat(cli, item, plan.words);
+      if (!(await isSure(cli, options.yes === true))) {
+        cli.note("Nothing was decided.");
+        return cli.exit(EXIT.refused);
+      }
+      const answer = await api.call<DecisionAnswer>("POST", `/v1/items/${item.itemId}/decisions`, body);
+      if (answer.status !== "effective") cli.exit(EXIT.refused);
+      if (cli.json()) return cli.data(answer);
+      for (const line of resultLines(answer, plan)) cli.say(line);
+    });
+}
+
+function resultLines({ item, rejudged, status, reason }: DecisionAnswer, { kind, words }: Plan): string[] {
+  const head = status === "effective" ? (DONE[kind] ?? `${words}: done`) : `${words} is ${oneLine(status)}${reason ? `: ${oneLine(reason)}` : ""}`;
+  const because = rejudged !== null && rejudged.because.length > 0 ? `: ${oneLine(rejudged.because.join(" "))}` : "";
+  const again = rejudged === null ? [] : [`  ${REJUDGED[rejudged.state]}${rejudged.state === "settled" ? "" : because}`];
+  return [`${head}.`, ...again, `  ${shortId(item.itemId)}: ${stageText(item.stage, item.outcome)}`];
+}
+
+const DONE: Readonly<Record<string, string>> = {
+  approve: "Approved",
+  edit: "Edited",
+  reject: "Rejected",
+  respond: "Answered",
+  acknowledge: "Acknowledged",
+  claim: "Claimed",
+  release: "Released",
+  withdraw: "Withdrawn",
+  settle: "Settled",
+  report: "Reported",
+  clear: "Cleared",
+};
+
+const REJUDGED: Readonly<Record<NonNullable<DecisionAnswer["rejudged"]>["state"], string>> = {
+  waiting: "Policy has not judged the new arguments yet",
+  settled: "Policy lets the new arguments run on your word",
+  pending: "Policy wants another decision on the new arguments",
+  fell_back: "Policy forbids the new arguments; the ones before stand",
+};
+
+/** On stderr, so that stdout holds the answer alone. */
+function tellWhat(cli: Cli, item: ItemView, words: string): void {
+  if (cli.json()) return;
+  const lines = wrap(`${words}: ${oneLine(item.headline ?? item.itemId)}`, cli.width);
+  cli.note([...lines, ...(item.cardSha256 ? [`  card ${item.cardSha256}`] : [])].join("\n"));
+}
+
+async function isSure(cli: Cli, yes: boolean): Promise<boolean> {
+  const { stdin, err, signal } = cli.io;
+  if (yes || cli.json() || stdin.isTTY !== true || err.isTTY !== true) return true;
+  const lines = createInterface({ input: stdin, output: err as unknown as NodeJS.WritableStream });
+  try {
+    return /^y(es)?$/i.test((await lines.question("Sure? [y/N] ", { signal })).trim());
+  } finally {
+    lines.close();
+  }
+}
+
+function settleArgument(text: string): string {
+  if (!["succeeded", "failed", "retry"].includes(text)) throw new InvalidArgumentError("It must be succeeded, failed or retry.");
+  return text;
+}
+
+function severityArgument(text: string): string {
+  if (!["low", "medium", "high", "critical"].includes(text)) throw new InvalidArgumentError("It must be low, medium, high or critical.");
+  return text;
+}
+
+function minutesArgument(text: string): number {
+  const n = Number(text);
+  if (!(n > 0 && n <= 1440)) throw new InvalidArgumentError("It must be a number of minutes up to 1440.");
+  return n;
+}

@@ -1,0 +1,149 @@
+import { CountersignError } from "../errors.ts";
+import type { Json } from "../events/canonical.ts";
+import type { ItemView } from "../producers/wire/answers.ts";
+import { objectArgument, textArgument } from "./args.ts";
+import type { Io } from "./io.ts";
+import { setAt } from "./pointer.ts";
+
+/** Options of `decide`. */
+export interface DecideOptions {
+  approve?: boolean;
+  edit?: string;
+  editArgs?: string;
+  reject?: boolean;
+  respond?: string;
+  acknowledge?: boolean;
+  claim?: boolean;
+  release?: boolean;
+  withdraw?: boolean;
+  settle?: string;
+  report?: string;
+  clear?: string;
+  message?: string;
+  reason?: string[];
+  ref?: { system: string; id: string; url?: string };
+  action?: string;
+  minutes?: number;
+  seen?: string;
+  yes?: boolean;
+}
+
+/** A decision that still needs the item it is about. */
+export interface Plan {
+  readonly kind: string;
+  /** What is decided, for people. */
+  readonly words: string;
+  /** The request. @throws CountersignError stale, usage, not_judged_yet */
+  bodyFor(item: ItemView): Record<string, unknown>;
+}
+
+const WAYS = ["approve", "edit", "editArgs", "reject", "respond", "acknowledge", "claim", "release", "withdraw", "settle", "report", "clear"] as const;
+const SEEN = new Set(["approve", "edit", "reject", "respond", "acknowledge"]);
+
+/** Reads what is meant from the options. @throws CountersignError usage, json_* */
+export async function decisionOf(io: Io, options: DecideOptions): Promise<Plan> {
+  const ways = WAYS.filter((way) => options[way] !== undefined);
+  const [way] = ways;
+  if (way === undefined || ways.length > 1)
+    throw usage(
+      way === undefined ? "Nothing is decided" : `${ways.map(flag).join(" and ")} exclude each other`,
+      flag(ways[1] ?? "approve"),
+      `give exactly one of ${WAYS.map(flag).join(", ")}`,
+    );
+  checkCompanions(way, options);
+  const kind = way === "editArgs" ? "edit" : way;
+  const changed = way === "edit" || way === "editArgs" ? await objectArgument(io, options[way] as string, flag(way)) : undefined;
+  const respond = options.respond === undefined ? undefined : await textArgument(io, options.respond, "--respond");
+  const message = respond ?? options.message;
+  const fixed = {
+    kind,
+    ...(message !== undefined && { message }),
+    ...(options.reason !== undefined && { reasonCodes: options.reason }),
+    ...(options.clear !== undefined && { cleared: options.clear.toLowerCase() }),
+    ...(options.settle !== undefined && { settlement: { outcome: options.settle, ...(options.ref !== undefined && { externalRef: options.ref }) } }),
+    ...(options.report !== undefined && { incident: { severity: options.report } }),
+    ...(options.minutes !== undefined && { lease: { minutes: options.minutes } }),
+    ...(SEEN.has(kind) && { review: { channel: "cli" } }),
+  };
+  return {
+    kind,
+    words: WORDS[kind] ?? kind,
+    bodyFor(item) {
+      const { verdict } = item;
+      return {
+        ...fixed,
+        ...(verdict && kind !== "settle" && kind !== "report" && { verdict: verdict.eventId }),
+        ...(SEEN.has(kind) && { seen: { cardSha256: cardSeen(item, options.seen) } }),
+        ...(changed !== undefined && { edits: [editOf(actionOf(item, options.action), way as "edit" | "editArgs", changed)] }),
+      };
+    },
+  };
+}
+
+const WORDS: Readonly<Record<string, string>> = {
+  approve: "Approve",
+  edit: "Approve with changes",
+  reject: "Reject",
+  respond: "Respond",
+  acknowledge: "Acknowledge",
+  claim: "Claim",
+  release: "Release",
+  withdraw: "Withdraw",
+  settle: "Settle",
+  report: "Report an incident",
+  clear: "Clear the flag",
+};
+
+function checkCompanions(way: (typeof WAYS)[number], options: DecideOptions): void {
+  if (options.ref !== undefined && way !== "settle") throw usage("--ref goes with --settle", "--ref", "leave it out");
+  if (way === "settle" && options.settle === "succeeded" && options.ref === undefined)
+    throw usage("--settle succeeded needs the record that proves it", "--ref", "add --ref SYSTEM:ID, such as --ref psp:re_123");
+  if (options.minutes !== undefined && way !== "claim") throw usage("--minutes goes with --claim", "--minutes", "leave it out");
+  if (options.action !== undefined && way !== "edit" && way !== "editArgs")
+    throw usage("--action goes with --edit and --edit-args", "--action", "leave it out");
+  if (options.clear !== undefined && !/^[0-9a-fA-F]{64}$/.test(options.clear))
+    throw usage(`--clear ${options.clear} is no sha256`, "--clear", "copy the sha256 of the bad record from `show` or `doctor`");
+}
+
+/** The card that is decided on, null where there is none. Where the caller says which one they saw, it must still be that one. */
+function cardSeen(item: ItemView, seen: string | undefined): string | null {
+  const card = item.cardSha256;
+  if (item.verdict === null)
+    throw new CountersignError("not_judged_yet", `The item is not judged yet (${item.stage}), so there is nothing to decide on`, {
+      fix: "try again in a moment",
+    });
+  if (seen !== undefined && (seen.length < 8 || card?.startsWith(seen.toLowerCase()) !== true))
+    throw new CountersignError("stale", `The card is ${card} now, not ${seen}`, {
+      field: "--seen",
+      value: seen,
+      fix: "look at it again with `countersign show`, then decide on what it says now",
+    });
+  return card;
+}
+
+function actionOf(item: ItemView, actionId: string | undefined): ItemView["actions"][number] {
+  const [only, second] = item.actions;
+  if (actionId === undefined && only !== undefined && second === undefined) return only;
+  const found = item.actions.find((a) => a.actionId === actionId);
+  if (found !== undefined) return found;
+  throw usage(
+    actionId === undefined ? `The item has ${item.actions.length} actions` : `The item has no action ${actionId}`,
+    "--action",
+    item.actions.length === 0 ? "a question or a notice has nothing to edit" : `name one of ${item.actions.map((a) => a.actionId).join(", ")}`,
+  );
+}
+
+function editOf(action: ItemView["actions"][number], way: "edit" | "editArgs", changed: { [key: string]: Json }): { actionId: string; args: Json } {
+  if (way === "editArgs") return { actionId: action.actionId, args: changed };
+  let args = structuredClone(action.args) as Json;
+  for (const [path, value] of Object.entries(changed)) args = setAt(args, path, value);
+  return { actionId: action.actionId, args };
+}
+
+function flag(way: string): string {
+  return `--${way.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+}
+
+function usage(message: string, field: string, fix: string): CountersignError {
+  return new CountersignError("usage", message, { field, fix });
+}

@@ -1,0 +1,147 @@
+import { CountersignError, messageOf } from "../../errors.ts";
+import type { EventLog, Head } from "../../log/log.ts";
+import type { OpenedLog } from "../../log/open.ts";
+import { checkSchemas } from "../../log/schemas.ts";
+import type { KafkaUrl } from "../../log/url.ts";
+import type { Queries, Todo } from "../../projector/queries.ts";
+import { plural, span } from "../text.ts";
+
+/** One thing that was looked at. `look`: somebody should know, but nothing is broken. */
+export interface Check {
+  readonly check: string;
+  readonly status: "ok" | "look" | "wrong";
+  /** A sentence. */
+  readonly detail: string;
+  /** What to do about it. */
+  readonly fix?: string;
+  /** Each thing that was found, for people. */
+  readonly found?: readonly string[];
+}
+
+/** Most of each kind that is listed. */
+const MOST = 50;
+
+/** A check that failed with an error. */
+export function failed(check: string, error: unknown): Check {
+  const fix = error instanceof CountersignError ? error.fix : undefined;
+  return { check, status: "wrong", detail: messageOf(error), ...(fix !== undefined && { fix }) };
+}
+
+/** The log: does it answer, and how much is in it. */
+export async function checkLog(log: EventLog): Promise<{ check: Check; heads: readonly Head[] }> {
+  const heads = await log.heads();
+  const records = heads.reduce((n, h) => n + h.next - h.first, 0);
+  const lost = heads.filter((h) => h.first > 0);
+  if (lost.length > 0)
+    return {
+      heads,
+      check: {
+        check: "log",
+        status: "wrong",
+        detail: `The beginning of ${plural(lost.length, "partition")} is gone: the views cannot be rebuilt from it`,
+        fix: "set retention without limit with countersign topics apply, and restore the log from a backup",
+        found: lost.map((h) => `${h.topic} ${h.partition} begins at offset ${h.first}`),
+      },
+    };
+  return {
+    heads,
+    check: { check: "log", status: "ok", detail: `${log.url} answers: ${plural(log.partitions, "partition")} a topic, ${plural(records, "record")}` },
+  };
+}
+
+/** Settings that would lose events. Other settings, such as replication, are for those who run the cluster. */
+const LOSING = /cleanup\.policy|retention\.|message\.timestamp\.type/;
+
+/** The topics of a log on Kafka. */
+export async function checkTopics(url: KafkaUrl): Promise<Check> {
+  const { applyTopics } = await import("../../log/kafka.ts");
+  const { rows, warnings } = await applyTopics(url, { dryRun: true });
+  const differing = rows.filter((row) => row.status !== "unchanged");
+  const found = [...differing.map((row) => `${row.topic}: ${row.detail}`), ...warnings];
+  const status = differing.some((row) => row.status === "would create" || LOSING.test(row.detail)) ? "wrong" : found.length > 0 ? "look" : "ok";
+  if (status === "ok") return { check: "topics", status, detail: "all seven are as they should be" };
+  return {
+    check: "topics",
+    status,
+    detail: `${plural(differing.length, "topic")} not as countersign topics apply would make them`,
+    fix: "run countersign topics apply --dry-run, then without",
+    found,
+  };
+}
+
+/** This version's schemas. */
+export async function checkRegistry({ registry }: OpenedLog, prefix: string): Promise<Check> {
+  const rows = await checkSchemas(registry, { prefix });
+  const missing = rows.filter((row) => row.status !== "unchanged");
+  if (missing.length === 0) return { check: "schemas", status: "ok", detail: `all ${rows.length} are registered` };
+  const found = missing.map((row) => `${row.subject}: ${row.status}${row.messages.length > 0 ? `, ${row.messages.join("; ")}` : ""}`);
+  return {
+    check: "schemas",
+    status: "wrong",
+    detail: `${plural(missing.length, "schema")} of this version not registered`,
+    fix: "run countersign schemas apply",
+    found,
+  };
+}
+
+/** Records that could not be folded, with their positions, and the items that they flag. */
+export function checkBad(queries: Queries): Check {
+  const bad = queries.bad(MOST);
+  const flagged = new Set(queries.flagged(1000));
+  if (bad.length === 0) return { check: "bad records", status: "ok", detail: "every record could be folded" };
+  const found = bad.map((b) => {
+    const holds =
+      b.flags && b.itemId !== null ? (flagged.has(b.itemId) ? `, flags item ${b.itemId}` : `, item ${b.itemId}, cleared`) : `, key ${b.itemId ?? "missing"}`;
+    return `${b.topic} ${b.partition}:${b.offset} ${b.reason}: ${b.message}${holds}, sha256 ${b.sha256}`;
+  });
+  const unknown = bad.some((b) => b.reason === "unknown_schema") ? "register the missing schema: the record is then folded in its place; " : "";
+  const clear = flagged.size > 0 ? "where it is known to be junk, clear it with countersign decide ITEM --clear SHA256; " : "";
+  const standing = bad.filter((b) => !b.flags || (b.itemId !== null && flagged.has(b.itemId)));
+  return {
+    check: "bad records",
+    status: standing.length > 0 ? "wrong" : "look",
+    detail: `${plural(queries.totals().bad, "record")} could not be folded; ${plural(flagged.size, "item")} flagged: no grant, and nobody starts`,
+    fix: `${unknown}${clear}find out who wrote it with countersign tail --from TOPIC:PARTITION:OFFSET`,
+    found,
+  };
+}
+
+/** Events whose cause is not there. */
+export function checkParked(parked: ReturnType<Queries["parked"]>): Check {
+  if (parked.length === 0) return { check: "parked", status: "ok", detail: "every event has its cause" };
+  return {
+    check: "parked",
+    status: "wrong",
+    detail: `${plural(parked.length, "event")} waiting for a cause that is not there`,
+    fix: "look for the missing event at its writer; nothing else waits for it",
+    found: parked.slice(0, MOST).map((p) => `item ${p.itemId}: ${p.topic} at offset ${p.offset} answers ${p.cause}`),
+  };
+}
+
+/** What somebody should look at: findings never change what is legal. */
+export function checkFindings(queries: Queries): Check {
+  const findings = queries.findings(MOST);
+  if (findings.length === 0) return { check: "findings", status: "ok", detail: "none" };
+  return {
+    check: "findings",
+    status: "look",
+    detail: `${plural(queries.totals().findings, "finding")}`,
+    fix: "look at each item with countersign show",
+    found: findings.map((f) => `${f.code}: item ${f.itemId}, ${f.topic} ${f.eventId}${f.offset === null ? "" : ` at offset ${f.offset}`}`),
+  };
+}
+
+/** Events that the workers owe and have not written. */
+export function checkTodos(stuck: readonly Todo[], isRunning: boolean, now: number): Check {
+  if (stuck.length === 0) return { check: "todos", status: "ok", detail: "nothing is owed that should have been written" };
+  const found = stuck.slice(0, MOST).map((t) => `item ${t.itemId}: ${t.duty} on ${t.cause}${t.due > 0 ? `, due ${span(now - t.due)} ago` : ""}`);
+  return isRunning
+    ? { check: "todos", status: "wrong", detail: `${plural(stuck.length, "event")} owed for too long`, fix: "read what the running up says on stderr", found }
+    : {
+        check: "todos",
+        status: "look",
+        detail: `${plural(stuck.length, "event")} owed, and nothing runs that would write them`,
+        fix: "start countersign up",
+        found,
+      };
+}

@@ -1,0 +1,191 @@
+import type { ItemView } from "../../producers/wire/answers.ts";
+import { SELF } from "../io.ts";
+import { block, breakExact, cut, moment, oneLine, pad, safeLines, shortId, span, timeLeft, widthOf, wrap } from "../text.ts";
+import { decisionsText, pathsText, riskText, stageText } from "./item.ts";
+import type { Look } from "./queue.ts";
+
+const LABEL = 13;
+
+/** One item, whole: the sentence, what a reviewer needs to decide, then what happened and what is wrong. */
+export function renderShow(item: ItemView, look: Look): string {
+  const parts = [
+    heading(item, look),
+    facts(item, look),
+    card(item, look),
+    ...item.actions.map((action) => args(action, item.actions.length, look)),
+    timeline(item, look),
+    troubles(item, look),
+    next(item, look),
+  ];
+  return parts
+    .filter((lines) => lines.length > 0)
+    .map((lines) => lines.join("\n"))
+    .join("\n\n");
+}
+
+function heading(item: ItemView, { width, colors }: Look): string[] {
+  return wrap(oneLine(item.headline ?? "(no sentence yet)"), width).map((line) => colors.bold(line));
+}
+
+/** A labelled text, the lines after the first under it. */
+function row(label: string, text: string, { width }: Look): string[] {
+  const lines = wrap(oneLine(text), width - LABEL);
+  return lines.map((line, i) => (i === 0 ? pad(label, LABEL) : " ".repeat(LABEL)) + line);
+}
+
+function facts(item: ItemView, look: Look): string[] {
+  const { now } = look;
+  const rows: [string, string | null | undefined][] = [
+    ["Why", item.why],
+    ["State", stateText(item)],
+    ["Waits for", waitsFor(item, now)],
+    ["You may", mayText(item)],
+    ["Decided", item.decision && `${item.decision.kind} by ${item.decision.by}`],
+    ["Last edit", item.fellBack && `forbidden by policy, what was before stands: ${item.fellBack.reason}`],
+    ["Error", item.verdict?.error && `${item.verdict.error.code}: ${item.verdict.error.message}`],
+    ["Risk", [item.risk, item.reversibility, item.route].filter((x) => x != null).join(" · ") || null],
+    ["Policy", item.policy && `${item.policy.id}@${item.policy.version}`],
+    ["Proposed by", agentText(item.agent)],
+    ["Intent", item.intent],
+    ["Reasoning", item.reasoning],
+    ["Evidence", item.evidence.map((e) => `${e.label}${e.value === null ? "" : ` ${e.value}`}${e.url === null ? "" : ` ${e.url}`}`).join("; ")],
+    ["Comes from", item.origin && `${item.origin.system} ${item.origin.id}${item.origin.url ? ` ${item.origin.url}` : ""}`],
+    ["Run", item.run && `${item.run.framework} ${item.run.threadId}${item.run.checkpointId ? `, checkpoint ${item.run.checkpointId}` : ""}`],
+    ["Trace", item.traceUrl],
+    ["Grant", grantText(item, now)],
+    ["Receipt", receiptText(item)],
+    ["Item", item.itemId],
+    ["Card", item.cardSha256],
+  ];
+  const lines = rows.flatMap(([label, text]) => (text ? row(label, text, look) : []));
+  return lines.map((line) => (line.startsWith("Risk ") ? line.replace(item.risk ?? "", riskText(item.risk, look.colors)) : line));
+}
+
+function stateText(item: ItemView): string {
+  const held = item.held ? ", held: the time is over and nobody decided" : "";
+  return `${stageText(item.stage, item.outcome)}${held}${item.flagged ? ", flagged: a record of it could not be read" : ""}`;
+}
+
+function waitsFor(item: ItemView, now: number): string | null {
+  if (item.stage !== "pending" && item.stage !== "in_doubt") return null;
+  const claim = item.claim ? `, claimed by ${item.claim.person} for ${span(item.claim.endsAt - now)}` : "";
+  const votes = item.approvals > 1 ? `, ${item.votes.length} of ${item.approvals} approvals` : "";
+  const until = item.deadline === null ? "" : ` (${moment(item.deadline)})`;
+  return `${item.owner ?? "nobody"}, ${timeLeft(item.deadline, now)}${until}${votes}${claim}`;
+}
+
+function mayText(item: ItemView): string | null {
+  if (item.stage === "in_doubt") return "settle";
+  if (item.stage !== "pending") return null;
+  const paths = item.editablePaths.length === 0 ? "" : ` (editable: ${pathsText(item.editablePaths)})`;
+  return `${decisionsText(item)}${paths}`;
+}
+
+function agentText(agent: ItemView["agent"]): string {
+  return [agent.id, agent.version, agent.model, agent.owner && `owned by ${agent.owner}`].filter((x) => x).join(", ");
+}
+
+function grantText({ grant, stage }: ItemView, now: number): string | null {
+  if (!grant) return null;
+  const until =
+    grant.notAfter === null || stage !== "granted"
+      ? ""
+      : grant.notAfter >= now
+        ? `, to be started within ${span(grant.notAfter - now)}`
+        : ", its time to start is over";
+  return `${grant.id}: ${grant.actions.map((a) => a.tool).join(", ")}${until}`;
+}
+
+function receiptText(item: ItemView): string | null {
+  const target = item.receiptTarget ? ` → ${item.receiptTarget.system} ${item.receiptTarget.id}` : "";
+  const receipts = item.receipts.filter((r) => r.kind !== "started" && r.kind !== "renewed");
+  if (receipts.length === 0) return target === "" ? null : `none yet${target}`;
+  const told = receipts.map((r) => {
+    const ref = r.externalRef ? ` as ${r.externalRef.system} ${r.externalRef.id}` : "";
+    return `${r.kind}${ref}${r.error ? ` (${r.error.code}: ${r.error.message})` : ""}`;
+  });
+  return `${told.join(", then ")}${target}`;
+}
+
+function card(item: ItemView, look: Look): string[] {
+  const { card } = item;
+  if (!card) return [];
+  const texts: [string, string][] = [
+    ["If approved", card.ifApproved],
+    ["If rejected", card.ifRejected],
+    ["If it fails", card.ifItFails],
+    ["Rollback", card.rollback],
+  ];
+  const lines = texts.flatMap(([label, text]) => (text === "" ? [] : row(label, text, look)));
+  if (card.fields.length === 0) return lines;
+  const label = Math.min(24, Math.max(...card.fields.map((f) => widthOf(oneLine(f.label)))) + 2);
+  const fields = card.fields.flatMap((f) => {
+    const value = wrap(`${oneLine(f.value)}${f.unusual ? "  ← unusual" : ""}`, look.width - label - 2);
+    return value.map((line, i) => `  ${i === 0 ? pad(cut(oneLine(f.label), label - 1), label) : " ".repeat(label)}${line}`);
+  });
+  return [...lines, "", ...fields];
+}
+
+function args(action: ItemView["actions"][number], count: number, look: Look): string[] {
+  const title = `Arguments of ${oneLine(action.tool)}${count > 1 ? ` (action ${oneLine(action.actionId)})` : ""}`;
+  const proposed = action.proposedArgs === undefined ? [] : ["  The agent had proposed:", ...pretty(action.proposedArgs, look)];
+  return [title, ...pretty(action.args, look), ...block(`sha256 ${action.argsSha256}`, look.width, 2).map((line) => look.colors.dim(line)), ...proposed];
+}
+
+/** Exactly the arguments: lines that are too long are broken, nothing is cut or left out. */
+function pretty(value: unknown, { width }: Look): string[] {
+  const json = JSON.stringify(value, null, 2);
+  return safeLines(json).flatMap((line) => {
+    const indent = 2 + (/^ */.exec(line)?.[0].length ?? 0);
+    const [first = "", ...rest] = breakExact(line.trimStart(), width - indent, width - indent - 2);
+    return [" ".repeat(indent) + first, ...rest.map((part) => " ".repeat(indent + 2) + part)];
+  });
+}
+
+function timeline(item: ItemView, { width, colors }: Look): string[] {
+  const lines = item.timeline.flatMap((e) => {
+    const at = new Date(e.occurredAt).toISOString().slice(11, 19);
+    const place = `${e.topic} ${e.partition}:${e.offset}`;
+    const text = `${oneLine(e.what)} by ${oneLine(e.actor)}`;
+    const head = cut(`  ${at}  ${pad(place, 16)} ${text}`, width);
+    if (e.status === "effective") return [head];
+    const why = block(`${e.status}${e.reason === null ? "" : `: ${e.reason}`}`, width, 29);
+    return [colors.dim(head), ...why.map((line) => colors.dim(line))];
+  });
+  return lines.length === 0 ? [] : ["Timeline (UTC; topic partition:offset)", ...lines];
+}
+
+function troubles(item: ItemView, { width, colors }: Look): string[] {
+  const sections: [string, string[]][] = [
+    ["Findings", item.findings.map((f) => `${f.code}: ${f.topic} ${f.eventId}${f.offset === null ? "" : ` at offset ${f.offset}`}`)],
+    [
+      "Bad records",
+      item.badRecords.map((b) => `${b.topic} ${b.partition}:${b.offset} ${b.reason}: ${b.message} (sha256 ${b.sha256}${b.cleared ? ", cleared" : ""})`),
+    ],
+    ["Parked", item.parked.map((p) => `${p.topic} ${p.partition}:${p.offset} waits for ${p.cause}`)],
+  ];
+  const lines = sections
+    .filter(([, list]) => list.length > 0)
+    .flatMap(([title, list]) => ["", colors.yellow(title), ...list.flatMap((text) => block(text, width, 2))]);
+  return lines.slice(1);
+}
+
+/** What can be typed now. */
+function next(item: ItemView, { width }: Look): string[] {
+  const id = shortId(item.itemId);
+  const ways: string[] = [];
+  if (item.stage === "pending") for (const kind of item.allowedDecisions) if (kind in WAYS) ways.push(`decide ${id} ${WAYS[kind]}`);
+  if (item.stage === "in_doubt") ways.push(`decide ${id} --settle succeeded --ref SYSTEM:ID`, `decide ${id} --settle failed`);
+  for (const bad of item.badRecords) if (bad.flags && !bad.cleared) ways.push(`decide ${id} --clear ${bad.sha256}`);
+  return ways.length === 0
+    ? []
+    : ["Decide with", ...ways.flatMap((way) => wrap(`${SELF} ${way}`, width - 2).map((line, i) => `  ${i === 0 ? "" : "  "}${line}`))];
+}
+
+const WAYS: Readonly<Record<string, string>> = {
+  approve: "--approve",
+  edit: `--edit '{"/PATH": VALUE}'`,
+  reject: '--reject --reason CODE --message "…"',
+  respond: '--respond "…"',
+  acknowledge: "--acknowledge",
+};

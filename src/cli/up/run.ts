@@ -1,0 +1,137 @@
+import { CountersignError } from "../../errors.ts";
+import { type Gateway, startGateway } from "../../gateway/server.ts";
+import { type Keys, openKeys } from "../../local/keys.ts";
+import { openLocalDb } from "../../local/local-db.ts";
+import { lockData } from "../../local/lock.ts";
+import { parseLogUrl } from "../../log/url.ts";
+import type { Publishable } from "../../policy/publish.ts";
+import { type Ledger, openLedger } from "../../runtime.ts";
+import { type Cli, SELF } from "../io.ts";
+import { type PolicyRow, publishPolicies, readPolicies } from "../publish.ts";
+import { oneLine, plural } from "../text.ts";
+import { type WhereOptions, whereOf } from "../where.ts";
+import { troubleTeller } from "./trouble.ts";
+
+/** Options of `up`. */
+export interface UpOptions extends WhereOptions {
+  readonly port: number;
+  readonly host: string;
+  readonly policy?: string[];
+  readonly demo?: boolean;
+}
+
+/** What runs beside the server, as the demo does. */
+export interface Companion {
+  /** Documents to publish as well. */
+  readonly policies: readonly Publishable[];
+  /** Starts once the server answers; gives the way to stop. */
+  start(running: Running): Promise<() => Promise<void>>;
+}
+
+/** A running server. */
+export interface Running {
+  readonly ledger: Ledger;
+  readonly keys: Keys;
+  readonly url: string;
+  readonly data: string;
+}
+
+const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
+
+/** Runs until the signal, or until the log must not be followed any more. @throws CountersignError as openLedger; conflict when the folder or the port is in use */
+export async function runUp(cli: Cli, options: UpOptions): Promise<void> {
+  const { log, data } = whereOf(cli.io, options);
+  // All that can be wrong with the command line is told before anything is opened.
+  const { kind, text: shownLog } = parseLogUrl(log);
+  if (options.demo === true && kind === "kafka")
+    throw new CountersignError("usage", "The demo keeps to the embedded log", {
+      field: "--log",
+      value: log,
+      fix: "leave out --log and COUNTERSIGN_LOG, or --demo",
+    });
+  const companion = options.demo === true ? await import("../demo/demo.ts").then(({ demo }) => demo(cli, data)) : undefined;
+  const documents = [...readPolicies(options.policy ?? []), ...(companion?.policies ?? [])];
+  const who = { pid: process.pid, what: "up", log: shownLog, since: cli.io.now() };
+  const lock = lockData(data, who);
+  const closing: (() => Promise<void> | void)[] = [() => lock.release()];
+  try {
+    const ledger = await openLedger({ log, data, onTrouble: troubleTeller(cli) });
+    closing.unshift(() => ledger.close());
+    const policies = await catchUp(cli, ledger, documents);
+    const local = openLocalDb(data);
+    closing.splice(1, 0, () => local.close());
+    const keys = openKeys(local);
+    const gateway = await listen(cli, ledger, options, keys);
+    closing.unshift(() => gateway.close());
+    lock.tell({ ...who, url: gateway.url });
+    tell(cli, { url: gateway.url, data, ledger, policies, keys }, options);
+    const stop = await companion?.start({ ledger, keys, url: gateway.url, data });
+    if (stop !== undefined) closing.unshift(stop);
+    await Promise.race([ledger.ended, aborted(cli.io.signal)]);
+    cli.say("Stopping.");
+  } finally {
+    for (const close of closing) await close();
+  }
+}
+
+/** Folds what is there, publishes what has changed, and only then lets the workers begin: they judge with the documents of this start. */
+async function catchUp(cli: Cli, ledger: Ledger, documents: readonly Publishable[]): Promise<PolicyRow[]> {
+  const progress = (n: number) => cli.progress(`catching up with the log: ${n} records folded`);
+  await ledger.projector.catchUp(cli.io.signal, progress);
+  cli.io.signal.throwIfAborted();
+  const policies = await publishPolicies(ledger, documents);
+  await ledger.start({ progress });
+  cli.progress(null);
+  return policies;
+}
+
+async function listen(cli: Cli, ledger: Ledger, { host, port }: UpOptions, keys: Keys): Promise<Gateway> {
+  try {
+    return await startGateway(ledger, { host, port, local: keys, report: (line) => cli.note(`FAULT ${oneLine(line)}`) });
+  } catch (error) {
+    if (!(error instanceof CountersignError) || error.code !== "unavailable") throw error;
+    // To a client `unavailable` says that nobody answers. Here somebody else does.
+    const { message, cause, value, fix = "choose another --port or --host" } = error;
+    throw new CountersignError("conflict", message, { cause, field: "--port", value, fix });
+  }
+}
+
+interface Started {
+  readonly url: string;
+  readonly data: string;
+  readonly ledger: Ledger;
+  readonly policies: readonly PolicyRow[];
+  readonly keys: Keys;
+}
+
+function tell(cli: Cli, { url, data, ledger, policies, keys }: Started, { host, demo }: UpOptions): void {
+  const { queries, log } = ledger;
+  const inForce = queries.policies();
+  const { stages } = queries.counts();
+  if (!LOOPBACK.has(host)) cli.note(`WARNING it listens on ${oneLine(host)} without TLS: keys cross the network readable unless a proxy stands before it.`);
+  if (cli.json()) cli.data({ url, log: log.url, data, policies });
+  cli.say(`Countersign answers at ${url}`);
+  cli.say(`  log ${oneLine(log.url)}, data ${oneLine(data)}`);
+  cli.say(`  ${plural(inForce.length, "policy", "policies")} in force${inForce.length > 0 ? `: ${oneLine(inForce.map((p) => p.policyId).join(", "))}` : ""}`);
+  for (const p of policies)
+    if (p.status === "published") cli.say(`  published ${oneLine(p.policyId)} ${oneLine(p.version)} for workspace ${oneLine(p.workspace)}`);
+  const waiting = stages.pending ?? 0;
+  if (waiting > 0) cli.say(`  ${waiting === 1 ? "1 item waits" : `${waiting} items wait`} for a decision: ${SELF} queue`);
+  if (inForce.length === 0) cli.say("  Without a policy every action waits for a person: publish one with --policy FILE");
+  if (demo !== true && keys.listKeys().every((k) => k.revokedAt !== null)) cli.say(noKeys(data));
+}
+
+function noKeys(data: string): string {
+  const where = data === "data" ? "" : ` --data ${data}`;
+  return [
+    "  There are no keys yet, so nobody can use it. Make some, in another terminal:",
+    `    ${SELF} keys create --scope agent --id my-agent${where}`,
+    `    ${SELF} keys create --scope reviewer --id me --roles support-lead${where}`,
+    `    ${SELF} keys create --scope executor --id my-executor${where}`,
+  ].join("\n");
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

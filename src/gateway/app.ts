@@ -1,0 +1,114 @@
+import { Hono } from "hono";
+import { CountersignError } from "../errors.ts";
+import type { Keys } from "../local/keys.ts";
+import { authenticate } from "./auth.ts";
+import { health } from "./health.ts";
+import { openApiDocument } from "./openapi.ts";
+import { problemOf } from "./problems.ts";
+import { type Incoming, ROUTES } from "./routes.ts";
+import { mustBe } from "./service/identity.ts";
+import type { GatewayLedger } from "./service/ledger.ts";
+import { MAX_BODY } from "./service/parse.ts";
+
+/** What the app works with. */
+export interface AppOptions {
+  readonly keys: Pick<Keys, "verifyKey">;
+  /** Ends requests that wait. */
+  readonly stopping: AbortSignal;
+  /** Whether following the log has ended. */
+  readonly stopped: () => boolean;
+  /** Hears of faults, with their stack; clients never do. */
+  readonly report: (line: string, error: unknown) => void;
+}
+
+const KIND = { agent: "agent", executor: "executor", reviewer: "person" } as const;
+
+/** The HTTP API over a ledger. */
+export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
+  const app = new Hono();
+  const openApi = openApiDocument();
+  app.use(async (c, next) => {
+    await next();
+    c.header("x-content-type-options", "nosniff");
+    c.header("cache-control", "no-store");
+  });
+  app.get("/healthz", async (c) => {
+    const body = await health(ledger, options.stopped());
+    return c.json(body, body.status === "ok" ? 200 : 503);
+  });
+  app.get("/openapi.json", (c) => c.json(openApi));
+  for (const route of ROUTES) {
+    app.on(route.method.toUpperCase(), route.path.replace("{itemId}", ":itemId"), async (c) => {
+      const identity = authenticate(options.keys, c.req.header("authorization"));
+      mustBe(
+        identity,
+        route.scopes.map((s) => KIND[s]),
+        `use ${route.method.toUpperCase()} ${route.path}`,
+      );
+      const incoming: Incoming = {
+        itemId: c.req.param("itemId") ?? "",
+        query: queryOf(new URL(c.req.url).searchParams),
+        header: (name) => c.req.header(name),
+        text: () => bodyOf(c.req.raw),
+        signal: AbortSignal.any([c.req.raw.signal, options.stopping]),
+      };
+      const { status, body, headers = {} } = await route.handle({ ledger, identity }, incoming);
+      return c.json(body as object, status, { ...headers });
+    });
+    app.all(route.path.replace("{itemId}", ":itemId"), (c, next) => {
+      const here = ROUTES.filter((r) => r.path === route.path).map((r) => r.method.toUpperCase());
+      if (here.includes(c.req.method) || c.req.method === "HEAD") return next();
+      return problem(405, { title: "Not this way", detail: `${route.path} takes ${here.join(", ")}`, code: "request_invalid" }, { allow: here.join(", ") });
+    });
+  }
+  app.notFound((c) => problem(404, { title: "Not found", detail: `There is nothing at ${new URL(c.req.url).pathname}`, code: "not_found" }));
+  app.onError((error) => {
+    const body = problemOf(error, options.report);
+    return problem(body.status, body, body.status === 401 ? { "www-authenticate": "Bearer" } : {});
+  });
+  return app;
+}
+
+function problem(status: number, body: { title: string; detail: string; code: string }, headers: Record<string, string> = {}): Response {
+  const type = `urn:countersign:problem:${body.code.replaceAll("_", "-")}`;
+  return new Response(JSON.stringify({ type, status, retryable: false, ...body }), {
+    status,
+    headers: { "content-type": "application/problem+json", ...headers },
+  });
+}
+
+/** @throws CountersignError request_invalid where a name is given twice: one of two meanings would win silently */
+function queryOf(params: URLSearchParams): Record<string, string> {
+  const query: Record<string, string> = {};
+  for (const [name, value] of params) {
+    if (Object.hasOwn(query, name)) throw new CountersignError("request_invalid", `${name} is given twice`, { field: name, fix: "give it once" });
+    Object.defineProperty(query, name, { value, enumerable: true });
+  }
+  return query;
+}
+
+/** Reads a body as UTF-8, never more of it than is allowed. @throws CountersignError request_invalid, json_too_large, json_syntax */
+async function bodyOf(request: Request): Promise<string> {
+  const type = request.headers.get("content-type");
+  if (type !== null && !/^application\/(?:[\w.+-]+\+)?json\b/i.test(type))
+    throw new CountersignError("request_invalid", `The body must be application/json, not ${type.slice(0, 100)}`, {
+      field: "content-type",
+      value: type,
+      fix: "send Content-Type: application/json",
+    });
+  const parts: Uint8Array[] = [];
+  let size = 0;
+  for await (const part of request.body ?? []) {
+    size += part.length;
+    if (size > MAX_BODY)
+      throw new CountersignError("json_too_large", `The body has more than ${MAX_BODY} bytes`, {
+        fix: "keep large content elsewhere and pass its hash and uri",
+      });
+    parts.push(part);
+  }
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.concat(parts));
+  } catch (cause) {
+    throw new CountersignError("json_syntax", "The body is not valid UTF-8", { cause, fix: "send UTF-8" });
+  }
+}

@@ -1,0 +1,63 @@
+import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
+import { z } from "zod";
+import { healthAnswer, problem } from "../producers/wire/answers.ts";
+import { ROUTES, type Route } from "./routes.ts";
+
+/** Version of the API that the document describes. */
+const API_VERSION = "0.1.0";
+
+/** The OpenAPI 3.1 document, from the shapes that requests are checked against. */
+export function openApiDocument(): object {
+  const { openAPIRegistry: registry, getOpenAPI31Document } = new OpenAPIHono();
+  registry.registerComponent("securitySchemes", "key", {
+    type: "http",
+    scheme: "bearer",
+    description: "An API key of scope agent, executor or reviewer (countersign keys create). A key can never do another scope's work.",
+  });
+  for (const route of ROUTES) registry.registerPath(pathOf(route));
+  registry.registerPath({
+    method: "get",
+    path: "/healthz",
+    operationId: "health",
+    summary: "Whether the service does its work",
+    responses: {
+      200: { description: "It does", content: { "application/json": { schema: healthAnswer } } },
+      503: { description: "It does not", content: { "application/json": { schema: healthAnswer } } },
+    },
+  });
+  return getOpenAPI31Document({
+    openapi: "3.1.0",
+    info: {
+      title: "Countersign",
+      version: API_VERSION,
+      description: "The event-sourced approval ledger for AI agents",
+      license: { name: "Apache-2.0", url: "https://www.apache.org/licenses/LICENSE-2.0" },
+    },
+  });
+}
+
+function pathOf(route: Route): RouteConfig {
+  const request: NonNullable<RouteConfig["request"]> = {
+    ...(route.path.includes("{itemId}") && { params: z.object({ itemId: z.string().describe("32 hex digits") }) }),
+    ...(route.query && { query: route.query }),
+    ...(route.headers && { headers: z.object(Object.fromEntries(route.headers.map((h) => [h.name, z.string().optional().describe(h.description)]))) }),
+    ...(route.body && { body: { required: true, content: { "application/json": { schema: route.body } } } }),
+  };
+  const answers = Object.entries(route.answers).map(([status, { description, shape }]) => [
+    status,
+    { description, content: { "application/json": { schema: shape } } },
+  ]);
+  return {
+    method: route.method,
+    path: route.path,
+    operationId: route.id,
+    summary: route.summary,
+    description: `For keys of scope ${route.scopes.join(", ")}.`,
+    security: [{ key: [] }],
+    request,
+    responses: {
+      ...Object.fromEntries(answers),
+      default: { description: "A problem (RFC 9457)", content: { "application/problem+json": { schema: problem } } },
+    },
+  };
+}

@@ -1,0 +1,140 @@
+import type { z } from "zod";
+import { CountersignError } from "../errors.ts";
+import type { Scope } from "../local/keys.ts";
+import { decisionAnswer, itemView as itemViewShape, listAnswer, outcomeAnswer, proposalAnswer, receiptAnswer } from "../producers/wire/answers.ts";
+import { decisionRequest, listRequest, proposalRequest, receiptRequest } from "../producers/wire/requests.ts";
+import { decide } from "./service/decide.ts";
+import { itemView } from "./service/item-view.ts";
+import type { Context } from "./service/ledger.ts";
+import { listItems } from "./service/list.ts";
+import { MAX_WAIT_MS, outcome } from "./service/outcome.ts";
+import { parseBody, parseShape } from "./service/parse.ts";
+import { propose } from "./service/propose.ts";
+import { receipt } from "./service/receipt.ts";
+
+/** A request, as far as routes read it. */
+export interface Incoming {
+  readonly itemId: string;
+  readonly query: Readonly<Record<string, string>>;
+  header(name: string): string | undefined;
+  text(): Promise<string>;
+  /** Given when the client has gone, or the service stops. */
+  readonly signal: AbortSignal;
+}
+
+/** What a route answers. */
+export interface Outgoing {
+  readonly status: 200 | 201;
+  readonly body: unknown;
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** One route of the API: what the OpenAPI document says of it, who may use it, and what it does. */
+export interface Route {
+  readonly method: "get" | "post";
+  readonly path: string;
+  readonly id: string;
+  readonly summary: string;
+  /** Scopes that may use it at all. The use case decides the rest (a withdrawal is the agent's, everything else a reviewer's). */
+  readonly scopes: readonly Scope[];
+  readonly body?: z.ZodType;
+  readonly query?: z.ZodObject;
+  readonly headers?: readonly { readonly name: string; readonly description: string }[];
+  readonly answers: { readonly [status: number]: { readonly description: string; readonly shape: z.ZodType } };
+  readonly handle: (context: Context, incoming: Incoming) => Promise<Outgoing>;
+}
+
+const ok = (description: string, shape: z.ZodType) => ({ 200: { description, shape } });
+
+/** Every route that needs a key. */
+export const ROUTES: readonly Route[] = [
+  {
+    method: "post",
+    path: "/v1/proposals",
+    id: "propose",
+    summary: "Propose actions, ask a question or give notice",
+    scopes: ["agent"],
+    body: proposalRequest,
+    answers: {
+      201: { description: "Proposed, and read back", shape: proposalAnswer },
+      200: { description: "The same proposal is there already", shape: proposalAnswer },
+    },
+    async handle(context, incoming) {
+      const body = await propose(context, parseBody(proposalRequest, await incoming.text()));
+      return { status: body.duplicate ? 200 : 201, body, headers: { location: `/v1/items/${body.itemId}` } };
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/items",
+    id: "listItems",
+    summary: "List items: an agent's own, what an executor can work on, or a reviewer's workspace",
+    scopes: ["agent", "executor", "reviewer"],
+    query: listRequest,
+    answers: ok("A page of items", listAnswer),
+    async handle(context, incoming) {
+      return { status: 200, body: listItems(context, parseShape(listRequest, incoming.query)) };
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/items/{itemId}",
+    id: "getItem",
+    summary: "Everything about one item",
+    scopes: ["agent", "reviewer"],
+    answers: ok("The item", itemViewShape),
+    async handle(context, incoming) {
+      return { status: 200, body: await itemView(context, incoming.itemId) };
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/items/{itemId}/outcome",
+    id: "getOutcome",
+    summary: "What may run now, or why nothing does",
+    scopes: ["agent", "executor", "reviewer"],
+    headers: [{ name: "Prefer", description: `wait=N: wait up to N seconds (at most ${MAX_WAIT_MS / 1000}) for it` }],
+    answers: ok("The outcome; pending while there is none", outcomeAnswer),
+    async handle(context, incoming) {
+      const waitMs = waitOf(incoming.header("prefer"));
+      return { status: 200, body: await outcome(context, incoming.itemId, { waitMs, signal: incoming.signal }) };
+    },
+  },
+  {
+    method: "post",
+    path: "/v1/items/{itemId}/decisions",
+    id: "decide",
+    summary: "Decide on an item (reviewer), or withdraw it (agent)",
+    scopes: ["agent", "reviewer"],
+    body: decisionRequest,
+    answers: ok("The decision is effective, and read back", decisionAnswer),
+    async handle(context, incoming) {
+      return { status: 200, body: await decide(context, incoming.itemId, parseBody(decisionRequest, await incoming.text())) };
+    },
+  },
+  {
+    method: "post",
+    path: "/v1/items/{itemId}/receipts",
+    id: "receipt",
+    summary: "Say what an executor does with a grant",
+    scopes: ["executor"],
+    body: receiptRequest,
+    answers: ok("The receipt is effective, and read back. Only after this may an executor act on `started`", receiptAnswer),
+    async handle(context, incoming) {
+      return { status: 200, body: await receipt(context, incoming.itemId, parseBody(receiptRequest, await incoming.text())) };
+    },
+  },
+];
+
+/** Milliseconds of `Prefer: wait=20` (RFC 7240). */
+function waitOf(prefer: string | undefined): number {
+  const wait = /(?:^|[,;\s])wait\s*=\s*"?([^",;\s]*)/i.exec(prefer ?? "")?.[1];
+  if (wait === undefined) return 0;
+  if (!/^\d{1,6}$/.test(wait))
+    throw new CountersignError("request_invalid", "prefer: wait is a number of seconds", {
+      field: "prefer",
+      value: prefer,
+      fix: "send for example Prefer: wait=20",
+    });
+  return Math.min(Number(wait) * 1000, MAX_WAIT_MS);
+}

@@ -1,0 +1,129 @@
+import { CountersignError } from "../../errors.ts";
+import type { EventOf } from "../../events/types.generated.ts";
+import { legalDecision } from "../../ledger/decisions.ts";
+import { settlePast } from "../../ledger/fold.ts";
+import { keyOf, nodeOf, type ProposalNode, type ReceiptNode, type Ruling, type VerdictNode } from "../../ledger/item.ts";
+import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
+import { legalSettle } from "../../ledger/settle.ts";
+import type { DecisionAnswer } from "../../producers/wire/answers.ts";
+import type { StoredItemView } from "../../projector/queries.ts";
+import { checkFields, type DecideRequest, decisionEvent } from "./decision-event.ts";
+import { findItem } from "./find.ts";
+import { mustBe } from "./identity.ts";
+import { itemView } from "./item-view.ts";
+import type { Context } from "./ledger.ts";
+import { refusalOf } from "./refusal.ts";
+import { afterEdit } from "./rejudged.ts";
+import { currentVerdict } from "./stale.ts";
+import { earlier, type ReadBack, writeAndRead } from "./write.ts";
+
+/**
+ * A person decides, or an agent withdraws. What the fold would refuse is refused before it is written, with the same rules; what loses a
+ * race after that is told who was first.
+ *
+ * @throws CountersignError forbidden, not_found, request_invalid, schema_invalid, not_judged_yet, stale, settled, claimed, already_voted,
+ * not_allowed, not_entitled, timeout
+ */
+export async function decide(context: Context, itemId: string, request: DecideRequest): Promise<DecisionAnswer> {
+  mustBe(context.identity, request.kind === "withdraw" ? ["agent"] : ["person"], request.kind);
+  checkFields(request);
+  const view = findItem(context, itemId);
+  const again = earlier(context, "decisions", itemId, request.eventId, request.kind);
+  const written = again ?? (await writeAndRead(context, "decisions", itemId, legalEvent(context, view, request)));
+  if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
+  return answerOf(context, itemId, request, written);
+}
+
+async function answerOf(context: Context, itemId: string, request: DecideRequest, written: ReadBack): Promise<DecisionAnswer> {
+  const { eventId, position, status, reason } = written;
+  const rejudged = request.kind === "edit" ? await afterEdit(context, itemId, eventId) : null;
+  return { itemId, eventId, status, reason, position, rejudged, item: await itemView(context, itemId) };
+}
+
+function refusal({ ledger }: Context, itemId: string, { kind }: DecideRequest, reason: string): CountersignError {
+  return refusalOf(reason, { ledger, itemId, topic: "decisions", subject: `The ${kind}` });
+}
+
+/** The event, when the rules let it take effect on what the views hold now. */
+function legalEvent(context: Context, view: StoredItemView, request: DecideRequest): EventOf["decisions"] {
+  const { event, ruling } =
+    request.kind === "settle"
+      ? settleEvent(context, view, request)
+      : request.kind === "report"
+        ? reportEvent(context, view, request)
+        : verdictEvent(context, view, request);
+  if (ruling.status !== "effective") throw refusal(context, view.itemId, request, ruling.reason);
+  return event;
+}
+
+interface Ruled {
+  readonly event: EventOf["decisions"];
+  readonly ruling: Ruling;
+}
+
+function verdictEvent(context: Context, view: StoredItemView, request: DecideRequest): Ruled {
+  const verdict = currentVerdict(context, view, request);
+  if (request.kind === "clear") checkCleared(context, view, request);
+  if (request.kind === "withdraw" && view.stage === "done")
+    throw new CountersignError("settled", `Nothing is left to withdraw: the item is done (${view.outcome})`, {
+      field: "/kind",
+      value: "withdraw",
+      fix: "nothing: it has ended",
+    });
+  const event = decisionEvent(context, request, view.itemId, { topic: "verdicts", eventId: verdict.id }, verdict);
+  const proposal = nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode;
+  const ruling = legalDecision({ proposal, verdict }, verdict.group, event);
+  if (ruling.status !== "effective" && ruling.reason.startsWith("not allowed:")) throw notAllowed(view, verdict, request, ruling.reason);
+  return { event, ruling };
+}
+
+function notAllowed(view: StoredItemView, { terms }: VerdictNode, { kind }: DecideRequest, reason: string): CountersignError {
+  const allowed = terms.allowedDecisions.join(", ") || "none";
+  return new CountersignError("not_allowed", `The ${kind} has no effect: ${reason} (allowed: ${allowed})`, {
+    field: "/kind",
+    value: kind,
+    fix: view.stage === "pending" ? `decide with one of: ${allowed}` : "read the item again",
+  });
+}
+
+function checkCleared({ ledger }: Context, { itemId, item }: StoredItemView, { cleared }: DecideRequest): void {
+  const bad = ledger.queries.badOf(itemId).filter((b) => b.flags);
+  if (!bad.some((b) => b.sha256 === cleared))
+    throw new CountersignError("request_invalid", "/cleared: no bad record of this item has this hash", {
+      field: "/cleared",
+      value: cleared,
+      fix: bad.length === 0 ? "nothing: no bad record flags this item" : `name one of ${bad.map((b) => b.sha256).join(", ")}`,
+    });
+  if (item.cleared.includes(cleared as string))
+    throw new CountersignError("settled", "This bad record has been cleared already", { field: "/cleared", value: cleared, fix: "nothing: it is cleared" });
+}
+
+function settleEvent(context: Context, view: StoredItemView, request: DecideRequest): Ruled {
+  const unknown = [...view.item.nodes.values()].filter((n): n is ReceiptNode => n.topic === "receipts" && n.kind === "unknown");
+  const receipt =
+    request.receipt === undefined ? (unknown.findLast((r) => r.settle === null) ?? unknown.at(-1)) : unknown.find((r) => r.id === request.receipt);
+  if (receipt === undefined)
+    throw new CountersignError(
+      request.receipt === undefined ? "not_allowed" : "request_invalid",
+      request.receipt === undefined ? "There is no unknown outcome to settle" : "/receipt is no unknown receipt of this item",
+      {
+        field: request.receipt === undefined ? "/kind" : "/receipt",
+        value: request.receipt ?? "settle",
+        fix: `the item is ${view.stage}; settle is for items in doubt`,
+      },
+    );
+  const event = decisionEvent(context, request, view.itemId, { topic: "receipts", eventId: receipt.id }, null);
+  return { event, ruling: legalSettle(settlePast(view.item, receipt), receipt.settle, event) };
+}
+
+function reportEvent(context: Context, view: StoredItemView, request: DecideRequest): Ruled {
+  const eventId = request.receipt as string;
+  const receipt = view.item.nodes.get(keyOf("receipts", eventId));
+  if (receipt?.topic !== "receipts" || !FINAL_RECEIPTS.has(receipt.kind))
+    throw new CountersignError("request_invalid", "/receipt is no final receipt of this item", {
+      field: "/receipt",
+      value: eventId,
+      fix: "name the receipt that ended the execution, from receipts of the item",
+    });
+  return { event: decisionEvent(context, request, view.itemId, { topic: "receipts", eventId }, null), ruling: { status: "effective" } };
+}

@@ -1,0 +1,137 @@
+import type { z } from "zod";
+import { CountersignError } from "../../errors.ts";
+import { canonicalArgs } from "../../events/canonical.ts";
+import { complete, type Draft } from "../../events/draft.ts";
+import { newEventId } from "../../events/ids.ts";
+import { LIMITS } from "../../events/limits.ts";
+import type { EventOf } from "../../events/types.generated.ts";
+import { argsFault } from "../../ledger/args-schema.ts";
+import type { VerdictNode } from "../../ledger/item.ts";
+import type { decisionRequest } from "../../producers/wire/requests.ts";
+import { actorOf } from "./identity.ts";
+import type { Context } from "./ledger.ts";
+import { at } from "./proposal-event.ts";
+
+export type DecideRequest = z.output<typeof decisionRequest>;
+
+const DEFAULT_LEASE_MINUTES = 10;
+
+/** Kinds that a reviewer decides by what they saw. */
+export const REVIEWS: ReadonlySet<string> = new Set(["approve", "edit", "reject", "respond", "acknowledge"]);
+
+/** Fields that belong to one kind. Sent with another, they would be kept without meaning anything. */
+const BELONGS: readonly (readonly [field: keyof DecideRequest, kinds: readonly string[]])[] = [
+  ["edits", ["edit"]],
+  ["dropped", ["edit"]],
+  ["order", ["edit"]],
+  ["lease", ["claim"]],
+  ["receipt", ["settle", "report"]],
+  ["settlement", ["settle"]],
+  ["incident", ["report"]],
+  ["cleared", ["clear"]],
+  ["seen", [...REVIEWS]],
+];
+const NEEDS: { readonly [kind: string]: readonly (keyof DecideRequest)[] } = {
+  approve: ["verdict", "seen"],
+  edit: ["verdict", "seen"],
+  reject: ["verdict", "seen"],
+  respond: ["verdict", "seen", "message"],
+  acknowledge: ["verdict", "seen"],
+  settle: ["settlement"],
+  report: ["receipt", "incident"],
+  clear: ["cleared"],
+};
+
+/** Refuses a request whose fields do not fit its kind, before the item is looked at. @throws CountersignError request_invalid */
+export function checkFields(request: DecideRequest): void {
+  for (const field of NEEDS[request.kind] ?? []) {
+    const value = request[field];
+    if (value === undefined || (field === "message" && !request.message?.trim()))
+      throw invalid(`/${field}`, undefined, `is needed to ${request.kind}`, `send ${field}`);
+  }
+  for (const [field, kinds] of BELONGS) {
+    const value = request[field];
+    if (value !== undefined && !(Array.isArray(value) && value.length === 0) && !kinds.includes(request.kind))
+      throw invalid(`/${field}`, value, `does not go with ${request.kind}`, `leave it out: it goes with ${kinds.join(", ")}`);
+  }
+  if (request.kind === "edit" && request.edits.length + request.dropped.length + request.order.length === 0)
+    throw invalid("/edits", [], "is empty: nothing is edited", "send the new arguments, or approve");
+  if (request.settlement?.outcome === "succeeded" && request.settlement.externalRef === undefined)
+    throw invalid("/settlement/externalRef", undefined, "is needed to settle as succeeded", "name the record in the system of record that proves it");
+}
+
+/** The event of a decision. `answers` is the cause. @throws CountersignError json_*, schema_invalid, request_invalid */
+export function decisionEvent(
+  context: Context,
+  request: DecideRequest,
+  itemId: string,
+  answers: { topic: "verdicts" | "receipts"; eventId: string },
+  verdict: VerdictNode | null,
+): EventOf["decisions"] {
+  const { ledger, identity } = context;
+  const now = ledger.now();
+  const { kind, verdict: _verdict, receipt: _receipt, lease, edits, seen, review, ...rest } = request;
+  const draft: Draft<EventOf["decisions"]> = {
+    ...rest,
+    kind,
+    eventId: request.eventId ?? newEventId(),
+    itemId,
+    workspace: identity.workspace,
+    answers,
+    occurredAt: now,
+    actor: actorOf(identity),
+    edits: edits.map((edit, i) => editOf(edit, i, verdict)),
+    ...(seen === undefined ? {} : { seen }),
+    ...(REVIEWS.has(kind) ? { review: review ?? { channel: "api" } } : {}),
+    ...(kind === "claim" ? { lease: leaseOf(lease, verdict, identity.id, now) } : {}),
+    ...(kind === "release" ? { lease: standingLease(verdict) } : {}),
+  };
+  return complete("decisions", draft);
+}
+
+function editOf({ actionId, args: value }: DecideRequest["edits"][number], index: number, verdict: VerdictNode | null): EventOf["decisions"]["edits"][number] {
+  const path = `/edits/${index}/args`;
+  const action = verdict?.actions.find((a) => a.actionId === actionId);
+  if (action === undefined)
+    throw invalid(
+      `/edits/${index}/actionId`,
+      actionId,
+      "is no action of this item",
+      `name one of ${verdict?.actions.map((a) => a.actionId).join(", ") || "its actions (it has none)"}`,
+    );
+  const { args, argsSha256 } = canonicalArgs(value, { name: path, maxBytes: LIMITS.args });
+  const fault = action.argsSchema === null ? null : argsFault(action.argsSchema, value);
+  if (fault !== null)
+    throw new CountersignError(
+      "schema_invalid",
+      `The edited arguments break the schema of ${action.tool}: ${fault.path || "the arguments"} ${fault.message} (${fault.rule})`,
+      {
+        field: `${path}${fault.path}`,
+        value: at(value, fault.path),
+        fix: "edit to arguments that the tool's schema allows",
+      },
+    );
+  return { actionId, args, argsSha256 };
+}
+
+function leaseOf(lease: DecideRequest["lease"], verdict: VerdictNode | null, person: string, now: number): NonNullable<EventOf["decisions"]["lease"]> {
+  const standing = verdict?.group.lease ?? null;
+  // Only what is really taken from somebody is a take-over.
+  const takenOver = lease?.takeOver === true && standing !== null && standing.person !== person;
+  return { id: newEventId(), endsAt: Math.round(now + (lease?.minutes ?? DEFAULT_LEASE_MINUTES) * 60_000), takenOver };
+}
+
+function standingLease(verdict: VerdictNode | null): NonNullable<EventOf["decisions"]["lease"]> {
+  const lease = verdict?.group.lease;
+  if (!lease)
+    throw new CountersignError("stale", "Nobody holds a claim on this item", {
+      field: "/kind",
+      value: "release",
+      fix: "nothing: there is no claim to give back",
+    });
+  return { id: lease.id, endsAt: lease.endsAt, takenOver: false };
+}
+
+function invalid(field: string, value: unknown, rule: string, fix: string): CountersignError {
+  return new CountersignError("request_invalid", `${field} ${rule}`, { field, value, fix });
+}

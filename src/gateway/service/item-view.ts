@@ -1,0 +1,142 @@
+import { CountersignError } from "../../errors.ts";
+import type { EventOf } from "../../events/types.generated.ts";
+import { isSatisfied } from "../../ledger/decisions.ts";
+import { type DecisionNode, type Item, nodeOf, type ProposalNode, type VerdictNode } from "../../ledger/item.ts";
+import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
+import { partitionOf } from "../../log/partitioner.ts";
+import type { ItemView } from "../../producers/wire/answers.ts";
+import type { StoredItemView } from "../../projector/queries.ts";
+import { findItem } from "./find.ts";
+import { grantView, lastGrant } from "./grant-view.ts";
+import { mustBe } from "./identity.ts";
+import type { Context } from "./ledger.ts";
+import { groupView, reasonsOf, termsVerdict, verdictEvent } from "./verdict-view.ts";
+
+/** Everything about an item, for its agent and for reviewers. @throws CountersignError forbidden, not_found */
+export async function itemView(context: Context, itemId: string): Promise<ItemView> {
+  mustBe(context.identity, ["agent", "person"], "read an item");
+  const view = findItem(context, itemId);
+  const node = nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode;
+  const proposal = await context.ledger.events.get(itemId, "proposals", node.id);
+  if (proposal === undefined) throw unreadable(itemId, "proposal");
+  return {
+    itemId,
+    workspace: proposal.workspace,
+    stage: view.stage,
+    outcome: view.outcome,
+    ...asked(proposal, view),
+    ...(await judged(context, view)),
+    ...groupView(node, view.life.verdict),
+    owner: view.owner,
+    deadline: view.deadline,
+    flagged: view.flagged,
+    actions: actionsOf(node, view.life.verdict?.actions ?? node.actions),
+    decision: decidedBy(context, view),
+    review: view.life.review,
+    ...(await executed(context, view)),
+    ...history(context, itemId, view.item),
+  };
+}
+
+function unreadable(itemId: string, what: string): CountersignError {
+  return new CountersignError("unavailable", `The ${what} of ${itemId} cannot be read from the log just now`, {
+    retryable: true,
+    fix: "try again in a moment; see countersign doctor",
+  });
+}
+
+function asked(e: EventOf["proposals"], { proposedAt }: StoredItemView) {
+  const { ask, agent, onBehalfOf, question, intent, reasoning, evidence, origin, run, traceUrl, retryOf } = e;
+  return { ask, proposedAt, agent, onBehalfOf, question, intent, reasoning, evidence, origin, run, traceUrl, retryOf };
+}
+
+async function judged(context: Context, { itemId, item, life, summary }: StoredItemView) {
+  const { verdict } = life;
+  if (verdict === null)
+    return {
+      ...{
+        headline: summary.headline ?? null,
+        why: null,
+        risk: null,
+        route: null,
+        gate: null,
+        reversibility: null,
+        policy: null,
+        step: 0,
+        expiresAt: null,
+        onExpiry: null,
+      },
+      ...{ editablePaths: [], card: null, cardSha256: null, because: [], matched: [], verdict: null, fellBack: null, receiptTarget: null },
+    };
+  const terms = termsVerdict(item, verdict);
+  const event = await verdictEvent(context, itemId, terms);
+  if (event === undefined) throw unreadable(itemId, "verdict");
+  const { risk, route, gate, reversibility, policy, card, cardSha256, because, matched, receiptTarget, expiresAt, onExpiry, editablePaths, error } = event;
+  const forbade = verdict.fallback ? await verdictEvent(context, itemId, verdict) : undefined;
+  return {
+    headline: card?.headline ?? summary.headline ?? null,
+    why: card?.why ?? because[0] ?? null,
+    ...{ risk, route, gate, reversibility, policy, expiresAt, onExpiry, editablePaths, card, cardSha256, because, matched, receiptTarget },
+    step: verdict.group.step,
+    verdict: { eventId: verdict.id, error },
+    fellBack: forbade === undefined ? null : { reason: reasonsOf(forbade).join(" ") },
+  };
+}
+
+function actionsOf(proposal: ProposalNode, actions: ProposalNode["actions"]): ItemView["actions"] {
+  return actions.map(({ actionId, tool, args, argsSha256 }) => {
+    const before = proposal.actions.find((a) => a.actionId === actionId);
+    const changed = before !== undefined && before.argsSha256 !== argsSha256;
+    return { actionId, tool, args: JSON.parse(args), argsSha256, ...(changed ? { proposedArgs: JSON.parse(before.args) } : {}) };
+  });
+}
+
+function decidedBy({ ledger }: Context, { itemId, item, life }: StoredItemView): ItemView["decision"] {
+  const decision = life.decision ?? satisfyingEdit(item, life.verdict);
+  if (decision === null) return null;
+  const { kind, id } = decision;
+  return { kind, eventId: id, by: ledger.queries.event(itemId, "decisions", id)?.actor ?? "unknown" };
+}
+
+/** Where the editor's vote was enough, the edit is the decision. */
+function satisfyingEdit(item: Item, verdict: VerdictNode | null): DecisionNode | null {
+  const edit = verdict !== null && isSatisfied(verdict) ? item.nodes.get(verdict.cause) : undefined;
+  return edit?.topic === "decisions" ? edit : null;
+}
+
+async function executed({ ledger }: Context, { itemId, item }: StoredItemView): Promise<Pick<ItemView, "grant" | "receipts">> {
+  const node = lastGrant(item.nodes.values());
+  const event = node === undefined ? undefined : await ledger.events.get(itemId, "resumes", node.id);
+  if (node !== undefined && event === undefined) throw unreadable(itemId, "grant");
+  const receipts: ItemView["receipts"] = [];
+  for (const ended of item.nodes.values()) {
+    if (ended.topic !== "receipts" || (!FINAL_RECEIPTS.has(ended.kind) && ended.kind !== "unknown")) continue;
+    const receipt = await ledger.events.get(itemId, "receipts", ended.id);
+    if (receipt === undefined) throw unreadable(itemId, "receipt");
+    const { eventId, kind, actionId, argsSha256, result, externalRef, error, actor, occurredAt } = receipt;
+    receipts.push({ eventId, kind, actionId, argsSha256, result: jsonOf(result), externalRef, error, actor: `${actor.kind}:${actor.id}`, occurredAt });
+  }
+  return { grant: node === undefined || event === undefined ? null : grantView(node, event), receipts };
+}
+
+/** Executors that write straight to Kafka may send anything: what is no JSON is shown as it is. */
+function jsonOf(text: string | null): unknown {
+  try {
+    return text === null ? null : JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+function history({ ledger }: Context, itemId: string, item: Item): Pick<ItemView, "timeline" | "findings" | "badRecords" | "parked"> {
+  const partition = partitionOf(itemId, ledger.log.partitions);
+  const timeline = ledger.queries.timeline(itemId).map(({ appendedAt: _appended, ...entry }) => ({ ...entry, partition }));
+  return {
+    timeline,
+    findings: ledger.queries.findingsOf(itemId),
+    badRecords: ledger.queries.badOf(itemId).map(({ itemId: _item, schemaId: _schema, ...bad }) => ({ ...bad, cleared: item.cleared.includes(bad.sha256) })),
+    parked: timeline
+      .filter((e) => e.status === "parked")
+      .map(({ topic, offset, eventId, answers }) => ({ topic, partition, offset, eventId, cause: answers ?? "nothing" })),
+  };
+}

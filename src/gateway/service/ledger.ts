@@ -1,0 +1,28 @@
+import type { Draft } from "../../events/draft.ts";
+import type { Topic } from "../../events/topics.ts";
+import type { EventOf } from "../../events/types.generated.ts";
+import type { EventLog, Position } from "../../log/log.ts";
+import type { EventStore } from "../../projector/event-store.ts";
+import type { Projector } from "../../projector/projector.ts";
+import type { Queries } from "../../projector/queries.ts";
+import type { Identity } from "./identity.ts";
+
+type Body<T extends Topic> = Omit<Draft<EventOf[T]>, "eventId" | "itemId" | "occurredAt"> & { readonly eventId?: string; readonly occurredAt?: number };
+
+/** What the use cases need of an open ledger (`openLedger` gives one). */
+export interface GatewayLedger {
+  readonly log: Pick<EventLog, "partitions" | "heads" | "url">;
+  readonly queries: Queries;
+  readonly events: EventStore;
+  readonly projector: Pick<Projector, "onFolded" | "folded">;
+  readonly waitFor: Projector["waitFor"];
+  readonly now: () => number;
+  readonly write: <T extends Topic>(topic: T, itemId: string, body: Body<T>) => Promise<{ readonly eventId: string; readonly position: Position }>;
+  readonly ended: Promise<void>;
+}
+
+/** What every use case is given: the ledger, and who asks. */
+export interface Context {
+  readonly ledger: GatewayLedger;
+  readonly identity: Identity;
+}

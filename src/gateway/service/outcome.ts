@@ -1,0 +1,45 @@
+import { CountersignError } from "../../errors.ts";
+import type { OutcomeAnswer } from "../../producers/wire/answers.ts";
+import type { StoredItemView } from "../../projector/queries.ts";
+import { findItem } from "./find.ts";
+import { grantView } from "./grant-view.ts";
+import type { Context } from "./ledger.ts";
+import { waitForItem } from "./wait.ts";
+
+/** Longest wait of one request, in milliseconds. */
+export const MAX_WAIT_MS = 60_000;
+
+/**
+ * What may run now, or why nothing does. Waits for it up to `waitMs`; a wait that runs out or is aborted gives `pending`, never a grant.
+ *
+ * @throws CountersignError not_found
+ */
+export async function outcome(
+  context: Context,
+  itemId: string,
+  { waitMs = 0, signal }: { waitMs?: number; signal?: AbortSignal | undefined } = {},
+): Promise<OutcomeAnswer> {
+  findItem(context, itemId);
+  const resumed = () => {
+    const view = findItem(context, itemId);
+    return view.life.resume === null ? undefined : view;
+  };
+  const view = await waitForItem(context.ledger, itemId, resumed, { timeoutMs: Math.min(waitMs, MAX_WAIT_MS), signal });
+  return view === undefined ? pending(findItem(context, itemId)) : resumedAnswer(context, view);
+}
+
+function pending({ itemId, stage, outcome: finalOutcome }: StoredItemView): OutcomeAnswer {
+  return { itemId, status: "pending", grant: null, message: null, run: null, stage, finalOutcome };
+}
+
+async function resumedAnswer({ ledger }: Context, { itemId, life, stage, outcome: finalOutcome }: StoredItemView): Promise<OutcomeAnswer> {
+  const resume = life.resume as NonNullable<typeof life.resume>;
+  const event = await ledger.events.get(itemId, "resumes", resume.id);
+  if (event === undefined)
+    throw new CountersignError("unavailable", `The resume of ${itemId} cannot be read from the log just now`, {
+      retryable: true,
+      fix: "try again in a moment",
+    });
+  const open = resume.group.closedBy === null;
+  return { itemId, status: event.outcome, grant: open ? grantView(resume, event) : null, message: event.message, run: event.run, stage, finalOutcome };
+}

@@ -1,0 +1,57 @@
+import type { EventOf } from "../../events/types.generated.ts";
+import { approvalsNeeded, isAudit, nothingToDecide } from "../../ledger/decisions.ts";
+import { isOpen } from "../../ledger/describe.ts";
+import type { Item, ProposalNode, VerdictNode } from "../../ledger/item.ts";
+import type { ListedItem } from "../../producers/wire/answers.ts";
+import type { Context } from "./ledger.ts";
+
+/** The verdict whose terms and card are in force: a forbid of an edit restores those before it. */
+export function termsVerdict(item: Item, verdict: VerdictNode): VerdictNode {
+  let node = verdict;
+  while (node.fallback) {
+    const edit = item.nodes.get(node.cause);
+    const before = edit?.topic === "decisions" ? item.nodes.get(edit.cause) : undefined;
+    if (before?.topic !== "verdicts") break;
+    node = before;
+  }
+  return node;
+}
+
+/** Whether people can decide on a verdict now. */
+export function canDecide(verdict: VerdictNode): boolean {
+  return isOpen(verdict) || (isAudit(verdict.terms) && verdict.group.closedBy === null && nothingToDecide(verdict) === null);
+}
+
+/** What may be decided now: what the policy allows, within what the proposal asks for. */
+export function allowedNow(proposal: ProposalNode, verdict: VerdictNode | null): string[] {
+  if (verdict === null || !canDecide(verdict)) return [];
+  const { terms } = verdict;
+  return terms.allowedDecisions.filter((kind) => {
+    if (kind === "unrecognized") return false;
+    if (isAudit(terms)) return kind === "approve" || kind === "reject";
+    if (proposal.ask === "question") return kind === "respond";
+    return proposal.ask === "notify" ? kind === "acknowledge" : true;
+  });
+}
+
+/** How the decisions on a verdict stand. */
+export function groupView(
+  proposal: ProposalNode,
+  verdict: VerdictNode | null,
+): Pick<ListedItem, "allowedDecisions" | "approvals" | "votes" | "claim" | "held"> {
+  if (verdict === null) return { allowedDecisions: [], approvals: 0, votes: [], claim: null, held: false };
+  const { group, terms } = verdict;
+  const claim = group.lease === null || !canDecide(verdict) ? null : { person: group.lease.person, endsAt: group.lease.endsAt };
+  return { allowedDecisions: allowedNow(proposal, verdict), approvals: approvalsNeeded(terms), votes: [...group.votes], claim, held: group.held };
+}
+
+/** Policy's words for a verdict, most severe first. */
+export function reasonsOf(event: EventOf["verdicts"] | undefined): string[] {
+  if (event === undefined) return [];
+  return event.error === null ? event.because : [event.error.message, ...event.because.filter((b) => b !== event.error?.message)];
+}
+
+/** A verdict's event, wherever it lies. */
+export function verdictEvent({ ledger }: Context, itemId: string, verdict: VerdictNode): Promise<EventOf["verdicts"] | undefined> {
+  return ledger.events.get(itemId, "verdicts", verdict.id);
+}

@@ -1,0 +1,60 @@
+import { chmodSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import Database from "better-sqlite3";
+import { CountersignError, messageOf } from "../errors.ts";
+
+/** local.db: keys, sessions, delivery state. Not the ledger: it is never rebuilt. */
+export interface LocalDb {
+  readonly db: Database.Database;
+  close(): void;
+}
+
+/** Steps that bring the file from each version to the next. A step is never changed once it was released. */
+const MIGRATIONS = [
+  `CREATE TABLE key (
+     key_id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, scope TEXT NOT NULL, id TEXT NOT NULL, roles TEXT NOT NULL, workspace TEXT NOT NULL,
+     created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER
+   ) WITHOUT ROWID;`,
+];
+
+/**
+ * Opens `local.db` in a folder (`:memory:` keeps it in memory) and brings it to this version.
+ *
+ * @throws CountersignError file_unreadable, file_invalid (made by a newer version)
+ */
+export function openLocalDb(data: string): LocalDb {
+  const path = data === ":memory:" ? data : join(data, "local.db");
+  let db: Database.Database | undefined;
+  try {
+    if (data !== ":memory:") mkdirSync(data, { recursive: true });
+    db = new Database(path);
+    // Hashes of keys are nobody else's business.
+    if (data !== ":memory:") chmodSync(path, 0o600);
+    db.pragma("journal_mode = WAL");
+    db.pragma("busy_timeout = 5000");
+    migrate(db, path);
+    const opened = db;
+    return { db: opened, close: () => opened.close() };
+  } catch (cause) {
+    db?.close();
+    if (cause instanceof CountersignError) throw cause;
+    throw new CountersignError("file_unreadable", `${path} cannot be opened: ${messageOf(cause)}`, {
+      cause,
+      field: "data",
+      fix: "check the folder and its permissions",
+    });
+  }
+}
+
+function migrate(db: Database.Database, path: string): void {
+  db.transaction(() => {
+    const version = db.pragma("user_version", { simple: true }) as number;
+    if (version > MIGRATIONS.length)
+      throw new CountersignError("file_invalid", `${path} was made by a newer version of countersign`, {
+        field: "data",
+        fix: "use that version, or another --data folder",
+      });
+    for (const step of MIGRATIONS.slice(version)) db.exec(step);
+    db.pragma(`user_version = ${MIGRATIONS.length}`);
+  }).immediate();
+}

@@ -1,0 +1,102 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import type { Check } from "../../src/cli/doctor/checks.ts";
+import { openLog } from "../../src/log/open.ts";
+import { openLedger } from "../../src/runtime.ts";
+import { cli, makeKey } from "./harness.ts";
+
+const folders: string[] = [];
+
+function folder(): string {
+  const path = mkdtempSync(join(tmpdir(), "countersign-doctor-"));
+  folders.push(path);
+  return path;
+}
+
+afterEach(() => {
+  for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+});
+
+async function examine(data: string): Promise<{ code: number; checks: Map<string, Check> }> {
+  const { code, out } = await cli(["doctor", "--data", data, "--json"]);
+  const { checks } = JSON.parse(out) as { checks: Check[] };
+  return { code, checks: new Map(checks.map((c) => [c.check, c])) };
+}
+
+const ITEM = "0a".repeat(16);
+const CAUSE = "01a1fde0-0000-7000-8000-000000000001";
+
+describe("doctor", () => {
+  it("says that there is no log, and makes none", async () => {
+    const data = folder();
+    expect(await examine(data)).toMatchObject({ code: 1 });
+    const { code, out } = await cli(["doctor", "--data", data]);
+    expect(code).toBe(1);
+    expect(out).toContain("There is no log in");
+    expect(await cli(["tail", "--data", data])).toMatchObject({ code: 4 });
+  });
+
+  it("shows undecodable bytes, an unknown schema, a wrong key and an event without its cause, with positions and what to do", async () => {
+    const data = folder();
+    const { log, registry } = await openLog(`sqlite:${data}`);
+    const [bad] = await log.append([{ topic: "decisions", key: ITEM, value: Buffer.from("garbage") }]);
+    const [unknown] = await log.append([{ topic: "receipts", key: ITEM, value: Buffer.from([0, 0, 0, 99, 1, 7]) }]);
+    await registry.close();
+    await log.close();
+    const ledger = await openLedger({ log: `sqlite:${data}`, data });
+    const base = {
+      workspace: "default",
+      actor: { kind: "agent" as const, id: "a" },
+      idempotencyKey: "k",
+      ask: "question" as const,
+      agent: { id: "a" },
+      question: "?",
+    };
+    const { position: wrong } = await ledger.write("proposals", "1b".repeat(16), base);
+    const { position: parked } = await ledger.write("decisions", "2c".repeat(16), {
+      workspace: "default",
+      actor: { kind: "person", id: "p" },
+      answers: { topic: "verdicts", eventId: CAUSE },
+      kind: "claim",
+      scope: "action",
+      lease: { id: "l", endsAt: 1, takenOver: false },
+    });
+    await ledger.close();
+    const { code, checks } = await examine(data);
+    expect(code).toBe(1);
+    const records = checks.get("bad records");
+    expect(records).toMatchObject({ status: "wrong", fix: expect.stringContaining("--clear SHA256") });
+    const found = records?.found?.join("\n");
+    for (const p of [bad, unknown, wrong]) expect(found).toContain(`${p?.topic} ${p?.partition}:${p?.offset}`);
+    expect(found).toMatch(/undecodable: the value has no schema frame, flags item 0a0a/);
+    expect(found).toMatch(/unknown_schema: schema id 25345 is not in the registry, flags item/);
+    expect(found).toMatch(/wrong_item_id/);
+    expect(checks.get("parked")).toMatchObject({
+      status: "wrong",
+      found: [`item ${"2c".repeat(16)}: decisions at offset ${parked.offset} answers verdicts/${CAUSE}`],
+    });
+    expect(checks.get("views")).toMatchObject({ status: "ok" });
+    const { out } = await cli(["doctor", "--data", data]);
+    expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  it("reads the views of the folder only where they are current, and never writes them", async () => {
+    const data = folder();
+    const ledger = await openLedger({ log: `sqlite:${data}`, data });
+    await ledger.start({ workers: false });
+    await ledger.close();
+    await makeKey(data, "--scope", "agent", "--id", "a");
+    expect(await examine(data)).toMatchObject({ code: 0 });
+    expect((await examine(data)).checks.get("views")?.detail).toBe("they have folded the whole log");
+    const { log, registry } = await openLog(`sqlite:${data}`);
+    await log.append([{ topic: "decisions", key: ITEM, value: Buffer.from("garbage") }]);
+    await registry.close();
+    await log.close();
+    const behind = await examine(data);
+    expect(behind.code).toBe(1);
+    expect(behind.checks.get("views")?.detail).toBe("1 record behind the log; the log was folded in memory to look at it");
+    expect((await examine(data)).checks.get("views")?.detail).toBe("1 record behind the log; the log was folded in memory to look at it");
+  });
+});
