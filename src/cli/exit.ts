@@ -7,6 +7,7 @@ type Exit = keyof typeof EXIT;
 
 const BY_CODE: { readonly [C in ErrorCode]?: Exit } = {
   usage: "usage",
+  policy_missing: "refused",
   log_url_invalid: "usage",
   policy_invalid: "usage",
   file_invalid: "usage",

@@ -47,12 +47,13 @@ export function problem(error: unknown): Record<string, unknown> {
 
 /** An error for people: what is wrong, where, and what to do. */
 export function sentences(error: unknown): string {
-  const lines = safeLines(messageOf(error));
+  const [first = "", ...rest] = safeLines(messageOf(error));
   const known = error instanceof CountersignError;
-  const where =
-    known && error.field !== undefined && error.field !== "" && !lines.join(" ").includes(error.field) ? ` (${safeLines(error.field).join(" ")})` : "";
-  const code = known ? error.code : "internal";
-  const out = [`countersign: ${lines.join("\n")}${where} [${code}]`];
+  const field =
+    known && rest.length === 0 && error.field !== undefined && error.field !== "" && !first.includes(error.field)
+      ? ` (${safeLines(error.field).join(" ")})`
+      : "";
+  const out = [`countersign: ${first}${field} [${known ? error.code : "internal"}]`, ...rest];
   if (known && error.fix !== undefined) out.push(`  ${upper(safeLines(error.fix).join(" "))}.`.replace(/([.!?])\.$/, "$1"));
   return `${out.join("\n")}\n`;
 }

@@ -60,11 +60,13 @@ export async function startGateway(ledger: GatewayLedger, options: GatewayOption
       stopping.abort();
       return new Promise((resolve) => {
         const force = setTimeout(() => server.closeAllConnections(), GRACE_MS);
+        // A connection whose request ends after this moment is idle and kept alive: it would hold up the end.
+        const sweep = setInterval(() => server.closeIdleConnections(), 20);
         server.close(() => {
           clearTimeout(force);
+          clearInterval(sweep);
           resolve();
         });
-        server.closeIdleConnections();
       });
     },
   };

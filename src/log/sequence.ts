@@ -66,11 +66,14 @@ function startOf(log: Sequence, from: Checkpoint, options: ReadOptions): Start {
       limit[topic][partition] = topics.has(topic) ? end : offset;
     }
   }
-  // Partitions from which nothing is wanted must not pull the start back to the beginning.
-  const wanted = noOffsets(log.partitions);
-  for (const topic of TOPICS)
-    wanted[topic].forEach((_, p, offsets) => void (offsets[p] = next[topic][p]! < limit[topic][p]! ? next[topic][p]! : Number.POSITIVE_INFINITY));
-  return { number: log.before(wanted), next, limit };
+  return { number: log.before(wantedOf(next, limit)), next, limit };
+}
+
+/** Where reading goes on. Partitions from which nothing is wanted must not pull it back to the beginning. */
+function wantedOf(next: Offsets, limit: Offsets): Offsets {
+  return Object.fromEntries(
+    TOPICS.map((topic) => [topic, next[topic].map((offset, p) => (offset < limit[topic][p]! ? offset : Number.POSITIVE_INFINITY))]),
+  ) as unknown as Offsets;
 }
 
 async function* follow(log: Sequence, start: () => Start | Promise<never>, options: ReadOptions): AsyncGenerator<Batch> {
@@ -83,7 +86,10 @@ async function* follow(log: Sequence, start: () => Start | Promise<never>, optio
     let records: LogRecord[];
     let atHead: boolean;
     try {
-      records = take(log.after(at.number, maxBatch), at);
+      const found = log.after(at.number, maxBatch);
+      records = take(found, at);
+      // One old record that is wanted must not make a bounded reader go through everything behind it.
+      if (bounded && records.length * 2 < found.length) at.number = Math.max(at.number, log.before(wantedOf(at.next, at.limit)));
       atHead = at.number >= log.newest().number;
       if (failures > 0) log.onTrouble?.(null);
       failures = 0;

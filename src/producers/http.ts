@@ -48,7 +48,7 @@ export function httpTransport(options: HttpOptions): Transport {
   }
 
   async function once<T>(method: string, path: string, body: string | undefined, waitMs: number, signal?: AbortSignal): Promise<T> {
-    const limit = AbortSignal.timeout(TRY_MS + waitMs);
+    const limit = AbortSignal.timeout(Math.ceil(TRY_MS + waitMs));
     const headers: Record<string, string> = { authorization: `Bearer ${apiKey}`, accept: "application/json" };
     if (body !== undefined) headers["content-type"] = "application/json";
     if (waitMs > 0) headers.prefer = `wait=${Math.ceil(waitMs / 1000)}`;

@@ -47,7 +47,10 @@ const MOST_ASKED = 100;
 
 /** Whether the registry now has a schema of a record that could not be folded for want of it. False while it cannot be reached. */
 export async function someBecameKnown(db: Database.Database, { registry, codec }: Learning): Promise<boolean> {
-  const ids = db.prepare("SELECT schema_id FROM bad WHERE schema_id IS NOT NULL GROUP BY schema_id ORDER BY random() LIMIT ?").pluck().all(MOST_ASKED) as number[];
+  const ids = db
+    .prepare("SELECT schema_id FROM bad WHERE schema_id IS NOT NULL GROUP BY schema_id ORDER BY random() LIMIT ?")
+    .pluck()
+    .all(MOST_ASKED) as number[];
   try {
     for (const id of ids) if (codec.knows(id) || (await registry.textOf(id)) !== null) return true;
   } catch {

@@ -218,7 +218,10 @@ export function openQueries(db: Database.Database) {
         const last = one.get(itemBytes(filter.after)) as Row | undefined;
         // From the beginning again would be an endless loop for whoever pages.
         if (last === undefined)
-          throw new CountersignError("request_invalid", `The list cannot go on after ${filter.after}: there is no such item`, { field: "after", value: filter.after });
+          throw new CountersignError("request_invalid", `The list cannot go on after ${filter.after}: there is no such item`, {
+            field: "after",
+            value: filter.after,
+          });
         add("(proposed, id) < (?, ?)", last.proposed ?? 0, last.id);
       }
       const rows = db

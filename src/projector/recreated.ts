@@ -26,7 +26,8 @@ export async function refuseRecreated(views: Views, log: EventLog, folded: Check
     for (const record of batch.records) {
       if (offsetIn(folded, record.topic, record.partition) !== record.offset + 1) continue;
       const known = last.get(topicNumber(record.topic), record.partition) as Buffer | undefined;
-      if (known !== undefined && !mark(record).equals(known)) throw recreated(record, `another record lies at offset ${record.offset} than the one that was folded`);
+      if (known !== undefined && !mark(record).equals(known))
+        throw recreated(record, `another record lies at offset ${record.offset} than the one that was folded`);
     }
   }
 }

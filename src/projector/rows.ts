@@ -132,7 +132,9 @@ function isOver(item: Item, life: Life): boolean {
 export function owedBy(cached: CachedItem): readonly Owed[] {
   const owed = owedTo(cached.item);
   if (!cached.flagged()) return owed;
-  return owed.map((o) => (o.duty === "resume" && isGrant(o.names as EventOf["resumes"]["outcome"]) && !isWithdrawn(cached.item, o) ? { ...o, due: Number.MAX_SAFE_INTEGER } : o));
+  return owed.map((o) =>
+    o.duty === "resume" && isGrant(o.names as EventOf["resumes"]["outcome"]) && !isWithdrawn(cached.item, o) ? { ...o, due: Number.MAX_SAFE_INTEGER } : o,
+  );
 }
 
 /** A withdrawn verdict is answered by `withheld`, which lets nothing run. */

@@ -1,6 +1,6 @@
 import { CountersignError } from "../errors.ts";
-import { effectKeyOf } from "../events/ids.ts";
 import type { Draft } from "../events/draft.ts";
+import { effectKeyOf } from "../events/ids.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { changedPaths } from "../ledger/edits.ts";
 import { calledBy, verdictOfGrant } from "../ledger/fold.ts";
@@ -50,12 +50,25 @@ function verdictAbove(item: Item, node: VerdictNode | DecisionNode): VerdictNode
   return verdictOfGrant(item, item.nodes.get(above.cause) as ResumeNode);
 }
 
-function granted(queries: Queries, item: Item, verdict: VerdictNode, actions: readonly { actionId: string; argsSha256: string }[]): Draft<EventOf["resumes"]["actions"]> {
+function granted(
+  queries: Queries,
+  item: Item,
+  verdict: VerdictNode,
+  actions: readonly { actionId: string; argsSha256: string }[],
+): Draft<EventOf["resumes"]["actions"]> {
   const root = rootItem(queries, item);
   return actions.map(({ actionId, argsSha256 }) => {
     const terms = verdict.actions.find((a) => a.actionId === actionId && a.argsSha256 === argsSha256) as ActionTerms;
     const step = verdict.terms.steps.find((s) => s.actionId === actionId);
-    return { actionId, tool: terms.tool, args: terms.args, argsSha256, execution: step?.execution ?? "blind", leaseMs: step?.leaseMs ?? 120_000, effectKey: effectKeyOf(root, actionId, argsSha256) };
+    return {
+      actionId,
+      tool: terms.tool,
+      args: terms.args,
+      argsSha256,
+      execution: step?.execution ?? "blind",
+      leaseMs: step?.leaseMs ?? 120_000,
+      effectKey: effectKeyOf(root, actionId, argsSha256),
+    };
   });
 }
 

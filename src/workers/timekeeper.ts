@@ -11,7 +11,8 @@ export function timekeeper(queries: Queries, write: Write, now: () => number): (
   return async (todo) => {
     const view = queries.item(todo.itemId);
     // The views may have moved on since the list was read.
-    if (view === undefined || !owedTo(view.item).some((o) => o.worker === "clock" && o.duty === todo.duty && o.cause === todo.cause && o.names === todo.names)) return;
+    if (view === undefined || !owedTo(view.item).some((o) => o.worker === "clock" && o.duty === todo.duty && o.cause === todo.cause && o.names === todo.names))
+      return;
     const [, eventId] = todo.cause.split("/") as [string, string];
     const actor: ClockActor = { kind: "clock", id: "timekeeper" };
     const workspace = view.summary.workspace ?? "default";
@@ -21,10 +22,15 @@ export function timekeeper(queries: Queries, write: Write, now: () => number): (
       const answers = { topic: "verdicts", eventId } as const;
       const base: Body<"decisions"> = { workspace, answers, actor, occurredAt, scope: "action", kind: "expire" };
       if (todo.duty === "expire") await write("decisions", todo.itemId, base);
-      else if (todo.duty === "release") await write("decisions", todo.itemId, { ...base, kind: "release", lease: { id: todo.names as string, endsAt: todo.due, takenOver: false } });
+      else if (todo.duty === "release")
+        await write("decisions", todo.itemId, { ...base, kind: "release", lease: { id: todo.names as string, endsAt: todo.due, takenOver: false } });
       else if (todo.duty === "escalate") {
         const step = node.terms.ladder.find((s) => s.step === Number(todo.names));
-        await write("decisions", todo.itemId, { ...base, kind: "escalate", escalation: { step: Number(todo.names), from: node.group.owner ?? "", to: step?.to ?? "" } });
+        await write("decisions", todo.itemId, {
+          ...base,
+          kind: "escalate",
+          escalation: { step: Number(todo.names), from: node.group.owner ?? "", to: step?.to ?? "" },
+        });
       }
       return;
     }

@@ -78,7 +78,11 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
     } catch (error) {
       // Left on the list: tried again after a moment, for as long as it is owed.
       entry.until = performance.now() + Math.min(RETRY_MS * 2 ** entry.failures++, 30_000);
-      context.onError(name, todo, error instanceof CountersignError ? error : new CountersignError("internal", `${name}: ${messageOf(error)}`, { cause: error }));
+      context.onError(
+        name,
+        todo,
+        error instanceof CountersignError ? error : new CountersignError("internal", `${name}: ${messageOf(error)}`, { cause: error }),
+      );
     }
     entry.active = false;
   }

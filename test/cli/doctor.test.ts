@@ -3,6 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Check } from "../../src/cli/doctor/checks.ts";
+import { complete } from "../../src/events/draft.ts";
+import { itemIdOf, newEventId } from "../../src/events/ids.ts";
 import { openLog } from "../../src/log/open.ts";
 import { openLedger } from "../../src/runtime.ts";
 import { cli, makeKey } from "./harness.ts";
@@ -46,15 +48,18 @@ describe("doctor", () => {
     await registry.close();
     await log.close();
     const ledger = await openLedger({ log: `sqlite:${data}`, data });
-    const base = {
+    const question = complete("proposals", {
+      eventId: newEventId(),
+      itemId: itemIdOf("default", "a", "k"),
       workspace: "default",
-      actor: { kind: "agent" as const, id: "a" },
+      occurredAt: Date.now(),
+      actor: { kind: "agent", id: "a" },
       idempotencyKey: "k",
-      ask: "question" as const,
+      ask: "question",
       agent: { id: "a" },
       question: "?",
-    };
-    const { position: wrong } = await ledger.write("proposals", "1b".repeat(16), base);
+    });
+    const [wrong] = await ledger.log.append([{ topic: "proposals", key: "1b".repeat(16), value: ledger.codec.encode("proposals", question) }]);
     const { position: parked } = await ledger.write("decisions", "2c".repeat(16), {
       workspace: "default",
       actor: { kind: "person", id: "p" },
@@ -72,7 +77,7 @@ describe("doctor", () => {
     for (const p of [bad, unknown, wrong]) expect(found).toContain(`${p?.topic} ${p?.partition}:${p?.offset}`);
     expect(found).toMatch(/undecodable: the value has no schema frame, flags item 0a0a/);
     expect(found).toMatch(/unknown_schema: schema id 25345 is not in the registry, flags item/);
-    expect(found).toMatch(/wrong_item_id/);
+    expect(found).toMatch(/wrong_key: the event is of item [0-9a-f]{32}, the record's key is 1b1b/);
     expect(checks.get("parked")).toMatchObject({
       status: "wrong",
       found: [`item ${"2c".repeat(16)}: decisions at offset ${parked.offset} answers verdicts/${CAUSE}`],

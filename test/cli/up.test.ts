@@ -85,7 +85,7 @@ describe("up as a process", () => {
     expect(decided).toMatchObject({ code: 0, out: expect.stringContaining("Approved.") });
     const outcome = await program(["outcome", itemId, "--wait", "20", "--json"], at(second.url, agent));
     expect(JSON.parse(outcome.out) as OutcomeAnswer).toMatchObject({ status: "proceed", grant: { actions: [{ args: JSON.parse(args) }] } });
-    const started = await program(["receipt", itemId, "started", "--json"], at(second.url, executor));
+    const started = await cli(["receipt", itemId, "started", "--json"], { env: at(second.url, executor) });
     expect(JSON.parse(started.out) as ReceiptAnswer).toMatchObject({ status: "effective" });
 
     await end(second.child, "SIGKILL");
@@ -114,7 +114,7 @@ describe("up that cannot start", () => {
     writeFileSync(file, "policy: bad\nworkspace: default\nowner: role:x\nmode: enforce\nactions:\n  pay:\n    risk: enormous\n");
     const told = await program(["up", "--data", data, "--port", "0", "--policy", file]);
     expect(told.code).toBe(2);
-    expect(told.err).toContain(`${file}:7:11 actions.pay.risk`);
+    expect(told.err).toContain(`${file}:7:5 actions.pay.risk: must be one of low, medium, high, critical, not "enormous"`);
     expect(told.err).toContain("[policy_invalid]");
     expect(await cli(["tail", "--data", data])).toMatchObject({ code: 4 });
   });

@@ -86,6 +86,6 @@ describe("GET /v1/items/{id}/outcome", () => {
     const before = performance.now();
     await own.close();
     expect((await waiting).body.status).toBe("pending");
-    expect(performance.now() - before).toBeLessThan(3000);
+    expect(performance.now() - before).toBeLessThan(2000);
   });
 });

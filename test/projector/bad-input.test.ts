@@ -6,7 +6,7 @@ import { itemIdOf, newEventId } from "../../src/events/ids.ts";
 import { SCHEMA_TEXT } from "../../src/events/schemas.generated.ts";
 import type { Topic } from "../../src/events/topics.ts";
 import { partitionOf } from "../../src/log/partitioner.ts";
-import { type FoldedBatch } from "../../src/projector/fold-batch.ts";
+import type { FoldedBatch } from "../../src/projector/fold-batch.ts";
 import { openProjector, type Projector } from "../../src/projector/projector.ts";
 import { openQueries, type Queries } from "../../src/projector/queries.ts";
 import { AGENT, openBench, WORKSPACE } from "../support/bench-ledger.ts";
@@ -32,7 +32,12 @@ async function opened(stage: Stage, path: string, more: object = {}): Promise<{ 
   return { projector, queries: openQueries(projector.views.db) };
 }
 
-function put(stage: Stage, topic: Topic, event: { itemId: string }, { key = event.itemId as string | null, partition = undefined as number | undefined, schemaId = stage.schemaId(topic) } = {}): void {
+function put(
+  stage: Stage,
+  topic: Topic,
+  event: { itemId: string },
+  { key = event.itemId as string | null, partition = undefined as number | undefined, schemaId = stage.schemaId(topic) } = {},
+): void {
   const value = encodeLoosely(topic, complete(topic, event as never), schemaId);
   appendRaw(stage.store, topic, partition ?? partitionOf(key ?? "", stage.log.partitions), key, value);
 }
@@ -169,11 +174,24 @@ describe("a schema that becomes known", () => {
     const stage = await newStage();
     const first = proposal("k1");
     put(stage, "proposals", first);
-    const verdict = { eventId: newEventId(), itemId: first.itemId, workspace: WORKSPACE, occurredAt: 2, actor: { kind: "policy", id: "p" }, route: "allow", answers: { topic: "proposals", eventId: first.eventId } };
+    const verdict = {
+      eventId: newEventId(),
+      itemId: first.itemId,
+      workspace: WORKSPACE,
+      occurredAt: 2,
+      actor: { kind: "policy", id: "p" },
+      route: "allow",
+      answers: { topic: "proposals", eventId: first.eventId },
+    };
     put(stage, "verdicts", verdict as never, { schemaId: 8 });
     put(stage, "verdicts", { ...verdict, eventId: newEventId(), route: "forbid" } as never);
     put(stage, "proposals", proposal("k2"));
-    return { stage, itemId: first.itemId, learn: () => void (stage.store.schemas.rows() as { id: number; topic: string; text: string }[]).push({ id: 8, topic: "verdicts", text: `${SCHEMA_TEXT.verdicts} ` }) };
+    return {
+      stage,
+      itemId: first.itemId,
+      learn: () =>
+        void (stage.store.schemas.rows() as { id: number; topic: string; text: string }[]).push({ id: 8, topic: "verdicts", text: `${SCHEMA_TEXT.verdicts} ` }),
+    };
   }
 
   test("is folded in its place when the views are opened next, and lifts the flag", async () => {

@@ -37,13 +37,15 @@ describe("a crash", () => {
       const before = dumpOf(projector);
       const checkpoint = JSON.stringify(projector.folded);
       let folded = 0;
-      await projector.catchUp(undefined, () => void folded++).then(
-        () => expect.unreachable(`${table} did not fail`),
-        (error: CountersignError) => {
-          expect(error).toMatchObject({ code: "file_unreadable", message: expect.stringContaining("disk full") });
-          failures++;
-        },
-      );
+      await projector
+        .catchUp(undefined, () => void folded++)
+        .then(
+          () => expect.unreachable(`${table} did not fail`),
+          (error: CountersignError) => {
+            expect(error).toMatchObject({ code: "file_unreadable", message: expect.stringContaining("disk full") });
+            failures++;
+          },
+        );
       if (folded === 0) {
         expect(dumpOf(projector)).toEqual(before);
         expect(JSON.stringify(projector.folded)).toBe(checkpoint);

@@ -7,7 +7,9 @@ import { LEAD, MINUTE, openBench, POLICY, WORKSPACE } from "../support/bench-led
 describe("the queue", () => {
   test("is ordered by risk, then deadline, then age, and pages behind a place that may have left it", async () => {
     const bench = await openBench();
-    await bench.publish(`${POLICY}rules:\n  - { id: big, when: { action: refund, args: { /amount: { above: 100 } } }, raise: { risk: critical }, because: big }\n`);
+    await bench.publish(
+      `${POLICY}rules:\n  - { id: big, when: { action: refund, args: { /amount: { above: 100 } } }, raise: { risk: critical }, because: big }\n`,
+    );
     const { clock } = bench;
     const late = await bench.propose("late", "refund", { order: "a", amount: 1 });
     clock.now -= MINUTE;

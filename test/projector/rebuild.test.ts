@@ -30,7 +30,7 @@ describe.each(["basic", "full"] as const)("histories of kind %s", (kind) => {
   test("views fed by another interleaving of the topics are equal but for append times", async () => {
     const dir = tempDir();
     const first = await newStage();
-    await appendAll(first.log, historyRecords(range(1000, 600), kind, first.schemaId, createRng(2)));
+    await appendAll(first.log, historyRecords([...range(1000, 80), 1574], kind, first.schemaId, createRng(2)));
     await foldAll(projectorOptions(first, join(dir, "first.db")));
     const expected = dumpFile(join(dir, "first.db"), { appended: false });
     for (const [seed, batch] of [

@@ -6,18 +6,23 @@ import { itemIdOf } from "../../src/events/ids.ts";
 import type { Topic } from "../../src/events/topics.ts";
 import type { LogRecord } from "../../src/log/log.ts";
 import { partitionOf } from "../../src/log/partitioner.ts";
+import { openSqliteLog } from "../../src/log/sqlite.ts";
 import { openProjector } from "../../src/projector/projector.ts";
 import { openQueries } from "../../src/projector/queries.ts";
 import { runWorker } from "../../src/workers/worker.ts";
 import { encodeLoosely } from "../support/loose-events.ts";
-import { appendRaw, inBatches, newStage, projectorOptions, type Stage, tempDir } from "../support/views.ts";
+import { appendRaw, foldAll, inBatches, newStage, projectorOptions, type Stage, tempDir } from "../support/views.ts";
 
 const uuid = (n: number) => `01930000-0000-7000-8000-${n.toString(16).padStart(12, "0")}`;
 const FAR = Date.UTC(2200, 0, 1);
 
 function put(stage: Stage, topic: Topic, event: { itemId: string }): Pick<LogRecord, "topic" | "partition" | "offset"> {
   const partition = partitionOf(event.itemId, stage.log.partitions);
-  return { topic, partition, offset: appendRaw(stage.store, topic, partition, event.itemId, encodeLoosely(topic, complete(topic, event as never), stage.schemaId(topic))) };
+  return {
+    topic,
+    partition,
+    offset: appendRaw(stage.store, topic, partition, event.itemId, encodeLoosely(topic, complete(topic, event as never), stage.schemaId(topic))),
+  };
 }
 
 /** Items that wait for a person until the year 2200. */
@@ -26,9 +31,27 @@ function pending(stage: Stage, from: number, n: number): void {
     const itemId = itemIdOf("ws", "ag", `k${i}`);
     const base = { itemId, workspace: "ws", occurredAt: 1 };
     const action = { actionId: "a1", tool: "t", args: "{}", argsSha256: sha256("{}") };
-    put(stage, "proposals", { ...base, eventId: uuid(2 * i), actor: { kind: "agent", id: "ag" }, idempotencyKey: `k${i}`, ask: "review", agent: { id: "ag" }, actions: [action] } as never);
+    put(stage, "proposals", {
+      ...base,
+      eventId: uuid(2 * i),
+      actor: { kind: "agent", id: "ag" },
+      idempotencyKey: `k${i}`,
+      ask: "review",
+      agent: { id: "ag" },
+      actions: [action],
+    } as never);
     const answers = { topic: "proposals", eventId: uuid(2 * i) };
-    put(stage, "verdicts", { ...base, eventId: uuid(2 * i + 1), answers, actor: { kind: "policy", id: "p" }, route: "interrupt", owner: "o", expiresAt: FAR + i, onExpiry: "reject", approvals: 1 } as never);
+    put(stage, "verdicts", {
+      ...base,
+      eventId: uuid(2 * i + 1),
+      answers,
+      actor: { kind: "policy", id: "p" },
+      route: "interrupt",
+      owner: "o",
+      expiresAt: FAR + i,
+      onExpiry: "reject",
+      approvals: 1,
+    } as never);
   }
 }
 
@@ -85,7 +108,16 @@ test("200,000 deadlines in the far future are not looked at when a worker wakes,
     const itemId = itemIdOf("ws", "ag", `k${i}`);
     const answers = { topic: "verdicts", eventId: uuid(2 * i + 1) };
     const lease = { id: `L${i}`, endsAt: FAR };
-    put(stage, "decisions", { itemId, workspace: "ws", occurredAt: 1, eventId: uuid(900_000 + i), answers, actor: { kind: "person", id: "ann", roles: ["o"] }, kind: "claim", lease } as never);
+    put(stage, "decisions", {
+      itemId,
+      workspace: "ws",
+      occurredAt: 1,
+      eventId: uuid(900_000 + i),
+      answers,
+      actor: { kind: "person", id: "ann", roles: ["o"] },
+      kind: "claim",
+      lease,
+    } as never);
   }
   const since = performance.now();
   await second.catchUp();
@@ -101,9 +133,25 @@ test("a flood of events on one item, parked or late, does not make each further 
   pending(stage, 1, 1);
   const itemId = itemIdOf("ws", "ag", "k1");
   const decision = (n: number, cause: number, kind: string) =>
-    put(stage, "decisions", { itemId, workspace: "ws", occurredAt: 1, eventId: uuid(n), answers: { topic: "verdicts", eventId: uuid(cause) }, actor: { kind: "agent", id: "ag" }, kind } as never);
+    put(stage, "decisions", {
+      itemId,
+      workspace: "ws",
+      occurredAt: 1,
+      eventId: uuid(n),
+      answers: { topic: "verdicts", eventId: uuid(cause) },
+      actor: { kind: "agent", id: "ag" },
+      kind,
+    } as never);
   decision(10, 3, "withdraw");
-  put(stage, "resumes", { itemId, workspace: "ws", occurredAt: 1, eventId: uuid(11), answers: { topic: "decisions", eventId: uuid(10) }, actor: { kind: "dispatcher", id: "d" }, outcome: "withdrawn" } as never);
+  put(stage, "resumes", {
+    itemId,
+    workspace: "ws",
+    occurredAt: 1,
+    eventId: uuid(11),
+    answers: { topic: "decisions", eventId: uuid(10) },
+    actor: { kind: "dispatcher", id: "d" },
+    outcome: "withdrawn",
+  } as never);
   for (let i = 0; i < 5000; i++) decision(1000 + i, 3, "withdraw");
   for (let i = 0; i < 5000; i++) decision(10_000 + i, 77, "withdraw");
   const flooded = await openProjector(projectorOptions(stage, path));
@@ -144,3 +192,32 @@ test("todos that cannot be done do not keep a worker from the others", async () 
   expect(trouble).toBe(1000);
   await worker.stop();
 });
+
+test("opening the views of a long log does not read the log through, although one topic's last record is its first", async () => {
+  const dir = tempDir();
+  const stage = await newStage();
+  const log = await openSqliteLog({ dir: join(dir, "log"), partitions: 2 });
+  try {
+    await log.append([{ topic: "policies", key: "policy:ws:p", value: Buffer.from("first of all") }]);
+    for (let i = 0; i < 100; i++)
+      await log.append(
+        Array.from({ length: 1000 }, (_, j) => ({
+          topic: (["proposals", "verdicts"] as const)[j % 2] as Topic,
+          key: `k${j % 10}`,
+          value: Buffer.from(`rubbish ${i} ${j}`),
+        })),
+      );
+    const options = projectorOptions({ ...stage, log }, join(dir, "v.db"));
+    await foldAll(options);
+    const times: number[] = [];
+    for (let i = 0; i < 5; i++) {
+      const since = performance.now();
+      (await openProjector(options)).close();
+      times.push(performance.now() - since);
+    }
+    // Reading it through takes half a second or more.
+    expect(Math.min(...times)).toBeLessThan(150);
+  } finally {
+    await log.close();
+  }
+}, 60_000);

@@ -264,7 +264,8 @@ test("two of every worker on the same views have one effective event each", asyn
   const { clock } = bench;
   for (const kind of ["policy", "dispatcher", "clock"] as const) bench.runAnother(kind);
   const items: string[] = [];
-  for (let i = 0; i < 10; i++) items.push(await bench.propose(`k${i}`, i % 2 === 0 ? "refund" : "note", i % 2 === 0 ? { order: "o", amount: i } : { text: "x" }));
+  for (let i = 0; i < 10; i++)
+    items.push(await bench.propose(`k${i}`, i % 2 === 0 ? "refund" : "note", i % 2 === 0 ? { order: "o", amount: i } : { text: "x" }));
   clock.now += 20 * MINUTE;
   await bench.quiet();
   clock.now += 60 * MINUTE;
@@ -286,7 +287,13 @@ test("two processes on one log, with views of their own, come to the same state 
   const items: string[] = [];
   for (let i = 0; i < 12; i++) {
     const from = i % 2 === 0 ? a : b;
-    items.push(await from.propose(`k${i}`, ["refund", "note", "ladder"][i % 3] as string, i % 3 === 0 ? { order: "o", amount: 1 } : i % 3 === 1 ? { text: "x" } : { order: "o" }));
+    items.push(
+      await from.propose(
+        `k${i}`,
+        ["refund", "note", "ladder"][i % 3] as string,
+        i % 3 === 0 ? { order: "o", amount: 1 } : i % 3 === 1 ? { text: "x" } : { order: "o" },
+      ),
+    );
   }
   await Promise.all([a.quiet(), b.quiet()]);
   for (const minutes of [11, 16, 31, 120]) {
