@@ -61,7 +61,7 @@ Next, in a second terminal:
   export LOG='${url}'
   npm run -s countersign -- topics apply --log "$LOG" --replication 1 --min-isr 1
   npm run -s countersign -- schemas apply --log "$LOG"
-  npm run -s countersign -- up --demo --log "$LOG"
+  npm run -s countersign -- up --log "$LOG" --policy policies/refunds.yaml
 
 Ctrl-C stops both.
 `;

@@ -4,17 +4,17 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { CountersignError, messageOf } from "../../src/errors.ts";
-import { canonicalize } from "../../src/events/canonical.ts";
-import { policyItemId } from "../../src/events/ids.ts";
 import { EXAMPLES_FILE, exportExamples } from "../../src/evals/export.ts";
 import type { ReviewedExample } from "../../src/evals/reviewed-examples.ts";
+import { canonicalize } from "../../src/events/canonical.ts";
+import { policyItemId } from "../../src/events/ids.ts";
 import { parseLogUrl } from "../../src/log/open.ts";
 import { applySchemas } from "../../src/log/schemas.ts";
 import { publishable } from "../../src/policy/publish.ts";
 import { importRuns } from "../../src/producers/import-runs.ts";
 import { readTools } from "../../src/producers/tools.ts";
 import { proposalsOf } from "../../src/producers/transcript-calls.ts";
-import { readTranscripts, type Run } from "../../src/producers/transcripts.ts";
+import { type Run, readTranscripts } from "../../src/producers/transcripts.ts";
 import { viewsDifference } from "../../src/projector/dump.ts";
 import { openProjector } from "../../src/projector/projector.ts";
 import { type Ledger, openLedger, viewsOptions } from "../../src/runtime.ts";
@@ -44,16 +44,25 @@ async function main(): Promise<void> {
       propose: (itemId: string, body: Parameters<typeof ledger.write<"proposals">>[2]) => ledger.write("proposals", itemId, body),
     };
     const first = await importRuns(runs, { workspace: WORKSPACE, agentId: AGENT, tools }, target);
-    say(`Imported ${first.proposed} calls of ${runs.length} runs${first.known > 0 ? ` (${first.known} were there)` : ""}${first.bad.length > 0 ? `; ${first.bad.length} calls are unusable` : ""}.`);
+    say(
+      `Imported ${first.proposed} calls of ${runs.length} runs${first.known > 0 ? ` (${first.known} were there)` : ""}${first.bad.length > 0 ? `; ${first.bad.length} calls are unusable` : ""}.`,
+    );
     await ledger.waitFor(first.positions, { timeoutMs: 120_000 });
     await inParallel(plan, ({ call, draft, run }) => replayCall(ledger, draft.itemId, WORKSPACE, call, run.goldActions ?? []));
     const rebuilt = await rebuildAndCompare(ledger, work);
     const dataset = out ?? join(work, "dataset");
     const manifest = await exportExamples(dataset, { log: ledger.log, codec: ledger.codec, workspace: WORKSPACE });
-    const rows = readFileSync(join(dataset, EXAMPLES_FILE), "utf8").trim().split("\n").filter(Boolean).map((line) => JSON.parse(line) as ReviewedExample);
+    const rows = readFileSync(join(dataset, EXAMPLES_FILE), "utf8")
+      .trim()
+      .split("\n")
+      .filter(Boolean)
+      .map((line) => JSON.parse(line) as ReviewedExample);
     const second = await importRuns(runs, { workspace: WORKSPACE, agentId: AGENT, tools }, target);
     const { approve, edit, reject } = manifest.byDecision;
-    const { consequential, executed, events } = countItems(ledger, plan.map((p) => p.draft.itemId));
+    const { consequential, executed, events } = countItems(
+      ledger,
+      plan.map((p) => p.draft.itemId),
+    );
     const report = {
       runs: runs.length,
       calls: plan.length,
@@ -78,7 +87,15 @@ async function main(): Promise<void> {
 }
 
 function options(): { log: string; runs: string; tools: string; json: boolean; out: string | undefined } {
-  const { values } = parseArgs({ options: { log: { type: "string" }, runs: { type: "string" }, tools: { type: "string" }, out: { type: "string" }, json: { type: "boolean", default: false } } });
+  const { values } = parseArgs({
+    options: {
+      log: { type: "string" },
+      runs: { type: "string" },
+      tools: { type: "string" },
+      out: { type: "string" },
+      json: { type: "boolean", default: false },
+    },
+  });
   const { log, runs, tools, json, out } = values;
   if (log === undefined || runs === undefined || tools === undefined) throw new CountersignError("usage", USAGE);
   return { log, runs, tools, json, out };
@@ -107,7 +124,15 @@ async function publishPolicy(ledger: Ledger): Promise<void> {
   const policy = publishable(readFileSync(file, "utf8"), file, (path) => readFileSync(path, "utf8"));
   if (ledger.queries.policies().some((p) => p.workspace === policy.workspace && p.policyId === policy.policyId && p.sha256 === policy.sha256)) return;
   const { policyId, version, document, sha256 } = policy;
-  const { position } = await ledger.write("policies", policyItemId(policy.workspace, policyId), { workspace: policy.workspace, actor: { kind: "authority", id: basename(file) }, kind: "policy", policyId, version, document, sha256 });
+  const { position } = await ledger.write("policies", policyItemId(policy.workspace, policyId), {
+    workspace: policy.workspace,
+    actor: { kind: "authority", id: basename(file) },
+    kind: "policy",
+    policyId,
+    version,
+    document,
+    sha256,
+  });
   await ledger.waitFor([position]);
 }
 
@@ -148,7 +173,11 @@ function editsEqualGold(rows: readonly ReviewedExample[], runs: readonly Run[]):
   const gold = new Map(runs.map((run) => [run.runId, run.goldActions ?? []]));
   return rows
     .filter((row) => row.decision.kind === "edit")
-    .every((row) => row.final?.every((action) => gold.get(row.run?.threadId ?? "")?.some((g) => g.name === action.tool && canonicalize(g.arguments) === canonicalize(action.args))));
+    .every((row) =>
+      row.final?.every((action) =>
+        gold.get(row.run?.threadId ?? "")?.some((g) => g.name === action.tool && canonicalize(g.arguments) === canonicalize(action.args)),
+      ),
+    );
 }
 
 function print(report: Record<string, unknown>, difference: string | null, out: string | undefined): void {

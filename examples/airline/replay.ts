@@ -20,14 +20,30 @@ export async function replayCall(ledger: Ledger, itemId: string, workspace: stri
   if (resumed.stage !== "granted" || grant === null) return;
   const [action] = grant.actions;
   if (action === undefined) return;
-  const receipt = { workspace, answers: { topic: "resumes", eventId: grant.id }, actor: EXECUTOR, actionId: action.actionId, argsSha256: action.argsSha256 } as const;
-  const started = await ledger.write("receipts", itemId, { ...receipt, kind: "started", lease: { id: `${grant.id}/1`, endsAt: ledger.now() + 120_000 }, startedAt: ledger.now() });
+  const receipt = {
+    workspace,
+    answers: { topic: "resumes", eventId: grant.id },
+    actor: EXECUTOR,
+    actionId: action.actionId,
+    argsSha256: action.argsSha256,
+  } as const;
+  const started = await ledger.write("receipts", itemId, {
+    ...receipt,
+    kind: "started",
+    lease: { id: `${grant.id}/1`, endsAt: ledger.now() + 120_000 },
+    startedAt: ledger.now(),
+  });
   // It acts only after it has read its own started back as effective.
   await ledger.waitFor([started.position], WAIT);
   const running = ledger.queries.item(itemId)?.life.resume?.group.running;
   if (running?.leaseId !== `${grant.id}/1`) return;
   const unchanged = action.argsSha256 === call.argsSha256;
-  const done = await ledger.write("receipts", itemId, { ...receipt, kind: "succeeded", ...(unchanged ? resultOf(call.recordedResult) : {}), finishedAt: ledger.now() });
+  const done = await ledger.write("receipts", itemId, {
+    ...receipt,
+    kind: "succeeded",
+    ...(unchanged ? resultOf(call.recordedResult) : {}),
+    finishedAt: ledger.now(),
+  });
   await ledger.waitFor([done.position], WAIT);
 }
 

@@ -63,48 +63,26 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     return cached;
   }
 
-  function bad(record: LogRecord, reason: string, message: string, schemaId: number | null, undecoded: boolean, touched: Set<CachedItem>): void {
-    const flags = undecoded && record.key !== null;
+  function addBadRecord(record: LogRecord, { reason, message, schemaId, unread }: Bad, touched: Set<CachedItem>): void {
+    const { topic, partition, offset, key } = record;
     const hash = sha256(record.value ?? new Uint8Array());
-    addBad.run(
-      topicNumber(record.topic),
-      record.partition,
-      record.offset,
-      record.key === null ? null : itemBytes(record.key),
-      reason,
-      message,
-      schemaId,
-      hash,
-      flags ? 1 : 0,
-    );
-    if (!flags || record.key === null) return;
-    const cached = at(record.key);
-    if (!cached.badSha256.includes(hash)) cached.badSha256.push(hash);
+    const flags = unread === true && key !== null;
+    addBad.run(topicNumber(topic), partition, offset, key === null ? null : itemBytes(key), reason, message, schemaId ?? null, hash, flags ? 1 : 0);
+    if (!flags) return;
+    const cached = at(key);
+    cached.badSha256.add(hash);
     touched.add(cached);
   }
 
   function foldRecord(record: LogRecord, partitionOf: (key: string) => number, touched: Set<CachedItem>, out: Mutable): void {
-    const decoded = codec.decode(record.topic, record.value);
-    if (!decoded.ok) {
-      const unknown = decoded.reason === "unknown_schema";
-      return bad(
-        record,
-        decoded.reason,
-        unknown ? `schema id ${decoded.schemaId} is not in the registry` : decoded.message,
-        unknown ? decoded.schemaId : null,
-        true,
-        touched,
-      );
+    const read = readRecord(record, codec, partitionOf);
+    if ("reason" in read) {
+      addBadRecord(record, read, touched);
+      return;
     }
-    const event = decoded.event as AnyEvent;
-    if (event.itemId !== record.key)
-      return bad(record, "wrong_key", `the event is of item ${event.itemId}, the record's key is ${record.key}`, null, false, touched);
-    if (partitionOf(record.key) !== record.partition)
-      return bad(record, "wrong_partition", `item ${record.key} belongs in partition ${partitionOf(record.key)}`, null, false, touched);
-    const due = dueItemId(record.topic, event);
-    if (due !== undefined && due !== event.itemId) return bad(record, "wrong_item_id", `workspace and key make item ${due}`, null, false, touched);
+    const { event } = read;
     const value = record.value as Uint8Array;
-    const cached = at(record.key);
+    const cached = at(event.itemId);
     const entry: Placed = {
       topic: record.topic,
       offset: record.offset,
@@ -194,6 +172,31 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
       }
     },
   };
+}
+
+/** Why a record cannot be folded. */
+interface Bad {
+  readonly reason: string;
+  readonly message: string;
+  readonly schemaId?: number;
+  /** Nobody knows what it says, so its item is flagged. */
+  readonly unread?: true;
+}
+
+/** The event of a record, or why it cannot be folded. */
+function readRecord({ topic, partition, key, value }: LogRecord, codec: Codec, partitionOf: (key: string) => number): { event: AnyEvent } | Bad {
+  const decoded = codec.decode(topic, value);
+  if (!decoded.ok) {
+    const { reason } = decoded;
+    if (reason === "undecodable") return { reason, message: decoded.message, unread: true };
+    return { reason, message: `schema id ${decoded.schemaId} is not in the registry`, schemaId: decoded.schemaId, unread: true };
+  }
+  const event = decoded.event as AnyEvent;
+  if (event.itemId !== key) return { reason: "wrong_key", message: `the event is of item ${event.itemId}, the record's key is ${key}` };
+  if (partitionOf(key) !== partition) return { reason: "wrong_partition", message: `item ${key} belongs in partition ${partitionOf(key)}` };
+  const due = dueItemId(topic, event);
+  if (due !== undefined && due !== event.itemId) return { reason: "wrong_item_id", message: `workspace and key make item ${due}` };
+  return { event };
 }
 
 interface Mutable {

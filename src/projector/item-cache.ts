@@ -24,7 +24,7 @@ export class CachedItem implements Memory {
   /** Payloads of this batch that are not stored yet. */
   readonly payloads = new Map<NodeKey, { entry: Entry; value: Uint8Array }>();
   /** Bad records that flag the item. */
-  badSha256: string[] = [];
+  badSha256: Set<string> = new Set();
   private readonly statuses = new Map<NodeKey, { status: Status; contentSha256: string }>();
   private readonly waiting = new Map<NodeKey, Placed[]>();
   readonly changed = new Map<NodeKey, { entry: Placed; status: Status; reason: string | null }>();
@@ -69,12 +69,13 @@ export class CachedItem implements Memory {
 
   /** Flags that no person has cleared. */
   flagged(): boolean {
-    return this.badSha256.some((sha) => !this.item.cleared.includes(sha));
+    for (const sha of this.badSha256) if (!this.item.cleared.includes(sha)) return true;
+    return false;
   }
 
-  /** How many events of it are known: with many, reading them again for each new one would cost too much. */
+  /** How many events and bad records of it are known: with many, reading them again for each new one would cost too much. */
   get known(): number {
-    return this.statuses.size;
+    return this.statuses.size + this.badSha256.size;
   }
 
   /** Forgets what the batch changed, once it is stored. */
@@ -101,7 +102,7 @@ export class CachedItem implements Memory {
       this.waiting.set(p.cause, waiting);
     }
     for (const p of rows.payloads) this.storedPayloads.add(p);
-    this.badSha256 = rows.bad;
+    this.badSha256 = new Set(rows.bad);
   }
 }
 

@@ -94,7 +94,9 @@ async function messageFor(events: EventStore, item: Item, node: VerdictNode | De
   switch (outcome) {
     case "proceed_edited": {
       const changes = changesOf(item, verdict);
-      return [`Approved with changes: ${changes.join("; ")}.`, words].filter((x) => x !== null).join(" ");
+      const edits = await Promise.all(editsAbove(item, verdict).map((edit) => events.get(item.id, "decisions", edit.id)));
+      const said = [...edits.map((edit) => edit?.message ?? null), words].filter((x) => x !== null);
+      return [`Approved with changes: ${changes.join("; ")}.`, ...said].join(" ");
     }
     case "refused":
       return words ?? `Refused${decision !== undefined && decision.reasonCodes.length > 0 ? ` (${decision.reasonCodes.join(", ")})` : ""}.`;
@@ -107,6 +109,14 @@ async function messageFor(events: EventStore, item: Item, node: VerdictNode | De
     default:
       return words;
   }
+}
+
+/** The edits that made the arguments of a verdict, the first one first. An edit that policy forbade made nothing. */
+function editsAbove(item: Item, verdict: VerdictNode): DecisionNode[] {
+  const edit = item.nodes.get(verdict.cause);
+  if (edit?.topic !== "decisions") return [];
+  const before = editsAbove(item, item.nodes.get(edit.cause) as VerdictNode);
+  return verdict.fallback ? before : [...before, edit];
 }
 
 function changesOf(item: Item, verdict: VerdictNode): string[] {

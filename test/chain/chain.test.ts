@@ -117,13 +117,16 @@ function chain(kind: LedgerKind): void {
 
     test("an edit that policy judges more severely waits for a second person, and the editor's vote stands", async () => {
       const itemId = await world.pending("edit up", "refund", { order: "B-2", amount: 400 });
-      await world.edit(itemId, ANN, { order: "B-2", amount: 600 });
+      await world.edit(itemId, ANN, { order: "B-2", amount: 600 }, { message: "Shipping is part of it." });
       await world.until(itemId, "pending");
       expect(await verdictOf(world, itemId)).toMatchObject({ risk: "critical", approvals: 2 });
       expect(world.view(itemId).life.verdict?.group.votes).toEqual(["ann"]);
       expect(await world.decide(itemId, ANN, "approve")).toMatchObject({ status: "superseded", reason: "voted already" });
-      expect(await world.decide(itemId, BOB, "approve")).toMatchObject({ status: "effective" });
-      expect((await world.execute(itemId)).event.actions).toMatchObject([canonicalArgs({ order: "B-2", amount: 600 })]);
+      expect(await world.decide(itemId, BOB, "approve", { message: "Agreed." })).toMatchObject({ status: "effective" });
+      expect((await world.execute(itemId)).event).toMatchObject({
+        actions: [canonicalArgs({ order: "B-2", amount: 600 })],
+        message: "Approved with changes: refund /amount. Shipping is part of it. Agreed.",
+      });
     });
 
     test("a forbidden edit falls back to the terms as they were, and those can still be approved", async () => {

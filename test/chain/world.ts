@@ -113,8 +113,8 @@ export class World {
     return this.write("decisions", itemId, { ...base, actor: { kind: "person", ...by }, ...extra });
   }
 
-  edit(itemId: string, by: Person, args: object): Promise<Ruled> {
-    return this.decide(itemId, by, "edit", { edits: [{ actionId: "a1", ...canonicalArgs(args) }] });
+  edit(itemId: string, by: Person, args: object, extra: Extra<"decisions"> = {}): Promise<Ruled> {
+    return this.decide(itemId, by, "edit", { edits: [{ actionId: "a1", ...canonicalArgs(args) }], ...extra });
   }
 
   withdraw(itemId: string): Promise<Ruled> {

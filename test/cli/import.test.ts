@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openLog } from "../../src/log/open.ts";
@@ -53,7 +54,8 @@ describe("import", () => {
     const up = await startUp(["--data", data, "--policy", refunds]);
     expect(JSON.parse((await cli(argv)).out)).toMatchObject({ proposed: 0, known: 2 });
     let routes: string[] = [];
-    while (routes.length < 2)
+    // Reading the log need not leave the loop of events: without a pause the workers in this process would never run.
+    for (; routes.length < 2; await sleep(50))
       routes = lines<{ event: { route: string } }>((await cli(["tail", "--data", data, "--topic", "verdicts"])).out).map((l) => l.event.route);
     expect(routes.sort()).toEqual(["allow", "interrupt"]);
     expect((await up.stop()).code).toBe(0);

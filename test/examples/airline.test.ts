@@ -6,12 +6,10 @@ import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { EXAMPLES_FILE, MANIFEST_FILE } from "../../src/evals/export.ts";
-import { calling, line, result, user } from "../producers/runs.ts";
 import { sharedData } from "../shared-data.ts";
 import { type LedgerKind, ledgerKinds, type Place } from "../support/ledgers.ts";
 
 const MAIN = fileURLToPath(new URL("../../examples/airline/main.ts", import.meta.url));
-const TOOLS = fileURLToPath(new URL("runs/tools.json", import.meta.url));
 
 /** Runs the example as somebody types it. */
 async function airline(...args: string[]): Promise<Record<string, unknown>> {
@@ -20,38 +18,11 @@ async function airline(...args: string[]): Promise<Record<string, unknown>> {
 }
 
 /**
- * By hand: one run that reads, cancels what is to be cancelled, asks twice under one tool-call id for bags (one right, one wrong), gives a
- * certificate that nobody wanted, and calls once with arguments that are no JSON; and one run without right calls that only reads.
+ * Written by hand: one run that reads, cancels what is to be cancelled, asks twice under one tool-call id for bags (one right, one wrong),
+ * gives a certificate that nobody wanted, and calls once with arguments that are no JSON; and one run without right calls that only reads.
  */
-const RUNS = [
-  line({
-    run_id: "by-hand-1",
-    gold_actions: [
-      { name: "cancel_reservation", arguments: { reservation_id: "R1" } },
-      { name: "update_reservation_baggages", arguments: { reservation_id: "R2", total_baggages: 3, nonfree_baggages: 1, payment_id: "card_1" } },
-    ],
-    messages: [
-      user("Cancel R1, and add a bag to R2"),
-      calling(["c1", "get_reservation_details", { reservation_id: "R1" }]),
-      result("c1", '{"status": "confirmed"}'),
-      calling(["c2", "cancel_reservation", { reservation_id: "R1" }]),
-      result("c2", '{"status": "cancelled"}'),
-      calling(["c3", "update_reservation_baggages", { payment_id: "card_1", reservation_id: "R2", nonfree_baggages: 1, total_baggages: 3 }]),
-      result("c3", '{"total_baggages": 3}'),
-      calling(["c3", "update_reservation_baggages", { reservation_id: "R2", total_baggages: 4, nonfree_baggages: 2, payment_id: "card_1" }]),
-      result("c3", '{"total_baggages": 4}'),
-      calling(["c4", "send_certificate", { user_id: "ann_1", amount: 100 }]),
-      result("c4", "done"),
-      calling(["c5", "cancel_reservation", "{reservation_id: R1}"]),
-      result("c5", "Error"),
-    ],
-  }),
-  line({
-    run_id: "by-hand-2",
-    gold_actions: [],
-    messages: [user("When do I fly?"), calling(["c1", "get_reservation_details", { reservation_id: "R3" }]), result("c1", '{"status": "confirmed"}')],
-  }),
-].join("\n");
+const RUNS = fileURLToPath(new URL("../../examples/airline/sample-runs.jsonl", import.meta.url));
+const TOOLS = fileURLToPath(new URL("../../examples/airline/sample-tools.json", import.meta.url));
 
 const BY_HAND = {
   runs: 2,
@@ -85,6 +56,11 @@ const RECORDED = {
   secondImportNew: 0,
 };
 
+test("docs/airline-example.md shows what the sample runs give", () => {
+  const page = readFileSync(fileURLToPath(new URL("../../docs/airline-example.md", import.meta.url)), "utf8");
+  expect(JSON.parse(/^```json\n([\s\S]*?)^```$/m.exec(page)?.[1] ?? "null")).toEqual(BY_HAND);
+});
+
 const recorded = sharedData("tau-bench-airline");
 
 for (const kind of await ledgerKinds()) {
@@ -99,12 +75,10 @@ function suite(kind: LedgerKind): void {
   });
   afterAll(() => place.remove());
 
-  test("runs written by hand go from proposal to dataset; the same command again counts the same, writes nothing and gives the same bytes", async () => {
+  test("the sample runs go from proposal to dataset; the same command again counts the same, writes nothing and gives the same bytes", async () => {
     const work = mkdtempSync(join(tmpdir(), "countersign-test-"));
     onTestFinished(() => rmSync(work, { recursive: true, force: true }));
-    const runs = join(work, "runs.jsonl");
-    writeFileSync(runs, RUNS);
-    const command = (out: string) => airline("--log", place.log, "--runs", runs, "--tools", TOOLS, "--out", join(work, out));
+    const command = (out: string) => airline("--log", place.log, "--runs", RUNS, "--tools", TOOLS, "--out", join(work, out));
     expect(await command("first")).toEqual(BY_HAND);
     expect(await command("second")).toEqual(BY_HAND);
     const examples = (out: string) => readFileSync(join(work, out, EXAMPLES_FILE), "utf8");

@@ -97,7 +97,10 @@ describe("the item, event by event", () => {
 
   test("wants to send an email to acct@example.com that speaks of a refund, which crosses the external-communication policy", async () => {
     const [verdict] = await events("verdicts");
-    expect(JSON.parse((await events("proposals"))[0]?.actions[0]?.args ?? "")).toMatchObject({ to: "acct@example.com", body: expect.stringContaining("refund") });
+    expect(JSON.parse((await events("proposals"))[0]?.actions[0]?.args ?? "")).toMatchObject({
+      to: "acct@example.com",
+      body: expect.stringContaining("refund"),
+    });
     expect(verdict).toMatchObject({
       policy: { id: "external-communication" },
       route: "interrupt",
@@ -111,7 +114,12 @@ describe("the item, event by event", () => {
 
   test("belongs to the support lead, who may approve, edit or reject until an absolute time four hours later", async () => {
     const [verdict] = await events("verdicts");
-    expect(verdict).toMatchObject({ owner: "role:support-lead", allowedDecisions: ["approve", "edit", "reject"], onExpiry: "reject", expiresAt: NINE + 240 * MINUTE });
+    expect(verdict).toMatchObject({
+      owner: "role:support-lead",
+      allowedDecisions: ["approve", "edit", "reject"],
+      onExpiry: "reject",
+      expiresAt: NINE + 240 * MINUTE,
+    });
     expect(verdict?.editablePaths.map((e) => e.path)).toEqual(["/subject", "/body"]);
   });
 
@@ -207,14 +215,18 @@ describe("what else could have happened to the same email", () => {
   test("approved, it runs with the arguments as they were proposed", async () => {
     const item = await proposed("approved");
     await lead().decide(item.itemId, { kind: "approve", ...seen(item) });
-    const outcome = await createClient({ url: gateway.url, apiKey: keys.agent as string }).item(item.itemId).outcome();
+    const outcome = await createClient({ url: gateway.url, apiKey: keys.agent as string })
+      .item(item.itemId)
+      .outcome();
     expect(outcome).toMatchObject({ status: "proceed", grant: { actions: [{ tool: "send_email", args: PROPOSAL.args }] }, run: { threadId: "thread-9f2" } });
   });
 
   test("rejected, nothing runs, and the model is told why", async () => {
     const item = await proposed("rejected");
     await lead().decide(item.itemId, { kind: "reject", ...seen(item), message: "The refund is not approved" });
-    const outcome = await createClient({ url: gateway.url, apiKey: keys.agent as string }).item(item.itemId).outcome();
+    const outcome = await createClient({ url: gateway.url, apiKey: keys.agent as string })
+      .item(item.itemId)
+      .outcome();
     expect(outcome).toMatchObject({ status: "refused", message: "The refund is not approved" });
     expect(outcome).not.toHaveProperty("grant");
   });

@@ -19,7 +19,7 @@ describe("the gateway over HTTP", () => {
   it("says on /healthz that following has stopped", async () => {
     const app = gatewayApp(w.ledger, { keys: w.keys, stopping: new AbortController().signal, stopped: () => true, report: () => {} });
     const response = await app.request("/healthz");
-    expect([response.status, (await response.json()).status]).toEqual([503, "stopped"]);
+    expect([response.status, ((await response.json()) as { status: string }).status]).toEqual([503, "stopped"]);
   });
 
   it("describes in /openapi.json exactly the routes that it serves", async () => {

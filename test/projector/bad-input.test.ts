@@ -223,9 +223,23 @@ describe("a schema that becomes known", () => {
     learn();
     await vi.waitFor(() => expect(queries.item(itemId)).toMatchObject({ flagged: false, stage: "settled" }), 5000);
     expect(batches.filter((b) => b.rebuilt)).toEqual([{ items: new Set([itemId]), effective: [], refused: [], rebuilt: true }]);
-    // It goes on from there, in the same file.
+    // It goes on from there, in the same file, with the item as it is now.
+    const answers = { topic: "verdicts", eventId: queries.item(itemId)?.life.verdict?.id };
+    const actions = [{ actionId: "a1", tool: "note", args: "{}", argsSha256: sha256("{}") }];
+    const grant = {
+      eventId: newEventId(),
+      itemId,
+      workspace: WORKSPACE,
+      occurredAt: 3,
+      actor: { kind: "dispatcher", id: "d" },
+      answers,
+      outcome: "proceed",
+      actions,
+    };
+    put(stage, "resumes", grant as never);
     put(stage, "proposals", proposal("k3"));
     await vi.waitFor(() => expect(queries.item(proposal("k3").itemId)?.stage).toBe("proposed"), 5000);
+    expect(queries.item(itemId)?.stage).toBe("granted");
     stop.abort();
     await following;
     const live = dumpOf(projector);

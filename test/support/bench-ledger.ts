@@ -108,10 +108,10 @@ export interface Bench {
 
 export const LEAD = { kind: "person", id: "ann", roles: ["lead", "oncall", "second", "third"] } as const;
 
-/** Opens a ledger on a new embedded log (or on `dir`'s), with views of its own; closed after the test. */
-export async function openBench(options: { dir?: string; data?: string; clock?: Clock; workers?: readonly Kind[] } = {}): Promise<Bench> {
+/** Opens a ledger on a new embedded log (on `dir`'s, or on any log), with views of its own; closed after the test. */
+export async function openBench(options: { log?: string; dir?: string; data?: string; clock?: Clock; workers?: readonly Kind[] } = {}): Promise<Bench> {
   const { dir = tempDir(), clock = { now: Date.UTC(2026, 0, 5, 9) }, workers: wanted = KINDS } = options;
-  const ledger = await openLedger({ log: `sqlite:${dir}`, data: options.data ?? join(dir, "data"), now: () => clock.now });
+  const ledger = await openLedger({ log: options.log ?? `sqlite:${dir}`, data: options.data ?? join(dir, "data"), now: () => clock.now });
   const { queries, events, write, projector } = ledger;
   const workers: { [kind in Kind]?: RunningWorker } = {};
   const errors: string[] = [];

@@ -46,9 +46,12 @@ export function sessionOf(file: string): Page {
   };
 }
 
-/** What a terminal shows of a command. Ids of events are new in every run, so a page cannot hold them. */
+/** What a terminal shows of a command. Ids of events are new in every run, and how far the workers are differs, so a page cannot hold them. */
 export function shown({ out, err }: Ended): string {
-  return `${err}${out}`.trimEnd().replace(/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, "<event id>");
+  return `${err}${out}`
+    .trimEnd()
+    .replace("granted, not started yet", "decided, about to be granted")
+    .replace(/[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}/g, "<event id>");
 }
 
 /** Words of a command line as a shell takes them: quotes hold together. */

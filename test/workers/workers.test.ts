@@ -57,7 +57,20 @@ describe("the policy worker", () => {
     expect(bench.errors).toEqual([]);
   });
 
-  test("an edit is judged again, and a forbidden one falls back", async () => {
+  test("an edit that policy forbids leaves the item as it was, with the terms and the card of before", async () => {
+    const bench = await openBench();
+    await bench.publish();
+    const item = await bench.propose("k1", "refund", { order: "o1", amount: 10 });
+    const { summary, deadline } = bench.view(item);
+    await bench.decide(item, "edit", { edits: [{ actionId: "a1", ...canonicalArgs({ order: "o1", amount: "many" }) }] });
+    expect(effective(bench.story(item)).slice(2)).toEqual(["decisions edit effective", "verdicts forbid effective"]);
+    expect(bench.view(item)).toMatchObject({ stage: "pending", summary, deadline, owner: "role:lead" });
+    await bench.decide(item, "approve");
+    const grant = await bench.ledger.events.get(item, "resumes", bench.view(item).life.resume!.id);
+    expect(grant).toMatchObject({ outcome: "proceed", actions: [{ args: '{"amount":10,"order":"o1"}' }] });
+  });
+
+  test("an edit is judged again, and the grant names the edited arguments", async () => {
     const bench = await openBench();
     await bench.publish();
     const item = await bench.propose("k1", "refund", { order: "o1", amount: 10 });

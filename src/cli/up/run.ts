@@ -110,15 +110,19 @@ function tell(cli: Cli, { url, data, ledger, policies, keys }: Started, { host, 
   const { stages } = queries.counts();
   if (!LOOPBACK.has(host)) cli.note(`WARNING it listens on ${oneLine(host)} without TLS: keys cross the network readable unless a proxy stands before it.`);
   if (cli.json()) cli.data({ url, log: log.url, data, policies });
-  cli.say(`Countersign answers at ${url}`);
-  cli.say(`  log ${oneLine(log.url)}, data ${oneLine(data)}`);
-  cli.say(`  ${plural(inForce.length, "policy", "policies")} in force${inForce.length > 0 ? `: ${oneLine(inForce.map((p) => p.policyId).join(", "))}` : ""}`);
-  for (const p of policies)
-    if (p.status === "published") cli.say(`  published ${oneLine(p.policyId)} ${oneLine(p.version)} for workspace ${oneLine(p.workspace)}`);
   const waiting = stages.pending ?? 0;
-  if (waiting > 0) cli.say(`  ${waiting === 1 ? "1 item waits" : `${waiting} items wait`} for a decision: ${SELF} queue`);
-  if (inForce.length === 0) cli.say("  Without a policy every action waits for a person: publish one with --policy FILE");
-  if (demo !== true && keys.listKeys().every((k) => k.revokedAt !== null)) cli.say(noKeys(data));
+  const lines = [
+    `Countersign answers at ${url}`,
+    `  log ${oneLine(log.url)}, data ${oneLine(data)}`,
+    `  ${plural(inForce.length, "policy", "policies")} in force${inForce.length > 0 ? `: ${oneLine(inForce.map((p) => p.policyId).join(", "))}` : ""}`,
+    ...policies
+      .filter((p) => p.status === "published")
+      .map((p) => `  published ${oneLine(p.policyId)} ${oneLine(p.version)} for workspace ${oneLine(p.workspace)}`),
+    ...(waiting > 0 ? [`  ${waiting === 1 ? "1 item waits" : `${waiting} items wait`} for a decision: ${SELF} queue`] : []),
+    ...(inForce.length === 0 ? ["  Without a policy every action waits for a person: publish one with --policy FILE"] : []),
+    ...(demo !== true && keys.listKeys().every((k) => k.revokedAt !== null) ? [noKeys(data)] : []),
+  ];
+  cli.say(lines.join("\n"));
 }
 
 function noKeys(data: string): string {
