@@ -97,6 +97,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
 
   function startWorkers(): void {
     const context = (worker: "policy" | "dispatcher" | "clock") => ({
+      worker,
       todos: (at: number, limit: number) => queries.todos(worker, at, limit),
       nextDue: () => queries.nextDue(worker),
       onFolded: projector.onFolded,

@@ -110,7 +110,13 @@ function rule(item: Item, memory: Memory, entry: Entry, cause: NodeKey | null, r
   if (cause !== null && memory.get(cause)?.status !== "effective") return illegal(`its cause ${cause} is not effective`);
   const from = cause === null ? null : cause.slice(0, cause.indexOf("/"));
   const machine = MACHINES[`${from ?? "nothing"}>${entry.topic}`];
-  return machine === undefined ? WRONG_CAUSE : machine(item, memory, entry.event, cause as NodeKey, rules, entry);
+  if (machine === undefined) return WRONG_CAUSE;
+  try {
+    return machine(item, memory, entry.event, cause as NodeKey, rules, entry);
+  } catch (error) {
+    // One event that cannot be judged must not stop the others.
+    return illegal(`it cannot be judged: ${(error as Error).message}`);
+  }
 }
 
 type Machine = (item: Item, memory: Memory, event: AnyEvent, cause: NodeKey, rules: Rules, entry: Entry) => Ruling;
@@ -319,15 +325,17 @@ function grantedAtOnce(item: Item, receipt: ReceiptNode): boolean {
 }
 
 function findInReceipt(item: Item, memory: Memory, grant: ResumeNode, event: EventOf["receipts"], ruling: Ruling): void {
+  if (event.actor.kind !== "executor") return;
   const find = (code: "args_differ" | "receipt_without_grant" | "late_receipt" | "resumed_elsewhere") =>
     memory.find({ code, topic: "receipts", eventId: event.eventId, offset: null });
-  if (event.actor.kind !== "executor") return;
   const action = grant.actions.find((a) => a.actionId === event.actionId);
-  if (action === undefined) return find("receipt_without_grant");
-  if (event.argsSha256 !== null && event.argsSha256 !== action.argsSha256) find("args_differ");
-  if (ruling.status === "superseded") find("late_receipt");
-  const thread = proposalOf(item).threadId;
-  if (event.resumed !== null && thread !== null && event.resumed.threadId !== thread) find("resumed_elsewhere");
+  if (action === undefined) find("receipt_without_grant");
+  else {
+    if (event.argsSha256 !== null && event.argsSha256 !== action.argsSha256) find("args_differ");
+    if (ruling.status === "superseded") find("late_receipt");
+    const thread = proposalOf(item).threadId;
+    if (event.resumed !== null && thread !== null && event.resumed.threadId !== thread) find("resumed_elsewhere");
+  }
 }
 
 /** What an effective node calls for as a resume, if anything: for the dispatcher and for what is owed. */

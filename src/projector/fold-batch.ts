@@ -6,9 +6,11 @@ import { type AnyEvent, TOPICS, type Topic } from "../events/topics.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { foldEvent } from "../ledger/fold.ts";
 import { keyOf, type NodeKey, nodeOf } from "../ledger/item.ts";
+import type { Owed } from "../ledger/owed.ts";
 import type { LogRecord } from "../log/log.ts";
 import { CachedItem, itemReader, todoKey } from "./item-cache.ts";
 import { eventBytes, itemBytes, topicNumber } from "./keys.ts";
+import type { Overlay } from "./overlay.ts";
 import { blobTable, itemWriter, owedBy, type Placed } from "./rows.ts";
 import { summarize } from "./summary.ts";
 
@@ -16,6 +18,8 @@ import { summarize } from "./summary.ts";
 export interface FoldedBatch {
   /** Items that changed. */
   readonly items: ReadonlySet<string>;
+  /** What each of them is owed, now and later. */
+  readonly owed: ReadonlyMap<string, readonly Owed[]>;
   /** Effective events, in the order in which they took effect, with the length of their bytes. */
   readonly effective: readonly { topic: Topic; itemId: string; event: AnyEvent; bytes: number }[];
   /** Events without effect. */
@@ -24,10 +28,15 @@ export interface FoldedBatch {
   readonly rebuilt?: true;
 }
 
-/** Folds batches of records into a views file. */
-export interface BatchFolder {
-  /** One transaction: the folded items and the checkpoint. Records below the checkpoint are passed over. */
+/**
+ * Folds batches of records into a views file: in memory at once, into the file a little later, when several batches go in one transaction.
+ * A crash in between loses nothing: the file's checkpoint is behind, and the log is folded again from there.
+ */
+export interface BatchFolder extends Overlay {
+  /** Folds in memory. Records below the checkpoint are passed over. */
   fold(records: readonly LogRecord[], partitions: (key: string) => number): FoldedBatch;
+  /** Number of records that are folded, but not in the file yet. */
+  readonly waiting: number;
   /** Forgets what is in memory: the file is now another. */
   reset(): void;
 }
@@ -48,6 +57,11 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
   const highest = db.prepare("SELECT max(n) FROM item").pluck();
   let lastNumber = 0;
   const next = new Map<string, number>();
+  // Folded, but not in the file yet.
+  const dirty = new Set<CachedItem>();
+  const moved = new Map<string, LogRecord>();
+  let rows: (() => void)[] = [];
+  let waiting = 0;
 
   function at(id: string): CachedItem {
     let cached = cache.get(id);
@@ -67,7 +81,8 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     const { topic, partition, offset, key } = record;
     const hash = sha256(record.value ?? new Uint8Array());
     const flags = unread === true && key !== null;
-    addBad.run(topicNumber(topic), partition, offset, key === null ? null : itemBytes(key), reason, message, schemaId ?? null, hash, flags ? 1 : 0);
+    const item = key === null ? null : itemBytes(key);
+    rows.push(() => addBad.run(topicNumber(topic), partition, offset, item, reason, message, schemaId ?? null, hash, flags ? 1 : 0));
     if (!flags) return;
     const cached = at(key);
     cached.badSha256.add(hash);
@@ -113,26 +128,26 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
 
   function addPolicy(cached: CachedItem, partition: number, { event: e, offset }: Placed): void {
     const event = e as EventOf["policies"];
-    addDocument.run(
-      cached.n,
-      partition,
-      offset,
-      eventBytes(event.eventId),
-      event.workspace,
-      event.kind,
-      event.policyId,
-      event.version,
-      event.sha256,
-      event.document,
-      event.occurredAt,
+    rows.push(() =>
+      addDocument.run(
+        cached.n,
+        partition,
+        offset,
+        eventBytes(event.eventId),
+        event.workspace,
+        event.kind,
+        event.policyId,
+        event.version,
+        event.sha256,
+        event.document,
+        event.occurredAt,
+      ),
     );
   }
 
-  const run = db.transaction((records: readonly LogRecord[], partitionOf: (key: string) => number): FoldedBatch => {
-    mayWrite();
+  function foldAll(records: readonly LogRecord[], partitionOf: (key: string) => number): FoldedBatch {
     const touched = new Set<CachedItem>();
     const out: Mutable = { effective: [], refused: [] };
-    const moved = new Map<string, LogRecord>();
     for (const record of records) {
       const place = `${record.topic}/${record.partition}`;
       if (record.offset < (next.get(place) ?? 0)) continue;
@@ -140,15 +155,34 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
       next.set(place, record.offset + 1);
       moved.set(place, record);
     }
+    const owed = new Map<string, readonly Owed[]>();
     for (const cached of touched) {
+      dirty.add(cached);
+      owed.set(cached.id, owedBy(cached));
+    }
+    waiting += records.length;
+    return { items: new Set(owed.keys()), owed, ...out };
+  }
+
+  const store = db.transaction(() => {
+    mayWrite();
+    for (const row of rows) row();
+    for (const cached of dirty) {
       const life = write(cached);
       if (life.stage === "done" && cached.storedTodos.size === 0 && cached.known <= MANY_EVENTS) cache.delete(cached.id);
     }
     for (const record of moved.values()) moveOn.run(topicNumber(record.topic), record.partition, record.offset + 1, mark(record));
-    return { items: new Set([...touched].map((c) => c.id)), ...out };
   });
 
+  function forget(): void {
+    dirty.clear();
+    moved.clear();
+    rows = [];
+    waiting = 0;
+  }
+
   function reset(): void {
+    forget();
     cache.clear();
     blobs.forget();
     next.clear();
@@ -160,16 +194,32 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
 
   return {
     reset,
+    get waiting() {
+      return waiting;
+    },
     fold(records, partitionOf) {
       try {
-        const folded = run.immediate(records, partitionOf);
-        if (cache.size > MOST_CACHED) for (const id of [...cache.keys()].slice(0, cache.size - MOST_CACHED / 2)) cache.delete(id);
-        return folded;
+        return foldAll(records, partitionOf);
+      } catch (error) {
+        reset();
+        throw error;
+      }
+    },
+    peek(id) {
+      const cached = cache.get(id);
+      return cached !== undefined && dirty.has(cached) ? cached : undefined;
+    },
+    flush() {
+      if (waiting === 0) return;
+      try {
+        store.immediate();
       } catch (error) {
         // The transaction is undone, so what was folded in memory must go as well.
         reset();
         throw error;
       }
+      forget();
+      if (cache.size > MOST_CACHED) for (const id of [...cache.keys()].slice(0, cache.size - MOST_CACHED / 2)) cache.delete(id);
     },
   };
 }

@@ -4,11 +4,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { CountersignError, messageOf } from "../errors.ts";
 import type { Codec } from "../events/codec.ts";
+import { TOPICS } from "../events/topics.ts";
 import { advance, type Batch, type Checkpoint, type EventLog, type MutableCheckpoint, offsetIn, type Position } from "../log/log.ts";
 import type { SchemaRegistry } from "../log/registry.ts";
 import { type BatchFolder, batchFolder, type FoldedBatch } from "./fold-batch.ts";
 import { itemIdOfBytes } from "./keys.ts";
 import { learnSchemas, pauseFor, someBecameKnown } from "./learn.ts";
+import { setOverlay } from "./overlay.ts";
 import { refuseRecreated } from "./recreated.ts";
 import { takeOver } from "./take-over.ts";
 import { openViews, removeViews, type Views, viewsError } from "./views.ts";
@@ -48,6 +50,10 @@ export interface Projector {
   close(): void;
 }
 
+/** How long folded records may wait for the file, and how many. */
+const FLUSH_MS = 20;
+const FLUSH_RECORDS = 1000;
+
 interface Waiter {
   readonly positions: readonly Position[];
   readonly resolve: () => void;
@@ -68,6 +74,11 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
   const isWriter = views.db.prepare("SELECT value FROM meta WHERE key = 'writer'").pluck();
   const inode = inodeOf(options.path);
   const folder: BatchFolder = batchFolder(views.db, options.codec, mayWrite);
+  setOverlay(views.db, folder);
+  let flushing: NodeJS.Timeout | undefined;
+  // Set when what was folded could not be brought into the file: whoever folds hears of it.
+  let failure: unknown;
+  let failed = (_error: unknown): void => {};
   const folded: MutableCheckpoint = structuredClone(views.checkpoint()) as MutableCheckpoint;
   const listeners = new Set<(batch: FoldedBatch) => void>();
   const waiters = new Set<Waiter>();
@@ -87,11 +98,41 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
   }
 
   async function apply(batch: Batch, signal: AbortSignal | undefined): Promise<void> {
+    if (failure !== undefined) flush();
     if (batch.records.length === 0) return;
     if (!(await learnSchemas(batch.records, options, signal))) return;
     const result = folder.fold(batch.records, options.partitionOf);
     for (const record of batch.records) advance(folded, record);
+    if (folder.waiting >= FLUSH_RECORDS) flush();
+    else flushing ??= setTimeout(flushLater, FLUSH_MS);
     tell(result);
+  }
+
+  function flush(): void {
+    clearTimeout(flushing);
+    flushing = undefined;
+    if (failure !== undefined) {
+      const error = failure;
+      failure = undefined;
+      throw error;
+    }
+    try {
+      folder.flush();
+    } catch (error) {
+      // What was folded in memory is gone, so folding goes on where the file is.
+      for (const topic of TOPICS) delete folded[topic];
+      Object.assign(folded, structuredClone(views.checkpoint()));
+      throw error;
+    }
+  }
+
+  function flushLater(): void {
+    try {
+      flush();
+    } catch (error) {
+      failure = error;
+      failed(error);
+    }
   }
 
   function tell(result: FoldedBatch): void {
@@ -112,6 +153,7 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
         count += batch.records.length;
         progress?.(count);
       }
+      flush();
     } catch (cause) {
       const error = viewsError(cause, options.path);
       giveUp(new CountersignError("unavailable", `The views no longer follow the log: ${messageOf(error)}`, { cause: error }));
@@ -150,7 +192,7 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     mayWrite();
     takeOver(views.db, beside.views.path);
     folder.reset();
-    tell({ items: new Set(changed.map(itemIdOfBytes)), effective: [], refused: [], rebuilt: true });
+    tell({ items: new Set(changed.map(itemIdOfBytes)), owed: new Map(), effective: [], refused: [], rebuilt: true });
   }
 
   return {
@@ -163,7 +205,13 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
         const over = new AbortController();
         const healed = healedBeside(AbortSignal.any([signal, over.signal])).finally(() => turn.abort());
         try {
-          await foldTo(undefined, AbortSignal.any([signal, turn.signal]));
+          const broken = new Promise<never>((_, reject) => {
+            failed = reject;
+          });
+          await Promise.race([foldTo(undefined, AbortSignal.any([signal, turn.signal])), broken]);
+        } catch (cause) {
+          turn.abort();
+          throw viewsError(cause, options.path);
         } finally {
           over.abort();
         }
@@ -216,6 +264,11 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     },
     close() {
       giveUp(new CountersignError("unavailable", "The views were closed before they caught up with the event"));
+      try {
+        if (views.db.open) flush();
+      } catch {
+        // Folded again from the checkpoint at the next start.
+      }
       views.close();
     },
   };

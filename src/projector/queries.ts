@@ -2,11 +2,13 @@ import type Database from "better-sqlite3";
 import { CountersignError } from "../errors.ts";
 import type { Topic } from "../events/topics.ts";
 import type { Item, NodeKey, Status } from "../ledger/item.ts";
+import { keyOf } from "../ledger/item.ts";
 import { type Life, lifeOf, OUTCOMES, type Outcome, STAGES, type Stage } from "../ledger/life.ts";
 import type { Duty } from "../ledger/owed.ts";
-import { STATUSES } from "./item-cache.ts";
+import { type CachedItem, STATUSES } from "./item-cache.ts";
 import { eventBytes, eventIdOfBytes, itemBytes, itemIdOfBytes, topicNumber, topicOfNumber } from "./keys.ts";
-import { blobTable } from "./rows.ts";
+import { overlayOf } from "./overlay.ts";
+import { blobTable, deadlineOf, proposedAt, whatOf } from "./rows.ts";
 import { readState } from "./state.ts";
 import { riskRank, type Summary } from "./summary.ts";
 
@@ -119,17 +121,36 @@ const COLUMNS = "n, id, state, stage, outcome, owner, risk, deadline, proposed, 
 const OF = "(SELECT n FROM item WHERE id = ?)";
 
 /** Reads a views file. */
-export function openQueries(db: Database.Database) {
-  const blobs = blobTable(db);
+export function openQueries(views: Database.Database) {
+  const overlay = overlayOf(views);
+  const blobs = blobTable(views);
+  // Whoever asks for rows gets all that is folded: the file is brought up to date first.
+  const db = {
+    prepare(sql: string) {
+      const statement = views.prepare(sql);
+      const fresh = {
+        all: (...values: unknown[]) => {
+          overlay.flush();
+          return statement.all(...values);
+        },
+        get: (...values: unknown[]) => {
+          overlay.flush();
+          return statement.get(...values);
+        },
+        pluck: () => {
+          statement.pluck();
+          return fresh;
+        },
+      };
+      return fresh;
+    },
+  };
   const one = db.prepare(`SELECT ${COLUMNS} FROM item WHERE id = ?`);
   const timeline = db.prepare(`SELECT * FROM event WHERE item = ${OF} ORDER BY appended, topic, off`);
   const todos = db.prepare(
     "SELECT id, duty, cause, due, names FROM todo JOIN item ON item.n = todo.item WHERE worker = ? AND due <= ? ORDER BY due, item LIMIT ?",
   );
   const nextDue = db.prepare("SELECT MIN(due) FROM todo WHERE worker = ?").pluck();
-  const payload = db.prepare(`SELECT value FROM payload WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
-  const place = db.prepare(`SELECT off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
-  const ruling = db.prepare(`SELECT status, reason, what, actor, off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`);
   const badOf = db.prepare("SELECT * FROM bad WHERE item = ? ORDER BY topic, part, off");
   const findingsOf = db.prepare(`SELECT code, topic, id, off FROM finding WHERE item = ${OF} ORDER BY code, topic, off`);
 
@@ -148,10 +169,18 @@ export function openQueries(db: Database.Database) {
     };
   }
 
+  // These are asked for while items are in flight, so they look at what is in memory before they touch the file.
+  const oneNow = views.prepare(`SELECT ${COLUMNS} FROM item WHERE id = ?`);
+  const payloadNow = views.prepare(`SELECT value FROM payload WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
+  const placeNow = views.prepare(`SELECT off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
+  const rulingNow = views.prepare(`SELECT status, reason, what, actor, off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`);
+
   return {
     /** An item with its state; undefined when the views know nothing of it. */
     item(itemId: string): StoredItemView | undefined {
-      const row = one.get(itemBytes(itemId)) as Row | undefined;
+      const cached = overlay.peek(itemId);
+      if (cached !== undefined) return viewOf(cached);
+      const row = oneNow.get(itemBytes(itemId)) as Row | undefined;
       if (row === undefined) return undefined;
       const { item } = readState(itemId, row.state, blobs);
       return { ...listed(row), item, life: lifeOf(item) };
@@ -175,7 +204,12 @@ export function openQueries(db: Database.Database) {
 
     /** What became of one event; undefined when it is not folded yet. */
     event(itemId: string, topic: Topic, eventId: string): { status: Status; reason: string | null; what: string; actor: string; offset: number } | undefined {
-      const row = ruling.get(itemBytes(itemId), topicNumber(topic), eventBytes(eventId)) as
+      const changed = overlay.peek(itemId)?.changed.get(keyOf(topic, eventId));
+      if (changed !== undefined) {
+        const { entry, status, reason } = changed;
+        return { status, reason, what: whatOf(topic, entry.event), actor: `${entry.event.actor.kind}:${entry.event.actor.id}`, offset: entry.offset };
+      }
+      const row = rulingNow.get(itemBytes(itemId), topicNumber(topic), eventBytes(eventId)) as
         | Pick<EventRow, "status" | "reason" | "what" | "actor" | "off">
         | undefined;
       return row === undefined ? undefined : { status: STATUSES[row.status] as Status, reason: row.reason, what: row.what, actor: row.actor, offset: row.off };
@@ -248,12 +282,18 @@ export function openQueries(db: Database.Database) {
 
     /** Bytes of an event that the views keep, or undefined: then it is in the log at `offsetOf`. */
     payload(itemId: string, topic: Topic, eventId: string): Buffer | undefined {
-      return payload.get(itemBytes(itemId), topicNumber(topic), eventBytes(eventId)) as Buffer | undefined;
+      return (
+        (overlay.peek(itemId)?.payloads.get(keyOf(topic, eventId))?.value as Buffer | undefined) ??
+        (payloadNow.get(itemBytes(itemId), topicNumber(topic), eventBytes(eventId)) as Buffer | undefined)
+      );
     },
 
     /** Offset of an event, or undefined. */
     offsetOf(itemId: string, topic: Topic, eventId: string): number | undefined {
-      return place.get(itemBytes(itemId), topicNumber(topic), eventBytes(eventId)) as number | undefined;
+      return (
+        overlay.peek(itemId)?.changed.get(keyOf(topic, eventId))?.entry.offset ??
+        (placeNow.get(itemBytes(itemId), topicNumber(topic), eventBytes(eventId)) as number | undefined)
+      );
     },
 
     /** Records of an item that could not be folded. */
@@ -387,5 +427,23 @@ function badRecord(b: BadRow): BadRecord {
     schemaId: b.schema_id,
     sha256: b.sha256,
     flags: b.flags === 1,
+  };
+}
+
+/** A view of an item that the file does not have as it is now. Nodes are copied: folding goes on and changes them in place. */
+function viewOf({ id, item, summary, ...cached }: CachedItem): StoredItemView {
+  const copy = { ...item, nodes: new Map([...item.nodes].map(([key, node]) => [key, { ...node }])) };
+  const life = lifeOf(copy);
+  return {
+    itemId: id,
+    summary,
+    stage: life.stage,
+    outcome: life.outcome,
+    owner: life.verdict?.group.owner ?? null,
+    deadline: life.stage === "pending" ? deadlineOf(life) : null,
+    proposedAt: item.proposal === null ? 0 : proposedAt(item.proposal),
+    flagged: [...cached.badSha256].some((sha) => !item.cleared.includes(sha)),
+    item: copy,
+    life,
   };
 }

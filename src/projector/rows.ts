@@ -173,7 +173,7 @@ export function deadlineOf({ verdict }: Life): number | null {
 }
 
 /** Milliseconds of a UUIDv7: an order for lists that needs no clock of ours. 0 for other ids. */
-function proposedAt(eventId: string): number {
+export function proposedAt(eventId: string): number {
   return Number.parseInt(eventId.replaceAll("-", "").slice(0, 12), 16) || 0;
 }
 

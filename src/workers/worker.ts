@@ -1,9 +1,11 @@
 import { CountersignError, messageOf } from "../errors.ts";
+import type { Owed } from "../ledger/owed.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Todo } from "../projector/queries.ts";
 
 /** What a worker reads and writes through. */
 export interface WorkerContext {
+  readonly worker: Owed["worker"];
   /** What is owed now, from the views; at most `limit`. */
   readonly todos: (now: number, limit: number) => readonly Todo[];
   /** When the next event is due. */
@@ -43,30 +45,60 @@ interface Attempted {
  */
 export function runWorker(name: string, context: WorkerContext, write: (todo: Todo) => Promise<void>): RunningWorker {
   const attempted = new Map<string, Attempted>();
+  const byItem = new Map<string, Set<string>>();
   const active = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
+  let wakesAt = Number.POSITIVE_INFINITY;
   let stopped = false;
 
+  /** Looks at all that is owed now: at the start, at deadlines, and once in a while. */
   function wake(): void {
     if (stopped) return;
-    clearTimeout(timer);
+    wakesAt = Number.POSITIVE_INFINITY;
     const now = context.now();
     const owed = new Set<string>();
     let failing = 0;
     for (const a of attempted.values()) if (a.failures > 0) failing++;
     for (const todo of context.todos(now, MOST + failing)) {
-      const key = `${todo.itemId}/${todo.duty}/${todo.cause}/${todo.names}`;
-      owed.add(key);
-      const before = attempted.get(key);
-      if (before !== undefined && (before.active || performance.now() < before.until)) continue;
-      const work = attempt(todo, key, before?.failures ?? 0).finally(() => active.delete(work));
-      active.add(work);
+      owed.add(keyOfTodo(todo));
+      consider(todo);
     }
-    for (const key of attempted.keys()) if (!owed.has(key)) attempted.delete(key);
+    for (const [key, { active: busy }] of attempted) if (!busy && !owed.has(key)) forget(key);
     const next = context.nextDue();
-    const sleep = next === null ? LONGEST_SLEEP_MS : Math.min(LONGEST_SLEEP_MS, Math.max(5, next - context.now()));
-    timer = setTimeout(wake, owed.size > 0 ? Math.max(sleep, RETRY_MS) : sleep);
+    const sleep = next === null ? LONGEST_SLEEP_MS : Math.min(LONGEST_SLEEP_MS, Math.max(5, next - now));
+    wakeIn(owed.size > 0 ? Math.max(sleep, RETRY_MS) : sleep);
+  }
+
+  function wakeIn(ms: number): void {
+    const at = performance.now() + ms;
+    if (stopped || at >= wakesAt) return;
+    wakesAt = at;
+    clearTimeout(timer);
+    timer = setTimeout(wake, ms);
     timer.unref();
+  }
+
+  function consider(todo: Todo): void {
+    const key = keyOfTodo(todo);
+    const before = attempted.get(key);
+    if (before !== undefined && (before.active || performance.now() < before.until)) return;
+    if (active.size >= MOST) {
+      wakeIn(5);
+      return;
+    }
+    const keys = byItem.get(todo.itemId);
+    if (keys === undefined) byItem.set(todo.itemId, new Set([key]));
+    else keys.add(key);
+    const work = attempt(todo, key, before?.failures ?? 0).finally(() => active.delete(work));
+    active.add(work);
+  }
+
+  function forget(key: string): void {
+    attempted.delete(key);
+    const itemId = key.slice(0, key.indexOf("/"));
+    const keys = byItem.get(itemId);
+    keys?.delete(key);
+    if (keys?.size === 0) byItem.delete(itemId);
   }
 
   async function attempt(todo: Todo, key: string, failures: number): Promise<void> {
@@ -77,7 +109,9 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
       entry.failures = 0;
     } catch (error) {
       // Left on the list: tried again after a moment, for as long as it is owed.
-      entry.until = performance.now() + Math.min(RETRY_MS * 2 ** entry.failures++, 30_000);
+      const pause = Math.min(RETRY_MS * 2 ** entry.failures++, 30_000);
+      entry.until = performance.now() + pause;
+      wakeIn(pause + 1);
       context.onError(
         name,
         todo,
@@ -87,7 +121,25 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
     entry.active = false;
   }
 
-  const unsubscribe = context.onFolded(wake);
+  /** What the fold has just found to be owed: there is no need to ask the views for it. */
+  function hear({ owed, rebuilt }: FoldedBatch): void {
+    if (stopped) return;
+    if (rebuilt) wake();
+    const now = context.now();
+    for (const [itemId, list] of owed) {
+      const keys = new Set<string>();
+      for (const { worker, duty, cause, due, names } of list) {
+        if (worker !== context.worker) continue;
+        const todo: Todo = { itemId, duty, cause, due, names };
+        keys.add(keyOfTodo(todo));
+        if (due <= now) consider(todo);
+        else wakeIn(Math.min(due - now, LONGEST_SLEEP_MS));
+      }
+      for (const key of byItem.get(itemId) ?? []) if (!keys.has(key)) forget(key);
+    }
+  }
+
+  const unsubscribe = context.onFolded(hear);
   queueMicrotask(wake);
   return {
     wake,
@@ -98,4 +150,8 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
       await Promise.allSettled(active);
     },
   };
+}
+
+function keyOfTodo({ itemId, duty, cause, names }: Todo): string {
+  return `${itemId}/${duty}/${cause}/${names}`;
 }

@@ -222,7 +222,7 @@ describe("a schema that becomes known", () => {
     expect(queries.item(itemId)?.flagged).toBe(true);
     learn();
     await vi.waitFor(() => expect(queries.item(itemId)).toMatchObject({ flagged: false, stage: "settled" }), 5000);
-    expect(batches.filter((b) => b.rebuilt)).toEqual([{ items: new Set([itemId]), effective: [], refused: [], rebuilt: true }]);
+    expect(batches.filter((b) => b.rebuilt)).toEqual([{ items: new Set([itemId]), owed: new Map(), effective: [], refused: [], rebuilt: true }]);
     // It goes on from there, in the same file, with the item as it is now.
     const answers = { topic: "verdicts", eventId: queries.item(itemId)?.life.verdict?.id };
     const actions = [{ actionId: "a1", tool: "note", args: "{}", argsSha256: sha256("{}") }];

@@ -28,10 +28,10 @@ describe("a crash", () => {
     const { db } = projector.views;
     let failures = 0;
     for (const [table, when] of [
+      ["blob", "1"],
       ["event", "NEW.off % 7 = 3"],
       ["item", "NEW.stage > 1"],
       ["checkpoint", "NEW.topic = 3"],
-      ["blob", "1"],
     ]) {
       db.exec(`CREATE TEMP TRIGGER fail BEFORE INSERT ON main.${table} WHEN ${when} BEGIN SELECT RAISE(ABORT, 'disk full'); END`);
       const before = dumpOf(projector);

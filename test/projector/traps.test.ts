@@ -92,6 +92,7 @@ test("200,000 deadlines in the far future are not looked at when a worker wakes,
       nextDue: () => queries.nextDue("clock"),
       onFolded: first.onFolded,
       now: () => 0,
+      worker: "clock",
       onError: () => {},
     },
     async () => expect.unreachable("nothing is due"),
@@ -176,7 +177,14 @@ test("todos that cannot be done do not keep a worker from the others", async () 
   let trouble = 0;
   const worker = runWorker(
     "policy",
-    { todos: (_now, limit) => [...open].slice(0, limit), nextDue: () => 0, onFolded: () => () => {}, now: () => 0, onError: () => void trouble++ },
+    {
+      worker: "policy",
+      todos: (_now, limit) => [...open].slice(0, limit),
+      nextDue: () => 0,
+      onFolded: () => () => {},
+      now: () => 0,
+      onError: () => void trouble++,
+    },
     async (todo) => {
       if (Number(todo.itemId.slice(1)) < 1000) throw new Error("it cannot be judged");
       done.push(todo.itemId);

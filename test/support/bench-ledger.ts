@@ -125,6 +125,7 @@ export async function openBench(options: { log?: string; dir?: string; data?: st
     runWorker(
       kind,
       {
+        worker: kind,
         todos: (now, limit) => queries.todos(kind, now, limit),
         nextDue: () => queries.nextDue(kind),
         onFolded: projector.onFolded,
