@@ -59,7 +59,14 @@ export function chainRunner(ledger: Ledger): { run(n: number): Promise<void>; de
     const itemId = itemIdOf(WORKSPACE, PROPOSAL.agent.id, idempotencyKey);
     const judged = new Promise<[string, string | null]>((resolve) => verdictOf.set(itemId, (...v) => resolve(v)));
     const action = { actionId: "a1", tool, ...canonicalArgs({ ...args, order_id: `ORD-2026-${100000 + n}` }), confidence, confidenceSource };
-    await ledger.write("proposals", itemId, { ...PROPOSAL, workspace: WORKSPACE, idempotencyKey, actor: { kind: "agent", id: PROPOSAL.agent.id }, actions: [action], traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" });
+    await ledger.write("proposals", itemId, {
+      ...PROPOSAL,
+      workspace: WORKSPACE,
+      idempotencyKey,
+      actor: { kind: "agent", id: PROPOSAL.agent.id },
+      actions: [action],
+      traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+    });
     const [verdictId, cardSha256] = await judged;
     verdictOf.delete(itemId);
     const { person, review, message, reasonCodes } = REFERENCE.approve;
@@ -77,9 +84,26 @@ export function chainRunner(ledger: Ledger): { run(n: number): Promise<void>; de
     });
     const [grantId, argsSha256] = await resumed;
     resumeOf.delete(itemId);
-    const receipt = { workspace: WORKSPACE, answers: { topic: "resumes", eventId: grantId }, actor: { kind: "executor", id: "payments" }, actionId: "a1", argsSha256 } as const;
-    await writeEffective("receipts", itemId, { ...receipt, kind: "started", lease: { id: crypto.randomUUID(), endsAt: Date.now() + 120_000 }, startedAt: Date.now() });
-    await writeEffective("receipts", itemId, { ...receipt, kind: "succeeded", result: JSON.stringify(REFERENCE.succeeded.result), externalRef: REFERENCE.succeeded.externalRef, finishedAt: Date.now() });
+    const receipt = {
+      workspace: WORKSPACE,
+      answers: { topic: "resumes", eventId: grantId },
+      actor: { kind: "executor", id: "payments" },
+      actionId: "a1",
+      argsSha256,
+    } as const;
+    await writeEffective("receipts", itemId, {
+      ...receipt,
+      kind: "started",
+      lease: { id: crypto.randomUUID(), endsAt: Date.now() + 120_000 },
+      startedAt: Date.now(),
+    });
+    await writeEffective("receipts", itemId, {
+      ...receipt,
+      kind: "succeeded",
+      result: JSON.stringify(REFERENCE.succeeded.result),
+      externalRef: REFERENCE.succeeded.externalRef,
+      finishedAt: Date.now(),
+    });
   }
 
   return { run, decideToResumeMs };

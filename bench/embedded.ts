@@ -96,7 +96,11 @@ export async function measureRebuild(url: string, dir: string, rounds: number, s
   }
   await registry.close();
   await log.close();
-  return { rebuildEventsPerSecond: spread(rates), floorRebuildEventsPerSecond: spread(floors), rebuildRatioToFloor: spread(rates.map((r, i) => r / (floors[i] as number))) };
+  return {
+    rebuildEventsPerSecond: spread(rates),
+    floorRebuildEventsPerSecond: spread(floors),
+    rebuildRatioToFloor: spread(rates.map((r, i) => r / (floors[i] as number))),
+  };
 }
 
 /** Sixteen chains side by side, step by step: the order in which a log has them. */

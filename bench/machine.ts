@@ -3,7 +3,13 @@ import { cpus, totalmem } from "node:os";
 /** What the figures were measured on. */
 export function machine(): { node: string; cpu: string; cores: number; memoryGiB: number; platform: string } {
   const all = cpus();
-  return { node: process.version, cpu: all[0]?.model ?? "unknown", cores: all.length, memoryGiB: Math.round(totalmem() / 2 ** 30), platform: `${process.platform} ${process.arch}` };
+  return {
+    node: process.version,
+    cpu: all[0]?.model ?? "unknown",
+    cores: all.length,
+    memoryGiB: Math.round(totalmem() / 2 ** 30),
+    platform: `${process.platform} ${process.arch}`,
+  };
 }
 
 /** Median and range of several runs. */

@@ -3,7 +3,7 @@ import { mkdtempSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { type Jars, ensureJars, whyNoJava } from "../scripts/kafka/download.ts";
+import { ensureJars, type Jars, whyNoJava } from "../scripts/kafka/download.ts";
 import { logUrlOf, startBroker, startRegistry } from "../scripts/kafka/servers.ts";
 import { measureEmbedded } from "./embedded.ts";
 import { measureKafka } from "./kafka.ts";

@@ -26,8 +26,11 @@ export interface Api {
 
 const DEFAULT_URL = "http://127.0.0.1:4680";
 
+/** How long an answer may take beyond what `Prefer: wait` asks for, in milliseconds: a server whose log is away keeps trying. */
+const PATIENCE_MS = 30_000;
+
 /** The API that COUNTERSIGN_URL names, used with COUNTERSIGN_API_KEY. @throws CountersignError usage */
-export function apiOf(io: Pick<Io, "env" | "signal">): Api {
+export function apiOf(io: Pick<Io, "env" | "signal">, patienceMs = PATIENCE_MS): Api {
   const url = (io.env.COUNTERSIGN_URL || DEFAULT_URL).replace(/\/+$/, "");
   const key = io.env.COUNTERSIGN_API_KEY;
   if (!URL.canParse(url) || !/^https?:/.test(url))
@@ -45,18 +48,26 @@ export function apiOf(io: Pick<Io, "env" | "signal">): Api {
     async call<T>(method: "GET" | "POST", path: string, body?: unknown, headers: Readonly<Record<string, string>> = {}): Promise<T> {
       const sent = body === undefined ? {} : { body: JSON.stringify(body) };
       const type: Record<string, string> = body === undefined ? {} : { "content-type": "application/json" };
+      const waitMs = 1000 * Number(/^wait=(\d+)$/.exec(headers.prefer ?? "")?.[1] ?? 0);
+      const patience = AbortSignal.timeout(patienceMs + waitMs);
       let response: Response;
       let text: string;
       try {
         response = await fetch(`${url}${path}`, {
           method,
-          signal: io.signal,
+          signal: AbortSignal.any([io.signal, patience]),
           headers: { authorization: `Bearer ${key}`, accept: "application/json", ...type, ...headers },
           ...sent,
         });
         text = await response.text();
       } catch (cause) {
         if (io.signal.aborted) throw cause;
+        if (patience.aborted)
+          throw new CountersignError("unavailable", `${url} has not answered for ${(patienceMs + waitMs) / 1000} s; what was sent may still take effect`, {
+            cause,
+            retryable: true,
+            fix: "see `countersign doctor`; a proposal sent again with the same --key is the same one",
+          });
         throw new CountersignError("unavailable", `Nobody answers at ${url}: ${reasonOf(cause)}`, {
           cause,
           retryable: true,

@@ -28,6 +28,8 @@ export interface ProjectorOptions {
   readonly partitionOf: (key: string) => number;
   /** How often `follow` asks the registry for schemas that it did not have, in milliseconds. Default 30,000. */
   readonly askAgainMs?: number;
+  /** Make the file for a rebuild: it is of no use until it is complete. Default false. */
+  readonly scratch?: boolean;
 }
 
 /** Log → fold → views. It has no side effects but its file. */
@@ -51,7 +53,7 @@ export interface Projector {
 }
 
 /** How long folded records may wait for the file, and how many. */
-const FLUSH_MS = 20;
+const FLUSH_MS = 100;
 const FLUSH_RECORDS = 1000;
 
 interface Waiter {
@@ -63,12 +65,12 @@ interface Waiter {
 /** Opens the views file and makes sure that it belongs to this log. @throws CountersignError log_recreated, log_unavailable */
 export async function openProjector(options: ProjectorOptions): Promise<Projector> {
   const { log, askAgainMs = 30_000 } = options;
-  let views = openViews(options.path, options.logId);
+  let views = openViews(options.path, options.logId, options.scratch);
   if (await someBecameKnown(views.db, options)) {
     // Records that could not be folded now can: each belongs in its place, so everything is folded again.
     views.close();
     removeViews(options.path);
-    views = openViews(options.path, options.logId);
+    views = openViews(options.path, options.logId, options.scratch);
   }
   const reader = claimViews(views);
   const isWriter = views.db.prepare("SELECT value FROM meta WHERE key = 'writer'").pluck();

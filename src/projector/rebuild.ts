@@ -1,4 +1,4 @@
-import { existsSync, renameSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync } from "node:fs";
 import { openProjector, type ProjectorOptions } from "./projector.ts";
 import { removeViews } from "./views.ts";
 
@@ -6,22 +6,22 @@ import { removeViews } from "./views.ts";
 export async function rebuildViews(options: ProjectorOptions, progress?: (folded: number) => void, signal?: AbortSignal): Promise<number> {
   const path = `${options.path}.new`;
   removeViews(path);
-  const projector = await openProjector({ ...options, path });
+  const projector = await openProjector({ ...options, path, scratch: true });
   let count: number;
   let complete = false;
   try {
     count = await projector.catchUp(signal, progress);
     signal?.throwIfAborted();
-    // The file alone must be complete before it takes the other one's place.
-    projector.views.db.pragma("wal_checkpoint(TRUNCATE)");
-    projector.views.db.pragma("journal_mode = DELETE");
     complete = true;
   } finally {
     projector.close();
     if (!complete) removeViews(path);
   }
+  // The file must be on the disk, whole, before it takes the other one's place.
+  const file = openSync(path, "r+");
+  fsyncSync(file);
+  closeSync(file);
   removeViews(options.path);
   renameSync(path, options.path);
-  if (existsSync(`${path}-wal`)) removeViews(path);
   return count;
 }

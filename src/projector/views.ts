@@ -15,14 +15,17 @@ export interface Views {
   close(): void;
 }
 
-/** Opens a views file, or makes a new one where there is none, or where it is of another fold or of another log. */
-export function openViews(path: string, logId: string): Views {
+/**
+ * Opens a views file, or makes a new one where there is none, or where it is of another fold or of another log. `scratch`: a file that is
+ * of no use until it is complete, so that nothing is spent on surviving a crash.
+ */
+export function openViews(path: string, logId: string, scratch = false): Views {
   mkdirSync(dirname(path), { recursive: true });
-  let db = open(path);
+  let db = open(path, scratch);
   if (!isCurrent(db, logId)) {
     db.close();
     removeViews(path);
-    db = open(path);
+    db = open(path, scratch);
     db.exec(VIEWS_SQL);
     db.prepare("INSERT INTO meta VALUES ('fold', ?), ('log', ?)").run(String(FOLD_VERSION), logId);
   }
@@ -58,13 +61,13 @@ export function viewsError(cause: unknown, path: string): unknown {
   });
 }
 
-function open(path: string): Database.Database {
+function open(path: string, scratch: boolean): Database.Database {
   try {
     const fresh = path !== ":memory:" && !existsSync(path);
     const db = new Database(path);
     if (fresh) db.pragma("page_size = 8192");
-    db.pragma("journal_mode = WAL");
-    db.pragma("synchronous = NORMAL");
+    db.pragma(`journal_mode = ${scratch ? "MEMORY" : "WAL"}`);
+    db.pragma(`synchronous = ${scratch ? "OFF" : "NORMAL"}`);
     db.pragma("busy_timeout = 5000");
     db.pragma("cache_size = -65536");
     return db;

@@ -1,9 +1,9 @@
 import type { Cli } from "../io.ts";
 import { oneLine } from "../text.ts";
 
-const QUIET_MS = 10_000;
+const QUIET_MS = 30_000;
 
-/** Tells troubles as they come, the same one at most every ten seconds, and that it is over. */
+/** Tells troubles as they come, the same one at most every thirty seconds, and that it is over. */
 export function troubleTeller(cli: Pick<Cli, "note" | "io">): (sentence: string | null) => void {
   const told = new Map<string, number>();
   return (sentence) => {
