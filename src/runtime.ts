@@ -1,6 +1,6 @@
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { AppendOutcomeUnknown, CountersignError } from "./errors.ts";
+import { AppendOutcomeUnknown } from "./errors.ts";
 import { cloudEventHeaders } from "./events/cloudevents.ts";
 import type { Codec } from "./events/codec.ts";
 import { complete, type Draft } from "./events/draft.ts";
@@ -45,6 +45,8 @@ export interface Ledger {
   readonly now: () => number;
   /** Appends an event; resolves when it is durable. */
   readonly write: Write;
+  /** How long a reviewer's claim on an item with these tools lasts, in milliseconds, as the policies in force say. */
+  readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   /** Resolves once the views have folded these positions. */
   readonly waitFor: Projector["waitFor"];
   /** Follows the log into the views. The workers run where `workers` is not false. Resolves once the views have caught up. */
@@ -89,6 +91,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
   const events = eventStore(log, codec, queries, (key) => partitionOf(key, log.partitions));
   projector.onFolded((batch) => events.remember(batch));
   const write = writer(log, codec, now);
+  const policies = publishedPolicies(queries, projector.onFolded);
   const stop = new AbortController();
   const workers: RunningWorker[] = [];
   const ended = Promise.withResolvers<void>();
@@ -104,7 +107,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
       now,
       onError: (name: string, _todo: unknown, error: unknown) => options.onTrouble?.(`${name}: ${(error as Error).message}`),
     });
-    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, publishedPolicies(queries, projector.onFolded), now)));
+    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, policies.judge, now)));
     workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now)));
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
   }
@@ -118,6 +121,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     events,
     now,
     write,
+    claimMs: policies.claimMs,
     waitFor: projector.waitFor,
     ended: ended.promise,
     async start({ workers: withWorkers = true, progress } = {}) {
@@ -140,7 +144,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
   };
 }
 
-const ATTEMPTS = 8;
+const ATTEMPTS = 3;
 
 /** A writer over a log. An append whose answer was lost is repeated with the same eventId: the fold knows it again. */
 export function writer(log: EventLog, codec: Codec, now: () => number): Write {
@@ -153,8 +157,8 @@ export function writer(log: EventLog, codec: Codec, now: () => number): Write {
         const [position] = await log.append([record]);
         return { eventId, position: position as Position };
       } catch (error) {
-        const again = error instanceof AppendOutcomeUnknown || (error instanceof CountersignError && error.retryable);
-        if (!again || attempt === ATTEMPTS) throw error;
+        // Where nothing was appended, the log has tried for long enough by itself: whoever waits should hear of it.
+        if (!(error instanceof AppendOutcomeUnknown) || attempt === ATTEMPTS) throw error;
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }

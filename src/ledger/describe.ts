@@ -1,5 +1,5 @@
 import { isAudit, isSatisfied, nothingToDecide } from "./decisions.ts";
-import type { Item, NodeKey, Status, VerdictNode } from "./item.ts";
+import type { Item, VerdictNode } from "./item.ts";
 import { isGrant } from "./resumes.ts";
 
 /** The folded state in the words of the shared histories: what an independent reading of the rules must agree with. */
@@ -53,9 +53,4 @@ export function describeItem(item: Item): Description {
       })),
     resumes: nodes.filter((n) => n.topic === "resumes").map((r) => r.outcome),
   };
-}
-
-/** Statuses by key, for the same comparison. */
-export function statusesOf(statuses: ReadonlyMap<NodeKey, { status: Status }>): { [key: string]: Status } {
-  return Object.fromEntries([...statuses].map(([key, { status }]) => [key, status]));
 }

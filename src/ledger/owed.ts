@@ -1,7 +1,6 @@
 import { isAudit } from "./decisions.ts";
 import { calledBy, verdictOfGrant } from "./fold.ts";
 import { type DecisionNode, type Item, keyOf, type Node, type NodeKey, type ResumeNode, type VerdictNode } from "./item.ts";
-import { lifeOf } from "./life.ts";
 import { isGrant } from "./resumes.ts";
 
 /** What a worker owes an item. `judge`: a verdict; `resume`: a resume; the others are written by the clock. */
@@ -84,9 +83,4 @@ function grantDeadlines(item: Item, grant: ResumeNode, cause: NodeKey): readonly
   if ((group.withdrawn && grant.outcome !== "roll_back") || rejected) owed.push({ worker: "clock", duty: "revoked", cause, due: 0, names: null });
   else if (grant.notAfter !== null) owed.push({ worker: "clock", duty: "lapsed", cause, due: grant.notAfter, names: null });
   return owed;
-}
-
-/** Whether an item is done and owes nothing: nothing of it needs to be kept at hand. */
-export function isAtRest(item: Item): boolean {
-  return lifeOf(item).stage === "done" && owedTo(item).length === 0;
 }

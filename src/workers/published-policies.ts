@@ -1,25 +1,36 @@
 import { messageOf } from "../errors.ts";
-import { type CompiledPolicy, compilePolicy } from "../policy/compile.ts";
+import { type CompiledPolicy, claimMs, compilePolicy } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
 import { judge } from "../policy/judge.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { Judge } from "./policy-worker.ts";
 
+/** The policy engine over the documents in force. */
+export interface PublishedPolicies {
+  readonly judge: Judge;
+  /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
+  readonly claimMs: (workspace: string, tools: readonly string[]) => number;
+}
+
 /**
  * The policy engine over the documents in force, which are compiled again when the authority publishes. Where a document of a workspace
  * cannot be used (a newer version wrote it, or it went past the checks), everything in that workspace waits for a person, with the
  * reason: leaving the document out could let pass what it forbids, and not judging would keep the item from everybody.
  */
-export function publishedPolicies(queries: Queries, onFolded: (listener: (batch: FoldedBatch) => void) => () => void): Judge {
+export function publishedPolicies(queries: Queries, onFolded: (listener: (batch: FoldedBatch) => void) => () => void): PublishedPolicies {
   let compiled: { usable: CompiledPolicy[]; broken: Map<string, string> } | undefined;
   onFolded((batch) => {
     if (batch.rebuilt || batch.effective.some((e) => e.topic === "policies")) compiled = undefined;
   });
-  return (input) => {
-    compiled ??= compileAll(queries);
-    const why = compiled.broken.get(input.proposal.workspace);
-    return why === undefined ? judge(compiled.usable, input) : { ...judge([], input), error: { code: "policy_invalid", message: why } };
+  const current = () => (compiled ??= compileAll(queries));
+  return {
+    judge(input) {
+      const { usable, broken } = current();
+      const why = broken.get(input.proposal.workspace);
+      return why === undefined ? judge(usable, input) : { ...judge([], input), error: { code: "policy_invalid", message: why } };
+    },
+    claimMs: (workspace, tools) => claimMs(current().usable, workspace, tools),
   };
 }
 

@@ -155,4 +155,3 @@ function describeGrant(node: Node, receipts: readonly Node[]): GrantState {
 }
 
 /** Whether the terms of a verdict are those of an earlier one, for tests that look for such histories. */
-export const fellBack = (node: Node): boolean => termsOf(node).ruling !== node.event;

@@ -116,7 +116,7 @@ export async function openBench(options: { log?: string; dir?: string; data?: st
   const workers: { [kind in Kind]?: RunningWorker } = {};
   const errors: string[] = [];
   const duties = {
-    policy: policyWorker(queries, events, write, publishedPolicies(queries, projector.onFolded), () => clock.now),
+    policy: policyWorker(queries, events, write, publishedPolicies(queries, projector.onFolded).judge, () => clock.now),
     dispatcher: dispatcher(queries, events, write, () => clock.now),
     clock: timekeeper(queries, write, () => clock.now),
   };

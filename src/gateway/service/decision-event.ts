@@ -14,8 +14,6 @@ import { at } from "./proposal-event.ts";
 
 export type DecideRequest = z.output<typeof decisionRequest>;
 
-const DEFAULT_LEASE_MINUTES = 10;
-
 /** Kinds that a reviewer decides by what they saw. */
 export const REVIEWS: ReadonlySet<string> = new Set(["approve", "edit", "reject", "respond", "acknowledge"]);
 
@@ -83,7 +81,9 @@ export function decisionEvent(
     edits: edits.map((edit, i) => editOf(edit, i, verdict)),
     ...(seen === undefined ? {} : { seen }),
     ...(REVIEWS.has(kind) ? { review: review ?? { channel: "api" } } : {}),
-    ...(kind === "claim" ? { lease: leaseOf(lease, verdict, identity.id, now) } : {}),
+    ...(kind === "claim"
+      ? { lease: leaseOf(lease, verdict, identity.id, now, ledger.claimMs(identity.workspace, verdict?.actions.map((a) => a.tool) ?? [])) }
+      : {}),
     ...(kind === "release" ? { lease: standingLease(verdict) } : {}),
   };
   return complete("decisions", draft);
@@ -114,11 +114,17 @@ function editOf({ actionId, args: value }: DecideRequest["edits"][number], index
   return { actionId, args, argsSha256 };
 }
 
-function leaseOf(lease: DecideRequest["lease"], verdict: VerdictNode | null, person: string, now: number): NonNullable<EventOf["decisions"]["lease"]> {
+function leaseOf(
+  lease: DecideRequest["lease"],
+  verdict: VerdictNode | null,
+  person: string,
+  now: number,
+  claimMs: number,
+): NonNullable<EventOf["decisions"]["lease"]> {
   const standing = verdict?.group.lease ?? null;
   // Only what is really taken from somebody is a take-over.
   const takenOver = lease?.takeOver === true && standing !== null && standing.person !== person;
-  return { id: newEventId(), endsAt: Math.round(now + (lease?.minutes ?? DEFAULT_LEASE_MINUTES) * 60_000), takenOver };
+  return { id: newEventId(), endsAt: Math.round(now + (lease?.minutes === undefined ? claimMs : lease.minutes * 60_000)), takenOver };
 }
 
 function standingLease(verdict: VerdictNode | null): NonNullable<EventOf["decisions"]["lease"]> {

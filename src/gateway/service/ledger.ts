@@ -17,6 +17,7 @@ export interface GatewayLedger {
   readonly projector: Pick<Projector, "onFolded" | "folded">;
   readonly waitFor: Projector["waitFor"];
   readonly now: () => number;
+  readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   readonly write: <T extends Topic>(topic: T, itemId: string, body: Body<T>) => Promise<{ readonly eventId: string; readonly position: Position }>;
   readonly ended: Promise<void>;
 }

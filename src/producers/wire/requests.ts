@@ -95,7 +95,7 @@ export const decisionRequest = z
       .strictObject({ openedAt: moment.nullish(), activeMs: z.int().min(0).nullish(), channel: z.enum(["console", "cli", "api", "chat"]).default("api") })
       .optional(),
     lease: z
-      .strictObject({ minutes: z.number().positive().max(1440).default(10), takeOver: z.boolean().default(false) })
+      .strictObject({ minutes: z.number().positive().max(1440).optional(), takeOver: z.boolean().default(false) })
       .optional()
       .describe("On claim: for how long, and whether to take it from somebody who holds it."),
     receipt: eventId.optional().describe("On settle the unknown receipt (default: the one in doubt), on report the final receipt."),

@@ -1,4 +1,3 @@
-import { deciders } from "./decisions.ts";
 import { firstOf, illegal, isText, isTime, type Judgement, type Loose, list, type Node, superseded } from "./model.ts";
 import { type Action, grantsAtOnce, isAudit, isForbiddenEdit, reviewOf, termsOf } from "./terms.ts";
 
@@ -119,5 +118,3 @@ function judgeNow(state: Execution, before: readonly Node[], event: Loose, index
   if (kind === "unknown") return event.occurredAt >= state.lease.endsAt ? null : illegal("before the lease ends");
   return null;
 }
-
-export { deciders };
