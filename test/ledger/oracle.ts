@@ -15,7 +15,7 @@ import {
   superseded,
   type VerdictState,
 } from "./oracle/model.ts";
-import { isAudit, nothingToDecide, reviewOf, termsOf } from "./oracle/terms.ts";
+import { isAudit, nothingToDecide, reviewOf } from "./oracle/terms.ts";
 
 export type { Expected, GrantState, Logs, Loose, Status, VerdictState } from "./oracle/model.ts";
 
