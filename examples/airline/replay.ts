@@ -15,7 +15,8 @@ const WAIT = { timeoutMs: 120_000 };
 export async function replayCall(ledger: Ledger, itemId: string, workspace: string, call: Call, gold: readonly GoldAction[]): Promise<void> {
   const judged = await untilItem(ledger, itemId, (v) => (v.life.verdict === null ? undefined : v), WAIT);
   if (judged.stage === "pending") await decide(ledger, itemId, workspace, call, gold);
-  const resumed = await untilItem(ledger, itemId, (v) => (v.life.resume === null && v.stage !== "done" ? undefined : v), WAIT);
+  // Also what policy forbids is told so: its resume belongs to the item's events.
+  const resumed = await untilItem(ledger, itemId, (v) => (v.life.resume === null ? undefined : v), WAIT);
   const grant = resumed.life.resume;
   if (resumed.stage !== "granted" || grant === null) return;
   const [action] = grant.actions;

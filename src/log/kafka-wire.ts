@@ -21,6 +21,7 @@ export interface SocketRequest {
   readonly onConnect: () => void;
 }
 
+const GIVEN_UP = "the connection was given up";
 const PRODUCE = 0;
 const FETCH = 1;
 /** The newest fetch version that the client speaks, and every broker since 2.3; others are left to the client. */
@@ -29,18 +30,22 @@ const FETCH_VERSION = 11;
 /** The sockets of one client. They can be cut at once, where the client itself would wait for answers that no longer come. */
 export class Sockets {
   private readonly open = new Set<Socket>();
+  private over = false;
 
   /** Opens a socket as the client would. */
   readonly connect = (request: SocketRequest): Socket => {
     const socket = openSocket(request);
+    // A client whose group could not be joined connects again after it was told to disconnect: such a socket would keep the process alive.
+    if (this.over) return socket.destroy(new Error(GIVEN_UP));
     this.open.add(socket);
     socket.once("close", () => this.open.delete(socket));
     return socket;
   };
 
-  /** Cuts all connections. The client hears of it by the error; a plain close would leave its requests hanging. */
+  /** Cuts all connections, for good. The client hears of it by the error; a plain close would leave its requests hanging. */
   destroy(): void {
-    for (const socket of this.open) socket.destroy(new Error("the connection was given up"));
+    this.over = true;
+    for (const socket of this.open) socket.destroy(new Error(GIVEN_UP));
     this.open.clear();
   }
 }

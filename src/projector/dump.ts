@@ -1,8 +1,11 @@
 import type Database from "better-sqlite3";
 import { itemIdOfBytes } from "./keys.ts";
+import { overlayOf } from "./overlay.ts";
 
 /** Every row of the views as text, sorted, with item ids in place of the file's own numbers: two views of one log have the same dump. */
 export function* dumpViews(db: Database.Database): Generator<string> {
+  // What is folded and not written yet belongs to the views.
+  overlayOf(db).flush();
   const ids = new Map((db.prepare("SELECT n, id FROM item").all() as { n: number; id: Buffer }[]).map((r) => [r.n, itemIdOfBytes(r.id)]));
   const shown = (value: unknown) => (value instanceof Uint8Array ? `x${Buffer.from(value).toString("hex")}` : value);
   for (const table of ["checkpoint", "item", "event", "payload", "blob", "todo", "parked", "bad", "finding", "counter", "document"]) {

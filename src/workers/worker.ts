@@ -27,7 +27,8 @@ export interface RunningWorker {
 /** How long an appended event may take to be folded before it is written again. */
 const FOLD_WAIT_MS = 30_000;
 const RETRY_MS = 1_000;
-const LONGEST_SLEEP_MS = 30_000;
+/** A clock that was set forward, or a machine that slept, is noticed after this at the latest. */
+const LONGEST_SLEEP_MS = 1_000;
 /** Most todos that are looked at in one go. Those that keep failing come on top, so that they never stand in the way of others. */
 const MOST = 500;
 
@@ -49,6 +50,8 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
   const active = new Set<Promise<void>>();
   let timer: NodeJS.Timeout | undefined;
   let wakesAt = Number.POSITIVE_INFINITY;
+  /** The next deadline that is known, by the context's clock, which may jump. */
+  let nextDue = Number.POSITIVE_INFINITY;
   let stopped = false;
 
   /** Looks at all that is owed now: at the start, at deadlines, and once in a while. */
@@ -65,6 +68,7 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
     }
     for (const [key, { active: busy }] of attempted) if (!busy && !owed.has(key)) forget(key);
     const next = context.nextDue();
+    nextDue = next !== null && next > now ? next : Number.POSITIVE_INFINITY;
     const sleep = next === null ? LONGEST_SLEEP_MS : Math.min(LONGEST_SLEEP_MS, Math.max(5, next - now));
     wakeIn(owed.size > 0 ? Math.max(sleep, RETRY_MS) : sleep);
   }
@@ -133,10 +137,14 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
         const todo: Todo = { itemId, duty, cause, due, names };
         keys.add(keyOfTodo(todo));
         if (due <= now) consider(todo);
-        else wakeIn(Math.min(due - now, LONGEST_SLEEP_MS));
+        else {
+          nextDue = Math.min(nextDue, due);
+          wakeIn(Math.min(due - now, LONGEST_SLEEP_MS));
+        }
       }
       for (const key of byItem.get(itemId) ?? []) if (!keys.has(key)) forget(key);
     }
+    if (nextDue <= now) wake();
   }
 
   const unsubscribe = context.onFolded(hear);
