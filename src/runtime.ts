@@ -12,10 +12,12 @@ import { openLog } from "./log/open.ts";
 import { partitionOf } from "./log/partitioner.ts";
 import type { SchemaRegistry } from "./log/registry.ts";
 import { loadCodec } from "./log/schemas.ts";
+import { openBranches } from "./projector/branches.ts";
 import { type EventStore, eventStore } from "./projector/event-store.ts";
 import { type Halts, openHalts } from "./projector/halts.ts";
 import { openProjector, type Projector, type ProjectorOptions } from "./projector/projector.ts";
 import { openQueries, type Queries } from "./projector/queries.ts";
+import { branchBar, branchSweep } from "./workers/branches.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
 import { policyWorker } from "./workers/policy-worker.ts";
@@ -97,6 +99,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
   projector.onFolded((batch) => events.remember(batch));
   const write = writer(log, codec, now);
   const policies = publishedPolicies(queries, projector.onFolded);
+  const branches = openBranches(projector.views.db, projector.onFolded);
   const halts = openHalts(projector.views.db, projector.onFolded);
   const stop = new AbortController();
   const workers: RunningWorker[] = [];
@@ -119,9 +122,9 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     };
     const acrossItems = { queries, write, waitFor: projector.waitFor };
     workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, haltingJudge(policies.judge, halts), now)));
-    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, [haltBar(halts, now)])));
+    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, [haltBar(halts, now), branchBar(branches)])));
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
-    workers.push(runSweep(haltSweep(acrossItems, halts, now), sweep));
+    workers.push(runSweep(haltSweep(acrossItems, halts, now), sweep), runSweep(branchSweep(acrossItems, branches), sweep));
   }
 
   return {

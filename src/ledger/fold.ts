@@ -144,6 +144,7 @@ const MACHINES: { readonly [route: string]: Machine } = {
       agentOwner: event.agent.owner,
       onBehalfOf: event.onBehalfOf?.id ?? null,
       threadId: event.run?.threadId ?? null,
+      checkpointId: event.run?.checkpointId ?? null,
       retryOf: event.retryOf,
       actions: actionTerms(event.actions),
       contentSha256,
@@ -333,9 +334,15 @@ function findInReceipt(item: Item, memory: Memory, grant: ResumeNode, event: Eve
   else {
     if (event.argsSha256 !== null && event.argsSha256 !== action.argsSha256) find("args_differ");
     if (ruling.status === "superseded") find("late_receipt");
-    const thread = proposalOf(item).threadId;
-    if (event.resumed !== null && thread !== null && event.resumed.threadId !== thread) find("resumed_elsewhere");
+    if (event.resumed !== null && isElsewhere(proposalOf(item), event.resumed)) find("resumed_elsewhere");
   }
+}
+
+/** Whether a run went on elsewhere than it paused: on another thread, or from another checkpoint of it. */
+function isElsewhere({ threadId, checkpointId }: ProposalNode, resumed: NonNullable<EventOf["receipts"]["resumed"]>): boolean {
+  if (threadId === null) return false;
+  if (resumed.threadId !== threadId) return true;
+  return checkpointId !== null && resumed.checkpointId !== null && resumed.checkpointId !== checkpointId;
 }
 
 /** What an effective node calls for as a resume, if anything: for the dispatcher and for what is owed. */

@@ -38,6 +38,7 @@ export interface ProposalNode {
   readonly agentOwner: string | null;
   readonly onBehalfOf: string | null;
   readonly threadId: string | null;
+  readonly checkpointId: string | null;
   readonly retryOf: string | null;
   readonly actions: readonly ActionTerms[];
   /** Hash of the content without eventId, occurredAt and traceparent. */

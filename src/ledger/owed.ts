@@ -1,4 +1,5 @@
 import { isAudit } from "./decisions.ts";
+import { effectsOf } from "./effects.ts";
 import { calledBy, verdictOfGrant } from "./fold.ts";
 import { type DecisionNode, type Item, keyOf, type Node, type NodeKey, type ResumeNode, type VerdictNode } from "./item.ts";
 import { isGrant } from "./resumes.ts";
@@ -43,8 +44,15 @@ function resumeOwed(item: Item, node: VerdictNode | DecisionNode, cause: NodeKey
   if (node.resume !== null) return [];
   const called = calledBy(item, node);
   if (called === null) return [];
-  if (called.outcome === "roll_back" && !atRest(item)) return [];
+  if (called.outcome === "roll_back" && !(atRest(item) && hasEffects(item, node))) return [];
   return [{ worker: "dispatcher", duty: "resume", cause, due: 0, names: called.outcome }];
+}
+
+/** What was rejected before anything ran has nothing to undo. */
+function hasEffects(item: Item, node: VerdictNode | DecisionNode): boolean {
+  const verdict = node.topic === "verdicts" ? node : item.nodes.get(node.cause);
+  // A retry of a roll_back, whose cause is a receipt, was begun already.
+  return verdict?.topic !== "verdicts" || effectsOf(item, verdict).length > 0;
 }
 
 /** Whether nothing of an item can run any more: what a roll_back waits for. */

@@ -86,6 +86,10 @@ function contentReason(called: Called, event: RunResumed, anyOf: boolean): strin
   const isApproved = (a: RunResumed["actions"][number]) =>
     called.actions.some((c) => c.actionId === a.actionId && c.argsSha256 === a.argsSha256 && c.tool === a.tool && c.args === a.args);
   if (mayGrant && !event.actions.every(isApproved)) return "it spells out an action, a tool or arguments that nobody approved";
-  if (event.outcome === "roll_back" && anyOf) return event.actions.length === 0 ? "a roll_back names approved actions" : null;
+  if (event.outcome === "roll_back" && anyOf) {
+    if (event.actions.length === 0) return "a roll_back names approved actions";
+    // Named twice, it could be undone twice.
+    return new Set(event.actions.map((a) => a.actionId)).size === event.actions.length ? null : "a roll_back names an action twice";
+  }
   return sameActions(event.actions, called.actions) ? null : mayGrant ? "it does not name exactly the approved actions" : "it grants what nobody approved";
 }

@@ -53,6 +53,7 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
   const addBad = db.prepare("INSERT INTO bad VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const moveOn = db.prepare("INSERT INTO checkpoint VALUES (?,?,?,?) ON CONFLICT (topic, part) DO UPDATE SET next = excluded.next, last = excluded.last");
   const addDocument = db.prepare("INSERT INTO document VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+  const addBranch = db.prepare("INSERT INTO branch VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const cache = new Map<string, CachedItem>();
   const highest = db.prepare("SELECT max(n) FROM item").pluck();
   let lastNumber = 0;
@@ -124,6 +125,14 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     cached.summary = summarize(cached.summary, topic, event, fallback);
     cached.payloads.set(keyOf(topic, event.eventId) as NodeKey, { entry: placed, value: placed.value });
     out.effective.push({ topic, itemId: cached.id, event, bytes: placed.value.length });
+    if (isBranchRejection(topic, event)) addBranchOf(cached, event as EventOf["decisions"]);
+  }
+
+  function addBranchOf(cached: CachedItem, { eventId, occurredAt, message }: EventOf["decisions"]): void {
+    const { threadId } = nodeOf(cached.item, "proposals", cached.item.proposal) ?? {};
+    const { workspace } = cached.item;
+    if (threadId == null || workspace === null) return;
+    rows.push(() => addBranch.run(cached.n, eventBytes(eventId), workspace, threadId, occurredAt, message));
   }
 
   function addPolicy(cached: CachedItem, partition: number, { event: e, offset }: Placed): void {
@@ -227,6 +236,12 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
       if (cache.size > MOST_CACHED) for (const id of [...cache.keys()].slice(0, cache.size - MOST_CACHED / 2)) cache.delete(id);
     },
   };
+}
+
+/** Whether an effective event rejects a whole branch. */
+export function isBranchRejection(topic: Topic, event: AnyEvent): boolean {
+  const { kind, scope } = event as EventOf["decisions"];
+  return topic === "decisions" && kind === "reject" && scope === "branch";
 }
 
 /** Why a record cannot be folded. */

@@ -215,10 +215,10 @@ export function openQueries(views: Database.Database) {
       return row === undefined ? undefined : { status: STATUSES[row.status] as Status, reason: row.reason, what: row.what, actor: row.actor, offset: row.off };
     },
 
-    /** What waits for a decision: by risk, highest first, then by deadline, then by age. */
+    /** What waits for a person: by risk, highest first, then by deadline, then by age. */
     queue(filter: QueueFilter = {}): ListedItem[] {
       const { owners, limit = 100, offset = 0, after } = filter;
-      const where = ["stage = 2"];
+      const where = ["waits = 1"];
       const values: (string | number | Buffer)[] = [];
       const add = (sql: string, ...v: (string | number | Buffer)[]) => {
         where.push(sql);
@@ -278,6 +278,11 @@ export function openQueries(views: Database.Database) {
     /** Items of which something may run, runs, or ended nobody knows how. */
     running(): string[] {
       return (db.prepare("SELECT id FROM item WHERE stage IN (5, 6, 7)").pluck().all() as Buffer[]).map(itemIdOfBytes);
+    },
+
+    /** Items of a run that are not done. */
+    openInThread(threadId: string): string[] {
+      return (db.prepare("SELECT id FROM item WHERE thread = ? AND stage < 8").pluck().all(threadId) as Buffer[]).map(itemIdOfBytes);
     },
 
     /** When a worker's next event is due; null when none is. */
@@ -445,7 +450,7 @@ function viewOf({ id, item, summary, ...cached }: CachedItem): StoredItemView {
     stage: life.stage,
     outcome: life.outcome,
     owner: life.verdict?.group.owner ?? null,
-    deadline: life.stage === "pending" ? deadlineOf(life) : null,
+    deadline: deadlineOf(life),
     proposedAt: item.proposal === null ? 0 : proposedAt(item.proposal),
     flagged: [...cached.badSha256].some((sha) => !item.cleared.includes(sha)),
     item: copy,

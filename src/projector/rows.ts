@@ -35,8 +35,9 @@ export function itemWriter(db: Database.Database, blobs: Blobs): (cached: Cached
     `INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (item, topic, id) DO UPDATE SET status = excluded.status, reason = excluded.reason`,
   );
   const item = db.prepare(
-    `INSERT INTO item VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (n) DO UPDATE SET state = excluded.state, stage = excluded.stage,
-     outcome = excluded.outcome, owner = excluded.owner, agent = excluded.agent, risk = excluded.risk, deadline = excluded.deadline, proposed = excluded.proposed, flagged = excluded.flagged`,
+    `INSERT INTO item VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (n) DO UPDATE SET state = excluded.state, stage = excluded.stage,
+     outcome = excluded.outcome, owner = excluded.owner, agent = excluded.agent, risk = excluded.risk, deadline = excluded.deadline, proposed = excluded.proposed, flagged = excluded.flagged,
+     waits = excluded.waits, thread = excluded.thread`,
   );
   const addTodo = db.prepare("INSERT INTO todo (worker, due, item, duty, cause, names) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const endTodo = db.prepare("DELETE FROM todo WHERE worker = ? AND due = ? AND item = ? AND duty = ? AND cause = ? AND names = ?");
@@ -90,7 +91,7 @@ export function itemWriter(db: Database.Database, blobs: Blobs): (cached: Cached
     const stage = STAGES.indexOf(life.stage);
     const outcome = life.outcome === null ? null : OUTCOMES.indexOf(life.outcome);
     const proposal = state.proposal === null ? null : cached.summary;
-    const deadline = life.stage === "pending" ? deadlineOf(life) : null;
+    const deadline = deadlineOf(life);
     const owner = life.verdict?.group.owner ?? null;
     item.run(
       cached.n,
@@ -104,6 +105,8 @@ export function itemWriter(db: Database.Database, blobs: Blobs): (cached: Cached
       deadline,
       proposal === null ? null : proposedAt(state.proposal as string),
       cached.flagged() ? 1 : 0,
+      waitsForPerson(life) ? 1 : 0,
+      cached.summary.threadId ?? null,
     );
     const name = `${stage}/${outcome}`;
     if (proposal !== null && cached.storedStage !== name) {
@@ -137,10 +140,10 @@ export function owedBy(cached: CachedItem): readonly Owed[] {
   );
 }
 
-/** A withdrawn verdict is answered by `withheld`, which lets nothing run. */
+/** A verdict that was withdrawn, or that its review refused, is answered by `withheld`, which lets nothing run. */
 function isWithdrawn(item: Item, { cause }: Owed): boolean {
   const node = item.nodes.get(cause);
-  return node?.topic === "verdicts" && node.group.withdrawn;
+  return node?.topic === "verdicts" && (node.group.withdrawn || node.group.closedBy?.kind === "reject");
 }
 
 function writeEvent(statement: Database.Statement, cached: CachedItem, entry: Placed, status: (typeof STATUSES)[number], reason: string | null): void {
@@ -166,9 +169,14 @@ function topicIndex(topic: string): number {
   return topic === "unrecognized" ? -1 : topicNumber(topic as Topic);
 }
 
-/** When the time to decide is over at this step: the next step of the ladder, or the expiry. */
-export function deadlineOf({ verdict }: Life): number | null {
-  if (verdict === null || verdict.group.held) return null;
+/** Whether a person has something to do: decide, review what runs already, or settle what nobody knows the end of. */
+export function waitsForPerson({ stage, review }: Life): boolean {
+  return stage === "pending" || stage === "in_doubt" || review === "open";
+}
+
+/** When the time to decide is over at this step: the next step of the ladder, or the expiry. Null where nobody decides. */
+export function deadlineOf({ verdict, stage, review }: Life): number | null {
+  if (verdict === null || verdict.group.held || (stage !== "pending" && review !== "open")) return null;
   return verdict.terms.ladder.find((s) => s.step === verdict.group.step + 1)?.at ?? verdict.terms.expiresAt;
 }
 

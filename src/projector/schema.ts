@@ -1,5 +1,5 @@
 /** Version of the fold and of these tables. Another number in a views file means: rebuild. */
-export const FOLD_VERSION = 2;
+export const FOLD_VERSION = 3;
 
 /**
  * The views. All of them are a function of the log; nothing that can be read from them depends on the order in which topics arrived. Items
@@ -16,9 +16,13 @@ CREATE TABLE checkpoint (topic INTEGER, part INTEGER, next INTEGER NOT NULL, las
 -- One row an item: its folded state with what lists show (state.ts), and what they are sorted and filtered by.
 CREATE TABLE item (
   n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, state BLOB NOT NULL, stage INTEGER NOT NULL, outcome INTEGER,
-  owner TEXT, agent TEXT, risk INTEGER, deadline INTEGER, proposed INTEGER, flagged INTEGER NOT NULL DEFAULT 0
+  owner TEXT, agent TEXT, risk INTEGER, deadline INTEGER, proposed INTEGER, flagged INTEGER NOT NULL DEFAULT 0,
+  waits INTEGER NOT NULL DEFAULT 0, thread TEXT
 );
-CREATE INDEX item_queue ON item (owner, risk DESC, deadline) WHERE stage = 2;
+-- What waits for a person: for a decision, for the review of what runs already, or to be settled.
+CREATE INDEX item_queue ON item (owner, risk DESC, deadline) WHERE waits = 1;
+-- What is not done, by its run: what the rejection of a branch reaches.
+CREATE INDEX item_thread ON item (thread) WHERE thread IS NOT NULL AND stage < 8;
 -- What may run, runs, or did and nobody knows how it ended: what a halt looks for.
 CREATE INDEX item_running ON item (stage) WHERE stage IN (5, 6, 7);
 CREATE INDEX item_proposed ON item (proposed) WHERE proposed IS NOT NULL;
@@ -50,6 +54,9 @@ CREATE INDEX bad_schema ON bad (schema_id) WHERE schema_id IS NOT NULL;
 
 CREATE TABLE finding (item INTEGER, code TEXT, topic INTEGER, id BLOB, off INTEGER, PRIMARY KEY (item, code, topic, id, off)) WITHOUT ROWID;
 CREATE TABLE counter (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
+
+-- Effective rejections of a branch: of everything that is open in a run.
+CREATE TABLE branch (item INTEGER, id BLOB, workspace TEXT NOT NULL, thread TEXT NOT NULL, at INTEGER NOT NULL, words TEXT, PRIMARY KEY (item, id)) WITHOUT ROWID;
 
 -- Documents of the policy authority.
 CREATE TABLE document (

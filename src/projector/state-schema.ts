@@ -26,6 +26,7 @@ const nodes = [
     agentOwner: opt("string"),
     onBehalfOf: opt("string"),
     threadId: opt("string"),
+    checkpointId: opt("string"),
     retryOf: opt("string"),
     actions: list(action),
     contentSha256: "bytes",

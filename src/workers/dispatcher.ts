@@ -3,9 +3,10 @@ import type { Draft } from "../events/draft.ts";
 import { effectKeyOf } from "../events/ids.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { changedPaths } from "../ledger/edits.ts";
+import { effectsOf } from "../ledger/effects.ts";
 import { calledBy, verdictOfGrant } from "../ledger/fold.ts";
 import { type ActionTerms, type DecisionNode, type Item, nodeOf, type ResumeNode, type VerdictNode } from "../ledger/item.ts";
-import { isGrant } from "../ledger/resumes.ts";
+import { type Called, isGrant } from "../ledger/resumes.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Queries, StoredItemView, Todo } from "../projector/queries.ts";
 import type { Write } from "./write.ts";
@@ -32,11 +33,12 @@ export function dispatcher(
     if (view === undefined || (node?.topic !== "verdicts" && node?.topic !== "decisions") || node.resume !== null) return undefined;
     const called = calledBy(view.item, node);
     if (called === null) return undefined;
-    const withdrawn = node.topic === "verdicts" && node.group.withdrawn;
+    const takenBack = takenBackBefore(node);
+    const withdrawn = takenBack !== null;
     // A flag keeps everything from running until a person clears it; what does not run may go on.
     if (isGrant(called.outcome) && view.flagged && !withdrawn) return undefined;
     const verdict = verdictAbove(view.item, node);
-    const barred = withdrawn ? "The agent withdrew it before anything was granted." : isGrant(called.outcome) ? barredBy(bars, view, verdict) : null;
+    const barred = takenBack !== null ? await takenBack(events, todo.itemId) : isGrant(called.outcome) ? barredBy(bars, view, verdict) : null;
     // What has begun must be brought to an end: a retry of what is in doubt and a roll_back wait until nothing is in their way.
     if (barred !== null && hasBegun(node, called.outcome)) return "wait";
     const { topic, id: eventId } = node;
@@ -49,13 +51,30 @@ export function dispatcher(
       actor: { kind: "dispatcher", id: "dispatcher" },
       traceparent: proposal.traceparent,
       outcome,
-      actions: barred === null ? granted(queries, view.item, verdict, called.actions) : [],
+      actions: barred === null ? granted(queries, view.item, verdict, due(view.item, verdict, node, called)) : [],
       message: barred ?? (await messageFor(events, view.item, node, called.outcome, verdict)),
       run: proposal.run,
       notAfter: isGrant(outcome) ? now() + (verdict.terms.grantTtlMs ?? DEFAULT_TTL_MS) : null,
     });
     return undefined;
   };
+}
+
+/** What was allowed and taken back before its grant was out: by the agent, by the clock, or by the review of an audit. */
+function takenBackBefore(node: VerdictNode | DecisionNode): ((events: EventStore, itemId: string) => Promise<string>) | null {
+  if (node.topic !== "verdicts") return null;
+  const { withdrawn, closedBy } = node.group;
+  if (closedBy?.kind === "reject")
+    return async (events, itemId) => {
+      const message = (await events.get(itemId, "decisions", closedBy.id))?.message ?? null;
+      return `Its review refused it before anything was granted${message === null ? "." : `: ${message}`}`;
+    };
+  return withdrawn ? async () => "It was withdrawn before anything was granted." : null;
+}
+
+/** What a grant names. Of what an audit refused only what has, or may have, had an effect is undone, the last step first. */
+function due(item: Item, verdict: VerdictNode, node: VerdictNode | DecisionNode, { outcome, actions }: Called): Called["actions"] {
+  return outcome === "roll_back" && node.topic === "decisions" && node.kind === "reject" ? effectsOf(item, verdict) : actions;
 }
 
 function barredBy(bars: readonly Bar[], view: StoredItemView, verdict: VerdictNode): string | null {

@@ -52,7 +52,9 @@ export function judgeResume(cause: Node, before: readonly Node[], event: Loose):
       if (event.outcome === "withheld" && GRANTS.includes(due.outcome)) return named.length === 0 ? null : illegal("withheld grants nothing");
       if (event.outcome !== due.outcome) return illegal(`must be ${due.outcome}`);
       if (due.outcome === "roll_back" && cause.event.kind === "reject")
-        return named.length > 0 && named.every((a) => due.actions.some((b) => same(a, b))) ? null : illegal("rolls back what was not approved");
+        return named.length > 0 && new Set(named.map((a) => a.actionId)).size === named.length && named.every((a) => due.actions.some((b) => same(a, b)))
+          ? null
+          : illegal("rolls back what was not approved");
       return named.length === due.actions.length && named.every((a, i) => same(a, due.actions[i])) ? null : illegal("not the approved actions");
     },
     () => (before.length > 0 ? superseded("its cause has its resume") : null),
