@@ -1,6 +1,6 @@
 import avsc from "avsc";
 import { sha256 } from "../events/canonical.ts";
-import { isUuid } from "../events/ids.ts";
+import { uuidBytes, uuidOfBytes } from "../events/ids.ts";
 import { sameActions } from "../ledger/edits.ts";
 import {
   type ActionTerms,
@@ -277,11 +277,9 @@ function hexText(bytes: Buffer): string {
 
 /** 16 bytes of a UUID; any other id as its text behind a zero byte. */
 function idBytes(id: string): Buffer {
-  return isUuid(id) ? Buffer.from(id.replaceAll("-", ""), "hex") : Buffer.concat([Buffer.of(0), Buffer.from(id), Buffer.alloc(16)]);
+  return uuidBytes(id) ?? Buffer.concat([Buffer.of(0), Buffer.from(id), Buffer.alloc(16)]);
 }
 
 function idText(bytes: Buffer): string {
-  if (bytes.length !== 16) return bytes.toString("utf8", 1, bytes.length - 16);
-  const hex = bytes.toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return bytes.length === 16 ? uuidOfBytes(bytes) : bytes.toString("utf8", 1, bytes.length - 16);
 }
