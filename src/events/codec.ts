@@ -74,7 +74,9 @@ export class Codec {
       });
     this.scratch[0] = 0;
     this.scratch.writeUInt32BE(id, 1);
-    return Buffer.from(this.scratch.subarray(0, end));
+    const value = Buffer.allocUnsafe(end);
+    this.scratch.copy(value, 0, 0, end);
+    return value;
   }
 
   /** Decodes a framed value of a topic with this build's schema as the reader. Never throws. */
