@@ -6,6 +6,7 @@ import { exportCommand } from "./commands/export.ts";
 import { importCommand } from "./commands/import.ts";
 import { keys } from "./commands/keys.ts";
 import { outcome } from "./commands/outcome.ts";
+import { policy } from "./commands/policy.ts";
 import { propose } from "./commands/propose.ts";
 import { queue } from "./commands/queue.ts";
 import { rebuild } from "./commands/rebuild.ts";
@@ -30,6 +31,7 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   tail,
   importCommand,
   exportCommand,
+  policy,
   rebuild,
   topics,
   schemas,
