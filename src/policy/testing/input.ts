@@ -3,6 +3,7 @@ import { complete, type Draft } from "../../events/draft.ts";
 import { itemIdOf } from "../../events/ids.ts";
 import type { ActionProposed } from "../../events/types.generated.ts";
 import type { JudgeInput } from "../judge.ts";
+import type { UsageReader } from "../usage.ts";
 import type { PolicyCase } from "./case-shape.ts";
 
 /** When a case that names no time is judged: a Tuesday in working hours, so that results do not depend on when a test runs. */
@@ -24,12 +25,11 @@ export function inputOf(described: Described, workspace: string): JudgeInput {
   const proposal = proposalOf(described, described.workspace ?? workspace, now);
   const used = described.budgets ?? {};
   // A budget of the document goes by its own id; in a join of several documents also as "policy/budget".
-  const usage = ({ id }: { readonly id: string }) => {
+  const usage: UsageReader = ({ id }) => {
     const amount = used[id] ?? used[id.slice(id.indexOf("/") + 1)] ?? "0";
     return { count: Math.floor(Number(amount)), sum: amount };
   };
-  const input = { proposal, actions: proposal.actions, answers: "proposal" as const, now, usage };
-  return input;
+  return { proposal, actions: proposal.actions, answers: "proposal", now, usage };
 }
 
 function proposalOf(described: Described, workspace: string, now: number): ActionProposed {

@@ -2,18 +2,12 @@ import { type LoadedPolicy, loadPolicy } from "../../../src/policy/loaded.ts";
 import { parseTests } from "../../../src/policy/testing/file.ts";
 import type { Suite } from "../../../src/policy/testing/mutation.ts";
 import { type CaseResult, runCases } from "../../../src/policy/testing/run.ts";
-import { read } from "../helpers.ts";
 
 /** A policy from YAML text; head lines that every document needs are added. */
 export function loaded(text: string): LoadedPolicy {
   return loadPolicy(`${text.includes("policy:") ? "" : "policy: p\n"}workspace: w\nowner: role:boss\n${text}`, "p.yaml", () => {
     throw new Error("no files here");
   });
-}
-
-/** A policy of the repository. */
-export function loadedFile(path: string): LoadedPolicy {
-  return loadPolicy(read(path), path, read);
 }
 
 /** Policies with the cases of a YAML list. */
