@@ -148,9 +148,7 @@ function differences(
   });
   return {
     patch: pairs.map(({ after, operations }) => ({ actionId: after.actionId, operations })),
-    changes: pairs.flatMap(({ before, after, operations }) =>
-      changesOf(after.actionId, before.args, operations, (path) => isCosmetic(after.tool, path)),
-    ),
+    changes: pairs.flatMap(({ before, after, operations }) => changesOf(after.actionId, before.args, operations, (path) => isCosmetic(after.tool, path))),
   };
 }
 

@@ -36,12 +36,7 @@ export function patchOf(before: Json, after: Json, path = ""): PatchOperation[] 
 }
 
 /** The fields that a patch changes, with what stood there. `isCosmetic` answers for the paths of the action catalogue. */
-export function changesOf(
-  actionId: string,
-  before: Json,
-  operations: readonly PatchOperation[],
-  isCosmetic: (path: string) => boolean,
-): FieldChange[] {
+export function changesOf(actionId: string, before: Json, operations: readonly PatchOperation[], isCosmetic: (path: string) => boolean): FieldChange[] {
   return operations.map((operation) => {
     const was = operation.op === "add" ? null : (at(before, operation.path) ?? null);
     const is = operation.op === "remove" ? null : operation.value;
