@@ -8,6 +8,9 @@ import { count, custom, duration, identifier, notYet, oneOf, owner, pointer, poi
 import { policyCase } from "./testing/case-shape.ts";
 import { EXECUTIONS, REVERSIBILITIES, TIERS } from "./tiers.ts";
 
+/** What an export does with a field, most careful first. */
+export const EXPORT_TREATMENTS = ["drop", "mask", "pseudonym", "bucket", "keep"] as const;
+
 const EFFECTS = ["money", "external-comms", "data-loss", "access", "prod"];
 
 const effect = custom((value) => {
@@ -65,7 +68,22 @@ const action = shape({
     window: duration.optional(),
   }).optional(),
   amount: shape({ path: pointer, unit: text }).optional(),
-  fields: z.record(pointer, shape({ label: text.optional(), class: oneOf(["personal", "secret"]).optional() })).optional(),
+  fields: z
+    .record(
+      pointer,
+      shape({
+        label: text.optional(),
+        class: oneOf(["personal", "secret"]).optional(),
+        export: oneOf(EXPORT_TREATMENTS).optional(),
+        cosmetic: z.boolean().optional(),
+      }),
+    )
+    .optional(),
+  rubric: z
+    .array(shape({ id: identifier, label: text.optional() }))
+    .min(1)
+    .max(10)
+    .optional(),
   card: shape({
     headline: template.optional(),
     if_approved: template.optional(),
