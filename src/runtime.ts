@@ -20,10 +20,11 @@ import { openQueries, type Queries } from "./projector/queries.ts";
 import { branchBar, branchSweep } from "./workers/branches.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
-import { policyWorker } from "./workers/policy-worker.ts";
+import { type Judge, policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
 import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
+import { withdrawalSweep } from "./workers/withdrawals.ts";
 import { type RunningWorker, runWorker } from "./workers/worker.ts";
 import type { Body, Write } from "./workers/write.ts";
 
@@ -35,6 +36,8 @@ export interface LedgerOptions {
   readonly data?: string;
   /** Milliseconds since the epoch. Tests turn it; everything else leaves it alone. */
   readonly now?: () => number;
+  /** Stands between the policy engine and the worker that writes its verdicts: for trying out what no policy says yet. */
+  readonly judge?: (engine: Judge) => Judge;
   /** Hears of trouble in sentences: a log that is away, a worker that must try again. */
   readonly onTrouble?: (sentence: string | null) => void;
 }
@@ -121,10 +124,20 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
       onError: (name: string, itemId: string, error: unknown) => options.onTrouble?.(`${name}, item ${itemId}: ${(error as Error).message}`),
     };
     const acrossItems = { queries, write, waitFor: projector.waitFor };
-    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, haltingJudge(policies.judge, halts), now)));
+    workers.push(
+      runWorker(
+        "policy worker",
+        context("policy"),
+        policyWorker(queries, events, write, haltingJudge(options.judge?.(policies.judge) ?? policies.judge, halts), now),
+      ),
+    );
     workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, [haltBar(halts, now), branchBar(branches)])));
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
-    workers.push(runSweep(haltSweep(acrossItems, halts, now), sweep), runSweep(branchSweep(acrossItems, branches), sweep));
+    workers.push(
+      runSweep(haltSweep(acrossItems, halts, now), sweep),
+      runSweep(branchSweep(acrossItems, branches), sweep),
+      runSweep(withdrawalSweep(acrossItems), sweep),
+    );
   }
 
   return {

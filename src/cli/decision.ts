@@ -13,6 +13,11 @@ export interface DecideOptions {
   reject?: boolean;
   respond?: string;
   acknowledge?: boolean;
+  drop?: string[];
+  order?: string[];
+  branch?: boolean;
+  step?: string[];
+  takeOver?: boolean;
   claim?: boolean;
   release?: boolean;
   withdraw?: boolean;
@@ -42,7 +47,9 @@ const SEEN = new Set(["approve", "edit", "reject", "respond", "acknowledge"]);
 
 /** Reads what is meant from the options. @throws CountersignError usage, json_* */
 export async function decisionOf(io: Io, options: DecideOptions): Promise<Plan> {
-  const ways = WAYS.filter((way) => options[way] !== undefined);
+  const given = WAYS.filter((way) => options[way] !== undefined);
+  const reshapes = options.drop !== undefined || options.order !== undefined;
+  const ways = reshapes && given.length === 0 ? (["edit"] as const) : given;
   const [way] = ways;
   if (way === undefined || ways.length > 1)
     throw usage(
@@ -52,7 +59,8 @@ export async function decisionOf(io: Io, options: DecideOptions): Promise<Plan> 
     );
   checkCompanions(way, options);
   const kind = way === "editArgs" ? "edit" : way;
-  const changed = way === "edit" || way === "editArgs" ? await objectArgument(io, options[way] as string, flag(way)) : undefined;
+  const changed =
+    (way === "edit" || way === "editArgs") && options[way] !== undefined ? await objectArgument(io, options[way] as string, flag(way)) : undefined;
   const respond = options.respond === undefined ? undefined : await textArgument(io, options.respond, "--respond");
   const message = respond ?? options.message;
   const fixed = {
@@ -62,7 +70,13 @@ export async function decisionOf(io: Io, options: DecideOptions): Promise<Plan> 
     ...(options.clear !== undefined && { cleared: options.clear.toLowerCase() }),
     ...(options.settle !== undefined && { settlement: { outcome: options.settle, ...(options.ref !== undefined && { externalRef: options.ref }) } }),
     ...(options.report !== undefined && { incident: { severity: options.report } }),
-    ...(options.minutes !== undefined && { lease: { minutes: options.minutes } }),
+    ...(options.drop !== undefined && { dropped: options.drop }),
+    ...(options.order !== undefined && { order: options.order }),
+    ...(options.branch === true && { scope: "branch" }),
+    ...(options.step !== undefined && { steps: options.step }),
+    ...((options.minutes !== undefined || options.takeOver === true) && {
+      lease: { ...(options.minutes !== undefined && { minutes: options.minutes }), ...(options.takeOver === true && { takeOver: true }) },
+    }),
     ...(SEEN.has(kind) && { review: { channel: "cli" } }),
   };
   return {
@@ -74,7 +88,7 @@ export async function decisionOf(io: Io, options: DecideOptions): Promise<Plan> 
         ...fixed,
         ...(verdict && kind !== "settle" && kind !== "report" && { verdict: verdict.eventId }),
         ...(SEEN.has(kind) && { seen: { cardSha256: cardSeen(item, options.seen) } }),
-        ...(changed !== undefined && { edits: [editOf(actionOf(item, options.action), way as "edit" | "editArgs", changed)] }),
+        ...(changed !== undefined && { edits: editsOf(item, options.action, way as "edit" | "editArgs", changed) }),
       };
     },
   };
@@ -99,6 +113,12 @@ function checkCompanions(way: (typeof WAYS)[number], options: DecideOptions): vo
   if (way === "settle" && options.settle === "succeeded" && options.ref === undefined)
     throw usage("--settle succeeded needs the record that proves it", "--ref", "add --ref SYSTEM:ID, such as --ref psp:re_123");
   if (options.minutes !== undefined && way !== "claim") throw usage("--minutes goes with --claim", "--minutes", "leave it out");
+  if ((options.drop !== undefined || options.order !== undefined) && way !== "edit" && way !== "editArgs")
+    throw usage("--drop and --order change a plan: they are an edit", options.drop === undefined ? "--order" : "--drop", `leave out ${flag(way)}`);
+  if ((options.branch === true || options.step !== undefined) && way !== "reject")
+    throw usage("--branch and --step go with --reject", options.branch === true ? "--branch" : "--step", "leave it out");
+  if (options.takeOver === true && !SEEN.has(way === "editArgs" ? "edit" : way) && way !== "claim")
+    throw usage(`--take-over does not go with ${flag(way)}`, "--take-over", "leave it out");
   if (options.action !== undefined && way !== "edit" && way !== "editArgs")
     throw usage("--action goes with --edit and --edit-args", "--action", "leave it out");
   if (options.clear !== undefined && !/^[0-9a-fA-F]{64}$/.test(options.clear))
@@ -130,6 +150,15 @@ function actionOf(item: ItemView, actionId: string | undefined): ItemView["actio
     actionId === undefined ? `The item has ${item.actions.length} actions` : `The item has no action ${actionId}`,
     "--action",
     item.actions.length === 0 ? "a question or a notice has nothing to edit" : `name one of ${item.actions.map((a) => a.actionId).join(", ")}`,
+  );
+}
+
+/** Of a plan a path may begin with the step that it is in: `a2/amount`. */
+function editsOf(item: ItemView, actionId: string | undefined, way: "edit" | "editArgs", changed: { [key: string]: Json }): { actionId: string; args: Json }[] {
+  if (way === "editArgs" || actionId !== undefined || item.actions.length === 1) return [editOf(actionOf(item, actionId), way, changed)];
+  const byStep = Object.groupBy(Object.entries(changed), ([path]) => (path.startsWith("/") ? "" : (path.split("/", 1)[0] as string)));
+  return Object.entries(byStep).map(([step, entries = []]) =>
+    editOf(actionOf(item, step === "" ? undefined : step), way, Object.fromEntries(entries.map(([path, value]) => [path.slice(step.length), value]))),
   );
 }
 

@@ -5,8 +5,8 @@ import type { Identity } from "./service/identity.ts";
 const KIND = { agent: "agent", executor: "executor", reviewer: "person" } as const;
 
 /** Whom a key stands for. */
-export function identityOf({ scope, id, roles, workspace }: Pick<Key, "scope" | "id" | "roles" | "workspace">): Identity {
-  return { kind: KIND[scope], id, roles, workspace };
+export function identityOf({ scope, id, roles, workspace, owner }: Pick<Key, "scope" | "id" | "roles" | "workspace" | "owner">): Identity {
+  return { kind: KIND[scope], id, roles, workspace, owner };
 }
 
 /** Who sent a request, by its Authorization header. @throws CountersignError unauthenticated */

@@ -70,6 +70,16 @@ export function lifeOf(item: Item): Life {
   return { ...base, ...execution(item, first) };
 }
 
+/** The side of execution, beside the review: an audited item runs and is reviewed at the same time. */
+export const EXECUTIONS = ["none", "granted", "executing", "in_doubt", "succeeded", "failed", "compensated", "lapsed", "revoked"] as const;
+
+/** How far the execution of an item is. */
+export function executionOf({ stage, outcome, resume }: Life): (typeof EXECUTIONS)[number] {
+  if (stage === "granted" || stage === "executing" || stage === "in_doubt") return stage;
+  const ended = stage === "done" && resume !== null && isGrant(resume.outcome) ? EXECUTIONS.find((e) => e === outcome) : undefined;
+  return ended ?? "none";
+}
+
 function closingDecision(item: Item, verdict: VerdictNode): DecisionNode | undefined {
   return verdict.group.closedBy === null ? undefined : nodeOf(item, "decisions", verdict.group.closedBy.id);
 }

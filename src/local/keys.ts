@@ -16,6 +16,8 @@ export interface Key {
   /** Roles of a person, without the prefix role:. */
   readonly roles: readonly string[];
   readonly workspace: string;
+  /** Of an agent: the person who answers for it, and who does not decide where policy separates the two. */
+  readonly owner: string | null;
   readonly createdAt: number;
   readonly expiresAt: number | null;
   readonly revokedAt: number | null;
@@ -27,6 +29,8 @@ export interface NewKey {
   readonly id: string;
   readonly roles?: readonly string[];
   readonly workspace?: string;
+  /** Of an agent: the person who answers for it. */
+  readonly owner?: string | null;
   /** Milliseconds since the epoch. */
   readonly expiresAt?: number | null;
 }
@@ -51,6 +55,7 @@ interface KeyRow {
   id: string;
   roles: string;
   workspace: string;
+  owner: string | null;
   created_at: number;
   expires_at: number | null;
   revoked_at: number | null;
@@ -58,7 +63,7 @@ interface KeyRow {
 
 /** The keys in a local.db. */
 export function openKeys({ db }: LocalDb, now: () => number = Date.now): Keys {
-  const insert = db.prepare("INSERT INTO key (key_id, hash, scope, id, roles, workspace, created_at, expires_at) VALUES (?,?,?,?,?,?,?,?)");
+  const insert = db.prepare("INSERT INTO key (key_id, hash, scope, id, roles, workspace, created_at, expires_at, owner) VALUES (?,?,?,?,?,?,?,?,?)");
   // Looked up by the hash of 256 random bits: how long the look-up takes tells nothing about a key that is not known already.
   const find = db.prepare("SELECT * FROM key WHERE hash = ?");
   const all = db.prepare("SELECT * FROM key ORDER BY created_at, key_id");
@@ -66,18 +71,24 @@ export function openKeys({ db }: LocalDb, now: () => number = Date.now): Keys {
 
   return {
     createKey(given) {
-      const { scope, id, roles = [], workspace = "default", expiresAt = null } = given;
+      const { scope, id, roles = [], workspace = "default", expiresAt = null, owner = null } = given;
       if (!SCOPES.includes(scope)) throw invalid("scope", scope, `it must be one of ${SCOPES.join(", ")}`);
-      for (const [field, value] of [["id", id], ["workspace", workspace], ...roles.map((role) => ["roles", role])] as [string, string][])
+      for (const [field, value] of [
+        ["id", id],
+        ["workspace", workspace],
+        ...(owner === null ? [] : [["owner", owner]]),
+        ...roles.map((role) => ["roles", role]),
+      ] as [string, string][])
         if (typeof value !== "string" || !NAME.test(value) || !value.isWellFormed())
           throw invalid(field, value, "it must be 1 to 200 characters, none of them a control character");
       if (roles.length > 0 && scope !== "reviewer") throw invalid("roles", roles, "only reviewers have roles");
+      if (owner !== null && scope !== "agent") throw invalid("owner", owner, "only agents have an owner");
       if (roles.length > 50) throw invalid("roles", roles.length, "at most 50");
       if (expiresAt !== null && !(Number.isSafeInteger(expiresAt) && expiresAt > now())) throw invalid("expiresAt", expiresAt, "it must lie in the future");
       const keyId = `key_${randomBytes(9).toString("base64url")}`;
       const key = `cs_${scope}_${randomBytes(32).toString("base64url")}`;
       const bare = roles.map((role) => (role.startsWith("role:") ? role.slice(5) : role));
-      insert.run(keyId, hashOf(key), scope, id, JSON.stringify([...new Set(bare)]), workspace, now(), expiresAt);
+      insert.run(keyId, hashOf(key), scope, id, JSON.stringify([...new Set(bare)]), workspace, now(), expiresAt, owner);
       return { keyId, key };
     },
     verifyKey(key) {
@@ -100,8 +111,8 @@ function hashOf(key: string): Buffer {
 }
 
 function keyOf(row: KeyRow): Key {
-  const { key_id: keyId, scope, id, workspace } = row;
-  return { keyId, scope, id, roles: JSON.parse(row.roles), workspace, createdAt: row.created_at, expiresAt: row.expires_at, revokedAt: row.revoked_at };
+  const { key_id: keyId, scope, id, workspace, owner } = row;
+  return { keyId, scope, id, roles: JSON.parse(row.roles), workspace, owner, createdAt: row.created_at, expiresAt: row.expires_at, revokedAt: row.revoked_at };
 }
 
 function invalid(field: string, value: unknown, fix: string): CountersignError {

@@ -15,6 +15,7 @@ const MIGRATIONS = [
      key_id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, scope TEXT NOT NULL, id TEXT NOT NULL, roles TEXT NOT NULL, workspace TEXT NOT NULL,
      created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER
    ) WITHOUT ROWID;`,
+  "ALTER TABLE key ADD COLUMN owner TEXT;",
 ];
 
 /**

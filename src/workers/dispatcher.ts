@@ -2,13 +2,13 @@ import { CountersignError } from "../errors.ts";
 import type { Draft } from "../events/draft.ts";
 import { effectKeyOf } from "../events/ids.ts";
 import type { EventOf } from "../events/types.generated.ts";
-import { changedPaths } from "../ledger/edits.ts";
 import { effectsOf } from "../ledger/effects.ts";
 import { calledBy, verdictOfGrant } from "../ledger/fold.ts";
 import { type ActionTerms, type DecisionNode, type Item, nodeOf, type ResumeNode, type VerdictNode } from "../ledger/item.ts";
 import { type Called, isGrant } from "../ledger/resumes.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Queries, StoredItemView, Todo } from "../projector/queries.ts";
+import { changesOf, refusedSteps } from "./changes.ts";
 import type { Write } from "./write.ts";
 
 const DEFAULT_TTL_MS = 60 * 60 * 1000;
@@ -140,13 +140,16 @@ async function messageFor(events: EventStore, item: Item, node: VerdictNode | De
   const words = decision?.message ?? null;
   switch (outcome) {
     case "proceed_edited": {
-      const changes = changesOf(item, verdict);
+      const changes = changesOf(nodeOf(item, "proposals", item.proposal)?.actions ?? [], verdict.actions);
       const edits = await Promise.all(editsAbove(item, verdict).map((edit) => events.get(item.id, "decisions", edit.id)));
       const said = [...edits.map((edit) => edit?.message ?? null), words].filter((x) => x !== null);
       return [`Approved with changes: ${changes.join("; ")}.`, ...said].join(" ");
     }
-    case "refused":
-      return words ?? `Refused${decision !== undefined && decision.reasonCodes.length > 0 ? ` (${decision.reasonCodes.join(", ")})` : ""}.`;
+    case "refused": {
+      const steps = refusedSteps(verdict.actions, decision?.dropped ?? []);
+      const codes = decision !== undefined && decision.reasonCodes.length > 0 ? ` (${decision.reasonCodes.join(", ")})` : "";
+      return steps === null ? (words ?? `Refused${codes}.`) : [steps, words ?? codes.trim()].filter((x) => x !== "").join(" ");
+    }
     case "expired":
       return "Nobody decided in time. This is not a refusal by a person.";
     case "forbidden": {
@@ -164,13 +167,4 @@ function editsAbove(item: Item, verdict: VerdictNode): DecisionNode[] {
   if (edit?.topic !== "decisions") return [];
   const before = editsAbove(item, item.nodes.get(edit.cause) as VerdictNode);
   return verdict.fallback ? before : [...before, edit];
-}
-
-function changesOf(item: Item, verdict: VerdictNode): string[] {
-  const before = nodeOf(item, "proposals", item.proposal)?.actions ?? [];
-  return verdict.actions.flatMap((after) => {
-    const proposed = before.find((a) => a.actionId === after.actionId);
-    if (proposed === undefined || proposed.argsSha256 === after.argsSha256) return [];
-    return changedPaths(JSON.parse(proposed.args), JSON.parse(after.args)).map((path) => `${after.tool} ${path === "" ? "arguments" : path}`);
-  });
 }

@@ -4,6 +4,8 @@ import { editedActions } from "../ledger/edits.ts";
 import type { VerdictNode } from "../ledger/item.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Queries, Todo } from "../projector/queries.ts";
+import { interrupting } from "./interrupt.ts";
+import { replacedItem } from "./replaced.ts";
 import type { Body, Write } from "./write.ts";
 
 /** What the worker needs of the policy engine: a verdict's body for a proposal and the arguments on the table. */
@@ -14,17 +16,20 @@ export type Judge = (input: {
   readonly now: number;
 }) => Omit<Body<"verdicts">, "workspace" | "answers" | "actor">;
 
-/** Judges proposals and edits. */
-export function policyWorker(queries: Queries, events: EventStore, write: Write, judge: Judge, now: () => number): (todo: Todo) => Promise<void> {
+/** Judges proposals and edits. What replaces another item is judged once that one is out of the way. */
+export function policyWorker(queries: Queries, events: EventStore, write: Write, judge: Judge, now: () => number): (todo: Todo) => Promise<"wait" | undefined> {
   return async (todo) => {
     const view = queries.item(todo.itemId);
     const node = view?.item.nodes.get(todo.cause);
-    if (view === undefined || (node?.topic !== "proposals" && node?.topic !== "decisions") || node.verdict !== null) return;
+    if (view === undefined || (node?.topic !== "proposals" && node?.topic !== "decisions") || node.verdict !== null) return undefined;
     const proposal = await events.get(todo.itemId, "proposals", view.item.proposal as string);
     if (proposal === undefined) throw new CountersignError("unavailable", `The proposal of ${todo.itemId} cannot be read`, { retryable: true });
     const edited = node.topic === "decisions";
     const actions = edited ? editedActions((view.item.nodes.get(node.cause) as VerdictNode).actions, node) : proposal.actions;
-    const body = judge({ proposal, actions, answers: edited ? "edit" : "proposal", now: now() });
+    const replaced = edited ? null : replacedItem(queries, proposal);
+    if (replaced === "wait") return "wait";
+    const judged = judge({ proposal, actions, answers: edited ? "edit" : "proposal", now: now() });
+    const body = replaced === null ? judged : interrupting(judged, "not_replaced", replaced.why);
     await write("verdicts", todo.itemId, {
       ...body,
       workspace: proposal.workspace,
@@ -32,5 +37,6 @@ export function policyWorker(queries: Queries, events: EventStore, write: Write,
       actor: { kind: "policy", id: "policy-worker" },
       traceparent: proposal.traceparent,
     } as Body<"verdicts">);
+    return undefined;
   };
 }

@@ -88,6 +88,9 @@ export const REFUND: ItemView = {
   fellBack: null,
   decision: null,
   review: "none",
+  execution: "none",
+  dropped: [],
+  edits: [],
   grant: null,
   receipts: [],
   receiptTarget: { system: "crm", id: "jo@elsewhere.example", url: null },
@@ -224,7 +227,7 @@ export const QUEUE: readonly ListedItem[] = [
 ];
 
 function listed(part: Partial<ListedItem>): ListedItem {
-  const { itemId, stage, outcome, owner, deadline, proposedAt, flagged, allowedDecisions, approvals, votes, claim, held } = REFUND;
+  const { itemId, stage, outcome, owner, deadline, proposedAt, flagged, allowedDecisions, approvals, votes, claim, held, review, execution } = REFUND;
   const summary = { headline: REFUND.headline as string, why: REFUND.why as string, risk: "critical" };
-  return { itemId, stage, outcome, owner, deadline, proposedAt, flagged, allowedDecisions, approvals, votes, claim, held, summary, ...part };
+  return { itemId, stage, outcome, owner, deadline, proposedAt, flagged, allowedDecisions, approvals, votes, claim, held, review, execution, summary, ...part };
 }

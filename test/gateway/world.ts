@@ -8,6 +8,7 @@ import { type LocalDb, openLocalDb } from "../../src/local/local-db.ts";
 import { publishable } from "../../src/policy/publish.ts";
 import type { ItemView } from "../../src/producers/wire/answers.ts";
 import { type Ledger, openLedger } from "../../src/runtime.ts";
+import type { Judge } from "../../src/workers/policy-worker.ts";
 
 /** Refunds reach the support lead, notes flow, secrets are forbidden, tickets are reviewed afterwards. */
 export const POLICY = `
@@ -53,6 +54,15 @@ actions:
     owner: role:support-lead
     decisions: [approve, reject]
     lease: PT1S
+  pay_invoice:
+    arguments: { type: object }
+    reversibility: partially
+    execution: idempotent
+    risk: high
+    gate: { kind: hard }
+    owner: role:support-lead
+    separation: [agent_owner]
+    decisions: [approve, reject]
 floors:
   - id: no-huge-refund
     when: { action: issue_refund, args: { /amount: { above: 4000 } } }
@@ -102,6 +112,7 @@ export interface WorldOptions {
   readonly key?: { readonly [name: string]: string };
   readonly now?: () => number;
   readonly workers?: boolean;
+  readonly judge?: (engine: Judge) => Judge;
 }
 
 let serial = 0;
@@ -109,7 +120,12 @@ let serial = 0;
 /** Opens everything: log, views, keys, workers, gateway on a free port. */
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), "countersign-gateway-"));
-  const ledger = await openLedger({ log: `sqlite:${dir}`, data: dir, ...(options.now && { now: options.now }) });
+  const ledger = await openLedger({
+    log: `sqlite:${dir}`,
+    data: dir,
+    ...(options.now && { now: options.now }),
+    ...(options.judge && { judge: options.judge }),
+  });
   if (options.dir === undefined) await publishPolicy(ledger);
   await ledger.start({ workers: options.workers ?? true });
   const local: LocalDb = openLocalDb(dir);
@@ -181,6 +197,7 @@ function makeKeys(keys: Keys): { [name: string]: string } {
     lead: make("reviewer", "carol", ["support-lead"]),
     lead2: make("reviewer", "dave", ["support-lead"]),
     intern: make("reviewer", "erin", ["intern"]),
+    boss: make("reviewer", "bea", ["support-lead", "takeover"]),
     halter: make("reviewer", "hana", ["halt"]),
     elsewhere: make("reviewer", "mallory", ["support-lead"], "elsewhere"),
   };

@@ -24,6 +24,11 @@ export function decide(cli: Cli): Command {
     .option("--reject", "nothing runs; see --reason and --message")
     .option("--respond <text>", "answer the agent's question")
     .option("--acknowledge", "close a notice")
+    .option("--drop <ids>", "take steps out of the plan; separated by commas", listArgument)
+    .option("--order <ids>", "the steps that stay, in their new order; separated by commas", listArgument)
+    .option("--branch", "with --reject: withdraw what else is pending in the run as well, and take back its grants that nobody has started")
+    .option("--step <ids>", "with --reject: the steps of the plan that are the reason", listArgument)
+    .option("--take-over", "decide although somebody else has claimed it (takes the role takeover)")
     .option("--claim", "take it for a while, so that nobody else decides")
     .option("--release", "give it back")
     .option("--withdraw", "take the proposal back (agent key)")
@@ -33,7 +38,7 @@ export function decide(cli: Cli): Command {
     .option("-m, --message <text>", "words for the agent")
     .option("-r, --reason <code>", "reason code; may be repeated", listArgument)
     .option("--ref <system:id>", "the record in the system of record, with --settle", refArgument)
-    .option("--action <id>", "the action that is edited, where there is more than one")
+    .option("--action <id>", "the action that is edited, where there is more than one (otherwise a path begins with it: a2/amount)")
     .option("--minutes <n>", "how long to claim it", minutesArgument)
     .option("--seen <sha>", "the card's hash as you saw it; refused when the card is another one now")
     .option("-y, --yes", "do not ask again")
@@ -43,6 +48,8 @@ export function decide(cli: Cli): Command {
         "decide 4f2a91c0 --approve",
         `decide 4f2a91c0 --edit '{"/amount": 50}' --message "Half is enough"`,
         `decide 4f2a91c0 --reject --reason wrong_customer --message "Ask for the order number"`,
+        `decide 4f2a91c0 --drop a2 --order a3,a1 --edit '{"a1/amount": 30}'`,
+        `decide 4f2a91c0 --reject --branch --step a2 --message "Stop writing to this customer"`,
         `decide 4f2a91c0 --respond "The second account"`,
         "decide 4f2a91c0 --settle succeeded --ref psp:re_123",
       ),

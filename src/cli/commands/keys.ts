@@ -13,6 +13,7 @@ interface CreateOptions {
   id: string;
   roles?: string[];
   workspace: string;
+  owner?: string;
   expires?: number;
   data?: string;
 }
@@ -29,6 +30,7 @@ export function keys(cli: Cli): Command {
     .requiredOption("--id <id>", "the agent, executor or person it stands for")
     .option("--roles <roles>", "roles of a reviewer, separated by commas, such as support-lead,legal", listArgument)
     .option("--workspace <name>", "its workspace", "default")
+    .option("--owner <person>", "of an agent: the person who answers for it; policy can keep that person from deciding on its proposals")
     .option("--expires <time>", "when it ends: an ISO 8601 time", timeArgument)
     .addHelpText(
       "after",
@@ -74,10 +76,17 @@ async function withKeys(cli: Cli, options: { data?: string }, make: boolean, use
   }
 }
 
-function makeKey(cli: Cli, store: Keys, { scope, id, roles = [], workspace, expires }: CreateOptions): void {
-  const { keyId, key } = store.createKey({ scope, id, roles, workspace, ...(expires !== undefined && { expiresAt: expires }) });
+function makeKey(cli: Cli, store: Keys, { scope, id, roles = [], workspace, owner, expires }: CreateOptions): void {
+  const { keyId, key } = store.createKey({
+    scope,
+    id,
+    roles,
+    workspace,
+    ...(owner !== undefined && { owner }),
+    ...(expires !== undefined && { expiresAt: expires }),
+  });
   if (cli.json()) {
-    cli.data({ keyId, key, scope, id, roles, workspace, expiresAt: expires ?? null });
+    cli.data({ keyId, key, scope, id, roles, workspace, owner: owner ?? null, expiresAt: expires ?? null });
     return;
   }
   cli.say(`export COUNTERSIGN_API_KEY=${key}`);

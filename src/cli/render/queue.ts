@@ -23,11 +23,13 @@ export function renderQueue(items: readonly ListedItem[], look: Look, more: bool
 function entry(item: ListedItem, look: Look): string[] {
   const { colors, width, now } = look;
   const [head = "", ...rest] = wrap(oneLine(item.summary.headline ?? "(no sentence yet)"), width - INDENT);
-  const pending = item.stage === "pending" || item.stage === "in_doubt";
+  const pending = item.stage === "pending" || item.stage === "in_doubt" || item.review === "open";
   const facts = [
     oneLine(item.summary.risk ?? "not judged"),
     oneLine(item.owner ?? "no owner"),
     item.held ? "held: the time is over" : pending ? timeLeft(item.deadline, now) : stageText(item.stage, item.outcome),
+    ...(item.review === "open" ? [`${item.execution}, to be reviewed`] : []),
+    ...(item.stage === "in_doubt" ? ["in doubt: settle it"] : []),
     ...(item.claim ? [`claimed by ${oneLine(item.claim.person)} for ${span(item.claim.endsAt - now)}`] : []),
     ...(item.flagged ? ["flagged: see show"] : []),
     ...(item.approvals > 1 ? [`${item.votes.length} of ${item.approvals} approvals`] : []),

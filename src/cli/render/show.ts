@@ -12,6 +12,7 @@ export function renderShow(item: ItemView, look: Look): string {
     heading(item, look),
     facts(item, look),
     card(item, look),
+    plan(item, look),
     ...item.actions.map((action) => args(action, item.actions.length, look)),
     timeline(item, look),
     troubles(item, look),
@@ -43,6 +44,7 @@ function facts(item: ItemView, look: Look): string[] {
     ["Decided", item.decision && `${item.decision.kind} by ${item.decision.by}`],
     ["Last edit", item.fellBack && `forbidden by policy, what was before stands: ${item.fellBack.reason}`],
     ["Error", item.verdict?.error && `${item.verdict.error.code}: ${item.verdict.error.message}`],
+    ["Execution", item.review === "none" ? null : `${item.execution}, its review is ${item.review}`],
     ["Risk", [item.risk, item.reversibility, item.route].filter((x) => x != null).join(" · ") || null],
     ["Policy", item.policy && `${item.policy.id}@${item.policy.version}`],
     ["Proposed by", agentText(item.agent)],
@@ -67,7 +69,7 @@ function stateText(item: ItemView): string {
 }
 
 function waitsFor(item: ItemView, now: number): string | null {
-  if (item.stage !== "pending" && item.stage !== "in_doubt") return null;
+  if (item.stage !== "pending" && item.stage !== "in_doubt" && item.review !== "open") return null;
   const claim = item.claim ? `, claimed by ${item.claim.person} for ${span(item.claim.endsAt - now)}` : "";
   const votes = item.approvals > 1 ? `, ${item.votes.length} of ${item.approvals} approvals` : "";
   const until = item.deadline === null ? "" : ` (${moment(item.deadline)})`;
@@ -76,7 +78,7 @@ function waitsFor(item: ItemView, now: number): string | null {
 
 function mayText(item: ItemView): string | null {
   if (item.stage === "in_doubt") return "settle";
-  if (item.stage !== "pending") return null;
+  if (item.allowedDecisions.length === 0) return null;
   const paths = item.editablePaths.length === 0 ? "" : ` (editable: ${pathsText(item.editablePaths)})`;
   return `${decisionsText(item)}${paths}`;
 }
@@ -124,6 +126,32 @@ function card(item: ItemView, look: Look): string[] {
     return value.map((line, i) => `  ${i === 0 ? pad(cut(oneLine(f.label), label - 1), label) : " ".repeat(label)}${line}`);
   });
   return [...lines, "", ...fields];
+}
+
+/** The steps in their order with how far each is, and those that a reviewer took out. */
+function plan(item: ItemView, { width }: Look): string[] {
+  if (item.actions.length + item.dropped.length < 2) return [];
+  const { grant } = item;
+  const steps = item.actions.map(({ actionId, tool, patch }, i) => {
+    const at = grant?.actions.findIndex((a) => a.actionId === actionId) ?? -1;
+    const state =
+      grant === null || at < 0
+        ? ""
+        : at < grant.done
+          ? "done"
+          : grant.running?.actionId === actionId
+            ? "running"
+            : item.stage === "done"
+              ? "not run"
+              : "to be run";
+    const notes = [state, patch === undefined ? "" : "edited"].filter((note) => note !== "");
+    return `${i + 1}  ${actionId}  ${tool}${notes.length === 0 ? "" : `: ${notes.join(", ")}`}`;
+  });
+  const gone = item.dropped.map(({ actionId, tool }) => `-  ${actionId}  ${tool}: dropped by a reviewer`);
+  return [
+    `Plan of ${item.actions.length} ${item.actions.length === 1 ? "step" : "steps"}, in this order`,
+    ...[...steps, ...gone].flatMap((line) => block(line, width, 2)),
+  ];
 }
 
 function args(action: ItemView["actions"][number], count: number, look: Look): string[] {
@@ -174,7 +202,7 @@ function troubles(item: ItemView, { width, colors }: Look): string[] {
 function next(item: ItemView, { width }: Look): string[] {
   const id = shortId(item.itemId);
   const ways: string[] = [];
-  if (item.stage === "pending") for (const kind of item.allowedDecisions) if (kind in WAYS) ways.push(`decide ${id} ${WAYS[kind]}`);
+  for (const kind of item.allowedDecisions) if (kind in WAYS) ways.push(`decide ${id} ${WAYS[kind]}`);
   if (item.stage === "in_doubt") ways.push(`decide ${id} --settle succeeded --ref SYSTEM:ID`, `decide ${id} --settle failed`);
   for (const bad of item.badRecords) if (bad.flags && !bad.cleared) ways.push(`decide ${id} --clear ${bad.sha256}`);
   return ways.length === 0

@@ -2,11 +2,12 @@ import { CountersignError } from "../../errors.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { legalDecision } from "../../ledger/decisions.ts";
 import { settlePast } from "../../ledger/fold.ts";
-import { keyOf, nodeOf, type ProposalNode, type ReceiptNode, type Ruling, type VerdictNode } from "../../ledger/item.ts";
+import { EFFECTIVE, keyOf, nodeOf, type ProposalNode, type ReceiptNode, type Ruling, type VerdictNode } from "../../ledger/item.ts";
 import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
 import { legalSettle } from "../../ledger/settle.ts";
 import type { DecisionAnswer } from "../../producers/wire/answers.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
+import { claimFirst, giveBack, takesOver } from "./claims.ts";
 import { checkFields, type DecideRequest, decisionEvent } from "./decision-event.ts";
 import { findItem } from "./find.ts";
 import { mustNotBeHalted } from "./halt.ts";
@@ -16,6 +17,7 @@ import type { Context } from "./ledger.ts";
 import { refusalOf } from "./refusal.ts";
 import { afterEdit } from "./rejudged.ts";
 import { currentVerdict } from "./stale.ts";
+import { asksForRevocation, judgedItem, wasRevoked } from "./withdraw.ts";
 import { earlier, type ReadBack, writeAndRead } from "./write.ts";
 
 /**
@@ -28,12 +30,23 @@ import { earlier, type ReadBack, writeAndRead } from "./write.ts";
 export async function decide(context: Context, itemId: string, request: DecideRequest): Promise<DecisionAnswer> {
   mustBe(context.identity, request.kind === "withdraw" ? ["agent"] : ["person"], request.kind);
   checkFields(request);
+  if (request.kind === "withdraw") await judgedItem(context, itemId);
   const view = findItem(context, itemId);
   const again = earlier(context, "decisions", itemId, request.eventId, request.kind);
   if (again === undefined && mayStart(request)) mustNotBeHalted(context, view, request.kind);
-  const written = again ?? (await writeAndRead(context, "decisions", itemId, legalEvent(context, view, request)));
+  const now = again === undefined ? await afterTakeOver(context, view, request) : view;
+  const written = again ?? (await writeAndRead(context, "decisions", itemId, legalEvent(context, now, request)));
+  if (written.status === "superseded" && request.kind === "withdraw" && (await wasRevoked(context, itemId))) return answerOf(context, itemId, request, written);
   if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
   return answerOf(context, itemId, request, written);
+}
+
+/** The item after a claim that takes it from whoever holds it, where the decision asks for that. */
+async function afterTakeOver(context: Context, view: StoredItemView, request: DecideRequest): Promise<StoredItemView> {
+  if (!takesOver(context, view, request) || request.kind === "claim") return view;
+  const claimed = await writeAndRead(context, "decisions", view.itemId, legalEvent(context, view, claimFirst(request)));
+  if (claimed.status !== "effective") throw refusal(context, view.itemId, { ...request, kind: "claim" }, claimed.reason ?? claimed.status);
+  return findItem(context, view.itemId);
 }
 
 /** What lets something run. Under a halt it would only be withheld, so it waits for the lift instead. */
@@ -43,6 +56,8 @@ function mayStart({ kind, settlement }: DecideRequest): boolean {
 
 async function answerOf(context: Context, itemId: string, request: DecideRequest, written: ReadBack): Promise<DecisionAnswer> {
   const { eventId, position, status, reason } = written;
+  // The vote counts whatever becomes of the claim, which ends by itself as well.
+  if (request.kind === "approve") await giveBack(context, itemId).catch(() => {});
   const rejudged = request.kind === "edit" ? await afterEdit(context, itemId, eventId) : null;
   return { itemId, eventId, status, reason, position, rejudged, item: await itemView(context, itemId) };
 }
@@ -79,7 +94,14 @@ function verdictEvent(context: Context, view: StoredItemView, request: DecideReq
     });
   const event = decisionEvent(context, request, view.itemId, { topic: "verdicts", eventId: verdict.id }, verdict);
   const proposal = nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode;
+  if (request.scope === "branch" && proposal.threadId === null)
+    throw new CountersignError("request_invalid", "/scope: the item belongs to no run, so there is no branch to reject", {
+      field: "/scope",
+      value: "branch",
+      fix: "reject with scope action",
+    });
   const ruling = legalDecision({ proposal, verdict }, verdict.group, event);
+  if (ruling.status === "superseded" && asksForRevocation(view, event)) return { event, ruling: EFFECTIVE };
   if (ruling.status !== "effective" && ruling.reason.startsWith("not allowed:")) throw notAllowed(view, verdict, request, ruling.reason);
   return { event, ruling };
 }

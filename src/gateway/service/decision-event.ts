@@ -22,7 +22,8 @@ const BELONGS: readonly (readonly [field: keyof DecideRequest, kinds: readonly s
   ["edits", ["edit"]],
   ["dropped", ["edit"]],
   ["order", ["edit"]],
-  ["lease", ["claim"]],
+  ["steps", ["reject"]],
+  ["lease", ["claim", ...REVIEWS]],
   ["receipt", ["settle", "report"]],
   ["settlement", ["settle"]],
   ["incident", ["report"]],
@@ -52,6 +53,10 @@ export function checkFields(request: DecideRequest): void {
     if (value !== undefined && !(Array.isArray(value) && value.length === 0) && !kinds.includes(request.kind))
       throw invalid(`/${field}`, value, `does not go with ${request.kind}`, `leave it out: it goes with ${kinds.join(", ")}`);
   }
+  if (request.scope === "branch" && request.kind !== "reject")
+    throw invalid("/scope", "branch", `does not go with ${request.kind}`, "leave it out: it goes with reject");
+  if (request.lease?.minutes !== undefined && request.kind !== "claim")
+    throw invalid("/lease/minutes", request.lease.minutes, `does not go with ${request.kind}`, "leave it out: it goes with claim");
   if (request.kind === "edit" && request.edits.length + request.dropped.length + request.order.length === 0)
     throw invalid("/edits", [], "is empty: nothing is edited", "send the new arguments, or approve");
   if (request.settlement?.outcome === "succeeded" && request.settlement.externalRef === undefined)
@@ -68,7 +73,7 @@ export function decisionEvent(
 ): EventOf["decisions"] {
   const { ledger, identity } = context;
   const now = ledger.now();
-  const { kind, verdict: _verdict, receipt: _receipt, lease, edits, seen, review, ...rest } = request;
+  const { kind, verdict: _verdict, receipt: _receipt, lease, edits, seen, review, steps, ...rest } = request;
   const draft: Draft<EventOf["decisions"]> = {
     ...rest,
     kind,
@@ -78,6 +83,8 @@ export function decisionEvent(
     answers,
     occurredAt: now,
     actor: actorOf(identity),
+    // A rejected plan keeps which of its steps were the reason where an edit keeps the steps that go.
+    ...(kind === "reject" && steps.length > 0 ? { dropped: knownSteps(steps, verdict) } : {}),
     edits: edits.map((edit, i) => editOf(edit, i, verdict)),
     ...(seen === undefined ? {} : { seen }),
     ...(REVIEWS.has(kind) ? { review: review ?? { channel: "api" } } : {}),
@@ -87,6 +94,13 @@ export function decisionEvent(
     ...(kind === "release" ? { lease: standingLease(verdict) } : {}),
   };
   return complete("decisions", draft);
+}
+
+function knownSteps(steps: readonly string[], verdict: VerdictNode | null): string[] {
+  const known = verdict?.actions.map((a) => a.actionId) ?? [];
+  for (const [i, step] of steps.entries())
+    if (!known.includes(step)) throw invalid(`/steps/${i}`, step, "is no step of this item", `name one of ${known.join(", ") || "its steps (it has none)"}`);
+  return [...new Set(steps)];
 }
 
 function editOf({ actionId, args: value }: DecideRequest["edits"][number], index: number, verdict: VerdictNode | null): EventOf["decisions"]["edits"][number] {

@@ -6,6 +6,8 @@ export interface Identity {
   readonly id: string;
   readonly roles: readonly string[];
   readonly workspace: string;
+  /** The person who answers for an agent, where its key says so: what the agent says of itself does not count then. */
+  readonly owner?: string | null;
 }
 
 /** The actor that goes into events. */

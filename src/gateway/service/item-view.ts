@@ -2,10 +2,12 @@ import { CountersignError } from "../../errors.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { isSatisfied } from "../../ledger/decisions.ts";
 import { type DecisionNode, type Item, nodeOf, type ProposalNode, type VerdictNode } from "../../ledger/item.ts";
+import { executionOf } from "../../ledger/life.ts";
 import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
 import { partitionOf } from "../../log/partitioner.ts";
 import type { ItemView } from "../../producers/wire/answers.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
+import { actionsView, droppedView, editsView } from "./edit-view.ts";
 import { findItem } from "./find.ts";
 import { grantView, lastGrant } from "./grant-view.ts";
 import { mustBe } from "./identity.ts";
@@ -19,6 +21,7 @@ export async function itemView(context: Context, itemId: string): Promise<ItemVi
   const node = nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode;
   const proposal = await context.ledger.events.get(itemId, "proposals", node.id);
   if (proposal === undefined) throw unreadable(itemId, "proposal");
+  const actions = view.life.verdict?.actions ?? node.actions;
   return {
     itemId,
     workspace: proposal.workspace,
@@ -30,9 +33,12 @@ export async function itemView(context: Context, itemId: string): Promise<ItemVi
     owner: view.owner,
     deadline: view.deadline,
     flagged: view.flagged,
-    actions: actionsOf(node, view.life.verdict?.actions ?? node.actions),
+    actions: actionsView(node, actions),
+    dropped: droppedView(node, actions),
+    edits: editsView(context, view.item),
     decision: decidedBy(context, view),
     review: view.life.review,
+    execution: executionOf(view.life),
     ...(await executed(context, view)),
     ...history(context, itemId, view.item),
   };
@@ -81,14 +87,6 @@ async function judged(context: Context, { itemId, item, life, summary }: StoredI
     verdict: { eventId: verdict.id, error },
     fellBack: forbade === undefined ? null : { reason: reasonsOf(forbade).join(" ") },
   };
-}
-
-function actionsOf(proposal: ProposalNode, actions: ProposalNode["actions"]): ItemView["actions"] {
-  return actions.map(({ actionId, tool, args, argsSha256 }) => {
-    const before = proposal.actions.find((a) => a.actionId === actionId);
-    const changed = before !== undefined && before.argsSha256 !== argsSha256;
-    return { actionId, tool, args: JSON.parse(args), argsSha256, ...(changed ? { proposedArgs: JSON.parse(before.args) } : {}) };
-  });
 }
 
 function decidedBy({ ledger }: Context, { itemId, item, life }: StoredItemView): ItemView["decision"] {

@@ -1,6 +1,7 @@
 import type { z } from "zod";
 import { CountersignError } from "../../errors.ts";
 import { nodeOf, type ProposalNode } from "../../ledger/item.ts";
+import { executionOf } from "../../ledger/life.ts";
 import type { ListAnswer, ListedItem } from "../../producers/wire/answers.ts";
 import type { listRequest } from "../../producers/wire/requests.ts";
 import { type QueuePlace, queuePlace, type ListedItem as Row } from "../../projector/queries.ts";
@@ -59,7 +60,8 @@ function listed({ ledger, identity }: Context, row: Row, idPrefix = ""): ListedI
   const view = ledger.queries.item(row.itemId);
   if (view === undefined || !isVisible(identity, view)) return undefined;
   const { itemId, stage, outcome, owner, deadline, proposedAt, flagged } = row;
-  const base = { itemId, stage, outcome, owner, deadline, proposedAt, flagged };
+  const { review } = view.life;
+  const base = { itemId, stage, outcome, owner, deadline, proposedAt, flagged, review, execution: executionOf(view.life) };
   if (identity.kind !== "executor") {
     const { card: _card, ...summary } = row.summary;
     return { ...base, summary, ...groupView(nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode, view.life.verdict) };

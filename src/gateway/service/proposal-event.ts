@@ -32,13 +32,19 @@ export function proposalEvent(request: Request, identity: Identity, itemId: stri
     itemId,
     workspace: identity.workspace,
     actor: actorOf(identity),
-    agent: { ...agent, id: identity.id },
+    agent: { ...agent, id: identity.id, ...(identity.owner == null ? {} : { owner: ownerOf(identity.owner, agent?.owner) }) },
     actions: actions.map(actionEvent),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(transcript === undefined ? {} : { transcript: transcriptEvent(transcript) }),
   };
   const { eventId: _id, occurredAt: _at, ...event } = complete("proposals", draft);
   return event;
+}
+
+/** Separation of duties rests on the agent's owner, so an agent cannot name another one than its key does. */
+function ownerOf(owner: string, claimed: string | undefined): string {
+  if (claimed !== undefined && claimed !== owner) throw invalid("agent/owner", `the key says that ${owner} owns this agent`, "leave it out");
+  return owner;
 }
 
 function actionsOf({ tool, args, argsSchema, actions }: Request): (Action & { path: string })[] {

@@ -1,11 +1,13 @@
 import type { z } from "zod";
-import { CountersignError } from "../../errors.ts";
+import { CountersignError, messageOf } from "../../errors.ts";
 import { itemIdOf } from "../../events/ids.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { nodeOf } from "../../ledger/item.ts";
 import { proposalContentSha256 } from "../../ledger/proposals.ts";
 import type { ProposalAnswer } from "../../producers/wire/answers.ts";
 import type { proposalRequest } from "../../producers/wire/requests.ts";
+import { decide } from "./decide.ts";
+import type { DecideRequest } from "./decision-event.ts";
 import { findItem } from "./find.ts";
 import { mustBe } from "./identity.ts";
 import { itemView } from "./item-view.ts";
@@ -26,6 +28,7 @@ export async function propose(context: Context, request: z.output<typeof proposa
   const content = proposalContentSha256({ ...event, eventId: "", occurredAt: 0 });
   const before = await answerOf(context, itemId, content);
   if (before !== undefined) return { ...before, position: null, duplicate: true };
+  if (request.replaces && request.retryOf !== undefined) await withdrawReplaced(context, request.retryOf);
   const { eventId, position } = await ledger.write("proposals", itemId, event as Omit<EventOf["proposals"], "eventId" | "occurredAt" | "itemId">);
   await ledger.waitFor([position]);
   const answer = await answerOf(context, itemId, content);
@@ -33,6 +36,35 @@ export async function propose(context: Context, request: z.output<typeof proposa
   const ruled = ledger.queries.event(itemId, "proposals", eventId);
   throw new CountersignError("internal", `The proposal ${eventId} has no effect: ${ruled?.reason ?? "it was not folded"}`);
 }
+
+/** What is replaced is withdrawn first, so that never both run. @throws CountersignError conflict */
+async function withdrawReplaced(context: Context, retryOf: string): Promise<void> {
+  const refused = (why: string, cause?: unknown) =>
+    new CountersignError("conflict", `/replaces: ${retryOf} cannot be replaced: ${why}`, {
+      cause,
+      field: "/replaces",
+      value: true,
+      fix: "wait for its outcome; what has run already is not replaced",
+    });
+  const { stage, outcome, life } = findItem(context, retryOf);
+  if (stage === "done") {
+    if (outcome === "succeeded" || outcome === "failed" || outcome === "compensated") throw refused(`it ended as ${outcome}`);
+    return;
+  }
+  if (life.verdict?.group.withdrawn === true) return;
+  if (stage === "executing" || stage === "in_doubt") throw refused(`it is ${stage}`);
+  try {
+    await decide(context, retryOf, WITHDRAW);
+  } catch (cause) {
+    if (cause instanceof CountersignError && cause.retryable) throw cause;
+    throw refused(messageOf(cause), cause);
+  }
+}
+
+const WITHDRAW: DecideRequest = {
+  ...{ kind: "withdraw", message: "Replaced by another proposal of the agent.", scope: "action" },
+  ...{ edits: [], dropped: [], order: [], steps: [], reasonCodes: [] },
+};
 
 /** The item of this key, when there is one with this content. @throws CountersignError conflict */
 async function answerOf(context: Context, itemId: string, content: string): Promise<Omit<ProposalAnswer, "position" | "duplicate"> | undefined> {

@@ -51,14 +51,21 @@ function changed({ ledger }: Context, view: StoredItemView, seen: VerdictNode, n
         fix: "read the item again to see how it went on",
       },
     );
+  const isPlan = seen.actions.length > 1;
   const paths = now.actions.flatMap((action) => {
     const before = seen.actions.find((a) => a.actionId === action.actionId);
-    return before === undefined ? [] : changedPaths(JSON.parse(before.args), JSON.parse(action.args));
+    const changed = before === undefined ? [] : changedPaths(JSON.parse(before.args), JSON.parse(action.args));
+    return changed.map((path) => (isPlan ? `${action.actionId} ${path || "the root"}` : path || "the root"));
   });
+  const kept = seen.actions.filter((a) => now.actions.some((b) => b.actionId === a.actionId));
+  const gone = seen.actions.filter((a) => !kept.includes(a)).map((a) => a.actionId);
+  const moved = kept.some((a, i) => a.actionId !== now.actions[i]?.actionId);
   const what = [
     ...(seen === now ? [] : [`the verdict is ${now.id} now${by === undefined ? "" : `, after the ${edit?.kind} of ${by}`}`]),
     ...((seenCard === undefined ? seen.terms.cardSha256 : seenCard) === now.terms.cardSha256 ? [] : [`the card is ${now.terms.cardSha256 ?? "none"} now`]),
-    ...(paths.length === 0 ? [] : [`the arguments changed at ${paths.map((p) => p || "the root").join(", ")}`]),
+    ...(paths.length === 0 ? [] : [`the arguments changed at ${paths.join(", ")}`]),
+    ...(gone.length === 0 ? [] : [`${gone.join(", ")} ${gone.length === 1 ? "was" : "were"} dropped`]),
+    ...(moved ? [`the order is ${now.actions.map((a) => a.actionId).join(", ")} now`] : []),
     ...(seen.group.owner === now.group.owner ? [] : [`the owner is ${now.group.owner} now`]),
     ...(now.fallback ? ["policy forbade the edit, so the terms before it stand"] : []),
   ];

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { TOPICS } from "../../events/topics.ts";
-import { OUTCOMES, STAGES } from "../../ledger/life.ts";
+import { EXECUTIONS, OUTCOMES, STAGES } from "../../ledger/life.ts";
 
 const ref = z.object({ system: z.string(), id: z.string(), url: z.string().nullable() });
 const stage = z.enum(STAGES).meta({ id: "Stage" });
@@ -72,6 +72,12 @@ const receipt = z.object({
   occurredAt: z.int(),
 });
 
+const review = z.enum(["none", "open", "passed", "failed"]).describe("The review of what runs at once (audit gate), beside its execution.");
+const execution = z.enum(EXECUTIONS).describe("How far the execution is, beside the review.");
+const patch = z
+  .array(z.object({ op: z.string(), path: z.string(), value: z.unknown().optional(), from: z.string().optional() }))
+  .meta({ id: "JsonPatch", description: "RFC 6902" });
+
 /** Everything about an item. */
 export const itemView = z
   .object({
@@ -109,7 +115,32 @@ export const itemView = z
     claim,
     held: z.boolean(),
     flagged: z.boolean(),
-    actions: z.array(z.object({ actionId: z.string(), tool: z.string(), args: z.unknown(), argsSha256: z.string(), proposedArgs: z.unknown().optional() })),
+    actions: z
+      .array(
+        z.object({
+          actionId: z.string(),
+          tool: z.string(),
+          args: z.unknown(),
+          argsSha256: z.string(),
+          proposedArgs: z.unknown().optional(),
+          patch: patch.optional().describe("From the proposed arguments to these."),
+        }),
+      )
+      .describe("The steps on the table, in their order."),
+    dropped: z.array(z.object({ actionId: z.string(), tool: z.string(), args: z.unknown() })).describe("Proposed steps that a reviewer took out."),
+    edits: z
+      .array(
+        z.object({
+          eventId: z.string(),
+          by: z.string(),
+          dropped: z.array(z.string()),
+          order: z.array(z.string()).describe("The steps after the edit."),
+          actions: z.array(z.object({ actionId: z.string(), before: z.unknown(), after: z.unknown(), patch })),
+          verdict: z.string().nullable().describe("The verdict on the edit; null while policy has not judged it."),
+          fellBack: z.boolean().nullable().describe("Whether policy forbade it."),
+        }),
+      )
+      .describe("The edits that took effect, the first one first."),
     editablePaths: z.array(z.object({ actionId: z.string(), path: z.string() })),
     card: z
       .object({
@@ -138,7 +169,8 @@ export const itemView = z
     verdict: z.object({ eventId: z.string(), error: z.object({ code: z.string(), message: z.string() }).nullable() }).nullable(),
     fellBack: z.object({ reason: z.string() }).nullable().describe("Why policy forbade the last edit; the terms before it stand."),
     decision: z.object({ kind: z.string(), eventId: z.string(), by: z.string() }).nullable().describe("What closed the verdict."),
-    review: z.enum(["none", "open", "passed", "failed"]),
+    review,
+    execution,
     grant: grant.nullable().describe("The last grant, also when it is closed; `outcome` tells what may still run."),
     receipts: z.array(receipt),
     receiptTarget: ref.nullable(),
@@ -249,6 +281,8 @@ export const listedItem = z
     votes: z.array(z.string()),
     claim,
     held: z.boolean(),
+    review,
+    execution,
   })
   .meta({ id: "ListedItem" });
 

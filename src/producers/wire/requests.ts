@@ -88,7 +88,11 @@ export const decisionRequest = z
       .describe("All arguments of an action as they shall be."),
     dropped: z.array(name(100)).max(50).default([]),
     order: z.array(name(100)).max(50).default([]),
-    scope: z.enum(["action"]).default("action"),
+    scope: z
+      .enum(["action", "branch"])
+      .default("action")
+      .describe("On reject. branch: the run's other pending items are withdrawn as well, and its grants that nobody has started are taken back."),
+    steps: z.array(name(100)).max(50).default([]).describe("On reject: the steps of the plan that are the reason. Nothing of the plan runs."),
     message: text(16_000).optional(),
     reasonCodes: z.array(name(100)).max(20).default([]),
     review: z
@@ -97,7 +101,9 @@ export const decisionRequest = z
     lease: z
       .strictObject({ minutes: z.number().positive().max(1440).optional(), takeOver: z.boolean().default(false) })
       .optional()
-      .describe("On claim: for how long, and whether to take it from somebody who holds it."),
+      .describe(
+        "On claim: for how long. takeOver (also on approve, edit, reject, respond, acknowledge): take the claim of somebody else first, which takes the role takeover.",
+      ),
     receipt: eventId.optional().describe("On settle the unknown receipt (default: the one in doubt), on report the final receipt."),
     settlement: z.strictObject({ outcome: z.enum(["succeeded", "failed", "retry"]), externalRef: externalRef.optional() }).optional(),
     incident: z.strictObject({ severity: z.enum(["low", "medium", "high", "critical"]), url: url.optional() }).optional(),

@@ -1,0 +1,46 @@
+import type { StoredItemView } from "../../projector/queries.ts";
+import { type DecideRequest, REVIEWS } from "./decision-event.ts";
+import { actorOf, mustHaveRole } from "./identity.ts";
+import type { Context } from "./ledger.ts";
+
+/** Takes a claim from whoever holds it. */
+const TAKE_OVER = ["takeover"];
+
+/** Whether a request takes the claim of somebody else. @throws CountersignError not_entitled without the role for it */
+export function takesOver({ identity }: Context, { life }: StoredItemView, { kind, lease }: DecideRequest): boolean {
+  const standing = life.verdict?.group.lease ?? null;
+  if (lease?.takeOver !== true || standing === null || standing.person === identity.id || !(kind === "claim" || REVIEWS.has(kind))) return false;
+  mustHaveRole(identity, TAKE_OVER, `take over the claim of ${standing.person}`);
+  return true;
+}
+
+/** The claim that comes before a decision under somebody else's claim: it records the take-over. */
+export function claimFirst({ verdict }: DecideRequest): DecideRequest {
+  return {
+    kind: "claim",
+    ...(verdict !== undefined && { verdict }),
+    lease: { takeOver: true },
+    scope: "action",
+    edits: [],
+    dropped: [],
+    order: [],
+    steps: [],
+    reasonCodes: [],
+  };
+}
+
+/** After a vote that does not settle, its voter gives the claim back: others have to vote as well. */
+export async function giveBack({ ledger, identity }: Context, itemId: string): Promise<void> {
+  const verdict = ledger.queries.item(itemId)?.life.verdict;
+  const lease = verdict?.group.lease;
+  if (verdict == null || lease == null || verdict.group.closedBy !== null || lease.person !== identity.id) return;
+  const { position } = await ledger.write("decisions", itemId, {
+    workspace: identity.workspace,
+    answers: { topic: "verdicts", eventId: verdict.id },
+    actor: actorOf(identity),
+    kind: "release",
+    scope: "action",
+    lease: { id: lease.id, endsAt: lease.endsAt, takenOver: false },
+  });
+  await ledger.waitFor([position]);
+}

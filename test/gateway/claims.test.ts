@@ -1,0 +1,89 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ItemView } from "../../src/producers/wire/answers.ts";
+import { openWorld, until, type World } from "./world.ts";
+
+let world: World;
+const clock = { at: Date.now() };
+beforeAll(async () => {
+  world = await openWorld({ now: () => clock.at });
+});
+afterAll(() => world.close());
+
+const refund = (amount = 20) => world.judged({ tool: "issue_refund", args: { amount } });
+const view = async (itemId: string) => (await world.call<ItemView>("lead", "GET", `/v1/items/${itemId}`)).body;
+
+test("a claim lasts ten minutes unless it is renewed, others see it, and the clock gives it back", async () => {
+  const item = await refund();
+  const endsAt = async () => (await view(item.itemId)).claim?.endsAt;
+  await world.decide("lead", item, { kind: "claim" });
+  expect(await view(item.itemId)).toMatchObject({ claim: { person: "carol", endsAt: clock.at + 600_000 } });
+  clock.at += 300_000;
+  await world.decide("lead", item, { kind: "claim" });
+  expect(await endsAt()).toBe(clock.at + 600_000);
+  clock.at += 600_000;
+  const timeline = await until(async () => {
+    const now = await view(item.itemId);
+    return now.claim === null ? now.timeline : undefined;
+  });
+  expect(timeline.filter((e) => e.what === "release")).toMatchObject([{ actor: "clock:timekeeper", status: "effective" }]);
+});
+
+test("who decides under the claim of somebody else is refused; with the role takeover it is taken over, and that is recorded", async () => {
+  const item = await refund();
+  await world.decide("lead", item, { kind: "claim" });
+  expect(await world.decide("boss", item, { kind: "approve" })).toMatchObject({ status: 409, body: { code: "claimed" } });
+  expect(await world.decide("lead2", item, { kind: "approve", lease: { takeOver: true } })).toMatchObject({ status: 403, body: { code: "not_entitled" } });
+  expect(await world.decide("lead2", item, { kind: "claim", lease: { takeOver: true } })).toMatchObject({ status: 403, body: { code: "not_entitled" } });
+  expect((await view(item.itemId)).claim?.person).toBe("carol");
+  expect((await world.decide("boss", item, { kind: "approve", lease: { takeOver: true } })).status).toBe(200);
+  const { timeline } = await view(item.itemId);
+  expect(timeline.filter((e) => e.topic === "decisions").map((e) => `${e.what} ${e.actor}`)).toEqual([
+    "claim person:carol",
+    "claim person:bea",
+    "approve person:bea",
+  ]);
+  const taken = timeline.findLast((e) => e.what === "claim")?.eventId as string;
+  expect(await world.ledger.events.get(item.itemId, "decisions", taken)).toMatchObject({ lease: { takenOver: true } });
+});
+
+test("two of two: each vote counts once, the first voter's claim is given back, the second vote settles", async () => {
+  const item = await refund(1500);
+  expect(item).toMatchObject({ approvals: 2, votes: [] });
+  await world.decide("lead", item, { kind: "claim" });
+  expect((await world.decide("lead", item, { kind: "approve" })).body).toMatchObject({ item: { stage: "pending", votes: ["carol"] } });
+  expect(await view(item.itemId)).toMatchObject({ claim: null, votes: ["carol"] });
+  expect(await world.decide("lead", item, { kind: "approve" })).toMatchObject({ status: 409, body: { code: "already_voted" } });
+  expect(await world.decide("intern", item, { kind: "approve" })).toMatchObject({ status: 403, body: { code: "not_entitled" } });
+  expect((await world.decide("lead2", item, { kind: "approve" })).status).toBe(200);
+  expect((await view(item.itemId)).decision).toMatchObject({ kind: "approve", by: "person:dave" });
+});
+
+test("one reject refuses whatever has been approved before", async () => {
+  const item = await refund(1500);
+  await world.decide("lead", item, { kind: "approve" });
+  await world.decide("lead2", item, { kind: "reject", message: "Too much" });
+  expect(await until(async () => ((await view(item.itemId)).stage === "done" ? view(item.itemId) : undefined))).toMatchObject({ outcome: "refused" });
+});
+
+test("fields of another kind are refused by name", async () => {
+  const item = await refund();
+  expect((await world.decide("lead", item, { kind: "approve", lease: { minutes: 5 } })).body).toMatchObject({
+    code: "request_invalid",
+    field: "/lease/minutes",
+  });
+  expect((await world.decide("lead", item, { kind: "approve", scope: "branch" })).body).toMatchObject({ code: "request_invalid", field: "/scope" });
+  expect((await world.decide("lead", item, { kind: "reject", scope: "branch" })).body).toMatchObject({ code: "request_invalid", field: "/scope" });
+  expect((await world.decide("lead", item, { kind: "approve", steps: ["a1"] })).body).toMatchObject({ code: "request_invalid", field: "/steps" });
+});
+
+test("policy keeps the person who owns the agent from approving, by the owner that the key names", async () => {
+  const key = world.keys.createKey({ scope: "agent", id: "owned-bot", owner: "carol" }).key;
+  const claimed = await world.call(key, "POST", "/v1/proposals", { idempotencyKey: "o1", tool: "issue_refund", args: { amount: 5 }, agent: { owner: "zoe" } });
+  expect(claimed).toMatchObject({ status: 422, body: { field: "/agent/owner" } });
+  const { body } = await world.call<{ item: ItemView }>(key, "POST", "/v1/proposals", { idempotencyKey: "o1", tool: "pay_invoice", args: {} });
+  expect(body.item.agent).toMatchObject({ id: "owned-bot", owner: "carol" });
+  const item = await until(async () => ((await view(body.item.itemId)).stage === "pending" ? view(body.item.itemId) : undefined));
+  expect(await world.decide("lead", item, { kind: "approve" })).toMatchObject({ status: 403, body: { code: "not_entitled" } });
+  expect((await world.decide("lead2", item, { kind: "approve" })).status).toBe(200);
+  expect(() => world.keys.createKey({ scope: "reviewer", id: "x", owner: "carol" })).toThrow("owner");
+});
