@@ -7,6 +7,7 @@ import { complete, type Draft } from "./events/draft.ts";
 import { newEventId } from "./events/ids.ts";
 import type { Topic } from "./events/topics.ts";
 import type { EventOf } from "./events/types.generated.ts";
+import type { VerdictNode } from "./ledger/item.ts";
 import type { EventLog, NewRecord, Position } from "./log/log.ts";
 import { openLog } from "./log/open.ts";
 import { partitionOf } from "./log/partitioner.ts";
@@ -16,12 +17,15 @@ import { openBranches } from "./projector/branches.ts";
 import { type EventStore, eventStore } from "./projector/event-store.ts";
 import { type Halts, openHalts } from "./projector/halts.ts";
 import { openProjector, type Projector, type ProjectorOptions } from "./projector/projector.ts";
-import { openQueries, type Queries } from "./projector/queries.ts";
+import { openQueries, type Queries, type StoredItemView } from "./projector/queries.ts";
+import { openStandings, type Standings } from "./projector/standings.ts";
 import { branchBar, branchSweep } from "./workers/branches.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
 import { type Judge, policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
+import { retrySweep } from "./workers/retries.ts";
+import { standingBar, standingJudge } from "./workers/standing.ts";
 import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
 import { withdrawalSweep } from "./workers/withdrawals.ts";
@@ -55,6 +59,9 @@ export interface Ledger {
   readonly write: Write;
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds, as the policies in force say. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
+  /** Where a tool's amount lies, as the policies in force say. */
+  readonly amountPath: (workspace: string, tool: string) => string | undefined;
+  readonly standings: Standings;
   /** What nothing may begin of. */
   readonly halts: Halts;
   /** Resolves once the views have folded these positions. */
@@ -103,6 +110,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
   const write = writer(log, codec, now);
   const policies = publishedPolicies(queries, projector.onFolded);
   const branches = openBranches(projector.views.db, projector.onFolded);
+  const standings = openStandings(projector.views.db, projector.onFolded);
   const halts = openHalts(projector.views.db, projector.onFolded);
   const stop = new AbortController();
   const workers: RunningWorker[] = [];
@@ -124,19 +132,18 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
       onError: (name: string, itemId: string, error: unknown) => options.onTrouble?.(`${name}, item ${itemId}: ${(error as Error).message}`),
     };
     const acrossItems = { queries, write, waitFor: projector.waitFor };
-    workers.push(
-      runWorker(
-        "policy worker",
-        context("policy"),
-        policyWorker(queries, events, write, haltingJudge(options.judge?.(policies.judge) ?? policies.judge, halts), now),
-      ),
-    );
-    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, [haltBar(halts, now), branchBar(branches)])));
+    const bars = [haltBar(halts, now), branchBar(branches), standingBar(queries, standings)];
+    const engine = options.judge?.(policies.judge) ?? policies.judge;
+    const judge = haltingJudge(standingJudge(engine, { queries, standings, onFolded: projector.onFolded }), halts);
+    const mayNot = (view: StoredItemView) => view.life.verdict === null || bars.some((bar) => bar(view, view.life.verdict as VerdictNode) !== null);
+    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, judge, now)));
+    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, bars)));
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
     workers.push(
       runSweep(haltSweep(acrossItems, halts, now), sweep),
       runSweep(branchSweep(acrossItems, branches), sweep),
       runSweep(withdrawalSweep(acrossItems), sweep),
+      runSweep(retrySweep(acrossItems, policies.retries, mayNot), sweep),
     );
   }
 
@@ -150,7 +157,9 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     now,
     write,
     claimMs: policies.claimMs,
+    amountPath: policies.amountPath,
     halts,
+    standings,
     waitFor: projector.waitFor,
     ended: ended.promise,
     async start({ workers: withWorkers = true, progress } = {}) {

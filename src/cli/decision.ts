@@ -18,6 +18,10 @@ export interface DecideOptions {
   branch?: boolean;
   step?: string[];
   takeOver?: boolean;
+  standing?: string;
+  max?: number;
+  upTo?: string;
+  for?: number;
   claim?: boolean;
   release?: boolean;
   withdraw?: boolean;
@@ -70,6 +74,7 @@ export async function decisionOf(io: Io, options: DecideOptions): Promise<Plan> 
     ...(options.clear !== undefined && { cleared: options.clear.toLowerCase() }),
     ...(options.settle !== undefined && { settlement: { outcome: options.settle, ...(options.ref !== undefined && { externalRef: options.ref }) } }),
     ...(options.report !== undefined && { incident: { severity: options.report } }),
+    ...(options.standing !== undefined && { standing: standingOf(io, options) }),
     ...(options.drop !== undefined && { dropped: options.drop }),
     ...(options.order !== undefined && { order: options.order }),
     ...(options.branch === true && { scope: "branch" }),
@@ -108,6 +113,10 @@ const WORDS: Readonly<Record<string, string>> = {
   clear: "Clear the flag",
 };
 
+function standingOf(io: Io, { standing, max, upTo, for: lasts }: DecideOptions): Record<string, unknown> {
+  return { scope: standing, max, ...(upTo !== undefined && { amount: upTo }), ...(lasts !== undefined && { until: io.now() + lasts }) };
+}
+
 function checkCompanions(way: (typeof WAYS)[number], options: DecideOptions): void {
   if (options.ref !== undefined && way !== "settle") throw usage("--ref goes with --settle", "--ref", "leave it out");
   if (way === "settle" && options.settle === "succeeded" && options.ref === undefined)
@@ -115,6 +124,15 @@ function checkCompanions(way: (typeof WAYS)[number], options: DecideOptions): vo
   if (options.minutes !== undefined && way !== "claim") throw usage("--minutes goes with --claim", "--minutes", "leave it out");
   if ((options.drop !== undefined || options.order !== undefined) && way !== "edit" && way !== "editArgs")
     throw usage("--drop and --order change a plan: they are an edit", options.drop === undefined ? "--order" : "--drop", `leave out ${flag(way)}`);
+  if (options.standing !== undefined && way !== "approve") throw usage("--standing goes with --approve", "--standing", "leave it out");
+  if (options.standing !== undefined && options.max === undefined)
+    throw usage("A standing approval needs a bound", "--max", "add --max N: how many more may run");
+  if (options.standing === undefined && (options.max !== undefined || options.upTo !== undefined || options.for !== undefined))
+    throw usage(
+      "--max, --up-to and --for go with --standing",
+      options.max !== undefined ? "--max" : options.upTo !== undefined ? "--up-to" : "--for",
+      "add --standing run or --standing agent",
+    );
   if ((options.branch === true || options.step !== undefined) && way !== "reject")
     throw usage("--branch and --step go with --reject", options.branch === true ? "--branch" : "--step", "leave it out");
   if (options.takeOver === true && !SEEN.has(way === "editArgs" ? "edit" : way) && way !== "claim")

@@ -14,6 +14,7 @@ import { rebuild } from "./commands/rebuild.ts";
 import { receipt } from "./commands/receipt.ts";
 import { schemas } from "./commands/schemas.ts";
 import { show } from "./commands/show.ts";
+import { standing } from "./commands/standing.ts";
 import { tail } from "./commands/tail.ts";
 import { topics } from "./commands/topics.ts";
 import { up } from "./commands/up.ts";
@@ -31,6 +32,7 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   receipt,
   halt,
   lift,
+  standing,
   tail,
   importCommand,
   exportCommand,

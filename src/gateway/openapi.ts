@@ -36,7 +36,11 @@ export function openApiDocument(): object {
   });
 }
 
-const PARAMS: Readonly<Record<string, string>> = { itemId: "32 hex digits", haltId: "Event id of the halt" };
+const PARAMS: Readonly<Record<string, string>> = {
+  itemId: "32 hex digits",
+  haltId: "Event id of the halt",
+  standingId: "Event id of the approval that it was given with",
+};
 
 function paramsOf({ path }: Route): { params?: z.ZodObject } {
   const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);

@@ -4,6 +4,7 @@ import type { Scope } from "../local/keys.ts";
 import { decisionAnswer, itemView as itemViewShape, listAnswer, outcomeAnswer, proposalAnswer, receiptAnswer } from "../producers/wire/answers.ts";
 import { haltAnswer, haltRequest, haltsAnswer, liftAnswer, liftRequest } from "../producers/wire/halts.ts";
 import { decisionRequest, listRequest, proposalRequest, receiptRequest } from "../producers/wire/requests.ts";
+import { standingRevokeRequest, standingsAnswer, standingsRequest, standingView } from "../producers/wire/standing.ts";
 import { decide } from "./service/decide.ts";
 import { halt, halts, lift } from "./service/halt.ts";
 import { itemView } from "./service/item-view.ts";
@@ -13,6 +14,7 @@ import { MAX_WAIT_MS, outcome } from "./service/outcome.ts";
 import { parseBody, parseShape } from "./service/parse.ts";
 import { propose } from "./service/propose.ts";
 import { receipt } from "./service/receipt.ts";
+import { revokeStanding, standings } from "./service/standing.ts";
 
 /** A request, as far as routes read it. */
 export interface Incoming {
@@ -161,6 +163,30 @@ export const ROUTES: readonly Route[] = [
     answers: ok("It is lifted", liftAnswer),
     async handle(context, incoming) {
       return { status: 200, body: await lift(context, incoming.param("haltId"), parseBody(liftRequest, await incoming.text())) };
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/standing",
+    id: "listStanding",
+    summary: "Standing approvals, with what has been used of them",
+    scopes: ["reviewer"],
+    query: standingsRequest,
+    answers: ok("The standing approvals of the key's workspace", standingsAnswer),
+    async handle(context, incoming) {
+      return { status: 200, body: standings(context, parseShape(standingsRequest, incoming.query)) };
+    },
+  },
+  {
+    method: "post",
+    path: "/v1/standing/{standingId}/revoke",
+    id: "revokeStanding",
+    summary: "End a standing approval (who gave it, or a reviewer with the role halt or authority)",
+    scopes: ["reviewer"],
+    body: standingRevokeRequest,
+    answers: ok("It is over", standingView),
+    async handle(context, incoming) {
+      return { status: 200, body: await revokeStanding(context, incoming.param("standingId"), parseBody(standingRevokeRequest, await incoming.text())) };
     },
   },
 ];

@@ -44,6 +44,7 @@ function checkAction(name: string, action: ActionContent, report: Report): void 
   if (action.risk === undefined && action.points === undefined) report([], `${shown(name)} has no base risk; give it risk: ${TIERS.join(" | ")}, or points`);
   if (action.risk !== undefined && action.points !== undefined) report(["points"], "stands beside risk; keep one of the two");
   checkGate(action, report);
+  checkRetries(action, report);
   checkPeople(action, report);
   const known = (path: readonly PropertyKey[], pointer: string, what: string) => {
     if (declares(schemaOf(action), pointerKeys(pointer) ?? []) === "no")
@@ -60,6 +61,12 @@ function checkAction(name: string, action: ActionContent, report: Report): void 
     report(["editable"], "is empty although decisions allow edit; name what may be edited, or take edit out of decisions");
   if (action.editable !== undefined && action.editable.length > 0 && !action.decisions.includes("edit"))
     report(["editable"], "is without effect, because decisions do not allow edit");
+}
+
+/** Trying again what is not idempotent could do it twice. */
+function checkRetries({ retries, execution }: ActionContent, report: Report): void {
+  if (retries !== undefined && retries > 0 && execution !== "idempotent")
+    report(["retries"], `needs execution: idempotent, not ${shown(execution)}: tried again by the clock it could happen twice`);
 }
 
 function checkGate({ gate, reversibility }: ActionContent, report: Report): void {

@@ -66,6 +66,8 @@ export interface CompiledAction {
   readonly decisions: readonly AllowedDecision[];
   readonly editable: readonly string[];
   readonly claimMs: number;
+  /** How often the clock tries it again when nobody knows how it ended; 0 on what is not idempotent. */
+  readonly retries: number;
   readonly leaseMs: number;
   readonly grantTtlMs: number;
   readonly unit: { readonly path: string; readonly unit: string } | undefined;
@@ -175,6 +177,7 @@ function compileAction(name: string | undefined, action: ActionContent, content:
     decisions: action.decisions,
     editable: edits ? (action.editable ?? [""]) : [],
     claimMs: action.claim ?? DEFAULT_CLAIM,
+    retries: action.retries ?? 0,
     leaseMs: action.lease ?? DEFAULT_LEASE,
     grantTtlMs: action.grant_ttl ?? DEFAULT_GRANT_TTL,
     unit: action.amount,
@@ -217,6 +220,12 @@ function compileRoute({ when, ...people }: RouteContent, declared: (keys: readon
 export function claimMs(policies: readonly CompiledPolicy[], workspace: string, tools: readonly string[]): number {
   const found = policies.filter((policy) => policy.workspace === workspace).flatMap((policy) => tools.flatMap((tool) => policy.find(tool)));
   return found.length === 0 ? DEFAULT_CLAIM : Math.min(...found.map((action) => action.claimMs));
+}
+
+/** How often the clock may try a tool again whose end nobody knows: what every policy on it allows. */
+export function retriesOf(policies: readonly CompiledPolicy[], workspace: string, tool: string): number {
+  const found = policies.filter((policy) => policy.workspace === workspace).flatMap((policy) => policy.find(tool));
+  return found.length === 0 ? 0 : Math.min(...found.map((action) => action.retries));
 }
 
 /** Whether a path is a secret field, lies in one or holds one. */

@@ -101,6 +101,7 @@ const action = shape({
   claim: duration.optional(),
   lease: duration.optional(),
   grant_ttl: duration.optional(),
+  retries: z.int("must be a whole number").min(0, "must be 0 to 10").max(10, "must be 0 to 10").optional(),
   examples,
   ...people,
 });

@@ -8,7 +8,22 @@ export function* dumpViews(db: Database.Database): Generator<string> {
   overlayOf(db).flush();
   const ids = new Map((db.prepare("SELECT n, id FROM item").all() as { n: number; id: Buffer }[]).map((r) => [r.n, itemIdOfBytes(r.id)]));
   const shown = (value: unknown) => (value instanceof Uint8Array ? `x${Buffer.from(value).toString("hex")}` : value);
-  for (const table of ["checkpoint", "item", "event", "payload", "blob", "todo", "parked", "bad", "finding", "counter", "document", "branch"]) {
+  for (const table of [
+    "checkpoint",
+    "item",
+    "event",
+    "payload",
+    "blob",
+    "todo",
+    "parked",
+    "bad",
+    "finding",
+    "counter",
+    "document",
+    "branch",
+    "standing",
+    "standing_use",
+  ]) {
     const rows = db.prepare(`SELECT * FROM ${table}`).all() as Record<string, unknown>[];
     const lines = rows
       .filter((row) => table !== "counter" || row.n !== 0)

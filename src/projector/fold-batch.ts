@@ -54,6 +54,8 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
   const moveOn = db.prepare("INSERT INTO checkpoint VALUES (?,?,?,?) ON CONFLICT (topic, part) DO UPDATE SET next = excluded.next, last = excluded.last");
   const addDocument = db.prepare("INSERT INTO document VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const addBranch = db.prepare("INSERT INTO branch VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+  const addStanding = db.prepare("INSERT INTO standing VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+  const addUse = db.prepare("INSERT INTO standing_use VALUES (?,?,?) ON CONFLICT DO NOTHING");
   const cache = new Map<string, CachedItem>();
   const highest = db.prepare("SELECT max(n) FROM item").pluck();
   let lastNumber = 0;
@@ -128,6 +130,7 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     cached.payloads.set(keyOf(topic, event.eventId) as NodeKey, { entry: placed, value: placed.value });
     out.effective.push({ topic, itemId: cached.id, event, bytes: placed.value.length });
     if (isBranchRejection(topic, event)) addBranchOf(cached, event as EventOf["decisions"]);
+    if (topic === "decisions" || topic === "verdicts") addStandingOf(cached, event as EventOf["decisions" | "verdicts"]);
   }
 
   function addBranchOf(cached: CachedItem, { eventId, occurredAt, message }: EventOf["decisions"]): void {
@@ -135,6 +138,19 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     const { workspace } = cached.item;
     if (threadId == null || workspace === null) return;
     rows.push(() => addBranch.run(cached.n, eventBytes(eventId), workspace, threadId, occurredAt, message));
+  }
+
+  /** A standing approval that an approval gives, or that a verdict rests on. */
+  function addStandingOf(cached: CachedItem, event: EventOf["decisions" | "verdicts"]): void {
+    const { eventId, standing, actor, workspace, occurredAt } = event;
+    if (standing === null) return;
+    const id = eventBytes(eventId);
+    if (typeof standing === "string") rows.push(() => addUse.run(cached.n, id, eventBytes(standing)));
+    else if ((event as EventOf["decisions"]).kind === "approve" && nodeOf(cached.item, "decisions", eventId) !== undefined) {
+      // Only the approval that settles: one vote of several is not enough to let others run.
+      const { scope, max, amount, until } = standing;
+      rows.push(() => addStanding.run(cached.n, id, workspace, actor.id, JSON.stringify(actor.roles), occurredAt, scope, max, amount, until));
+    }
   }
 
   function addPolicy(cached: CachedItem, partition: number, { event: e, offset }: Placed): void {

@@ -58,6 +58,13 @@ CREATE TABLE counter (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 -- Effective rejections of a branch: of everything that is open in a run.
 CREATE TABLE branch (item INTEGER, id BLOB, workspace TEXT NOT NULL, thread TEXT NOT NULL, at INTEGER NOT NULL, words TEXT, PRIMARY KEY (item, id)) WITHOUT ROWID;
 
+-- Standing approvals, and the effective verdicts that rest on them.
+CREATE TABLE standing (
+  item INTEGER, id BLOB, workspace TEXT NOT NULL, "by" TEXT NOT NULL, roles TEXT NOT NULL, at INTEGER NOT NULL, scope TEXT NOT NULL, max INTEGER NOT NULL, amount TEXT, until INTEGER NOT NULL,
+  PRIMARY KEY (item, id)
+) WITHOUT ROWID;
+CREATE TABLE standing_use (item INTEGER, id BLOB, standing BLOB NOT NULL, PRIMARY KEY (item, id)) WITHOUT ROWID;
+
 -- Documents of the policy authority.
 CREATE TABLE document (
   item INTEGER, part INTEGER, off INTEGER, id BLOB, workspace TEXT, kind TEXT, policy_id TEXT, version TEXT, sha256 TEXT, document TEXT, at INTEGER,

@@ -5,7 +5,7 @@ type Verdict = ReturnType<Judge>;
 /** A verdict that waits for a person, whatever policy said of it, with the reason first; what is forbidden stays forbidden. */
 export function interrupting(verdict: Verdict, code: string, why: string): Verdict {
   if (verdict.route === "forbid") return verdict;
-  const told = { ...verdict, because: [why, ...(verdict.because ?? [])], error: verdict.error ?? { code, message: why } };
+  const told = { ...verdict, standing: null, because: [why, ...(verdict.because ?? [])], error: verdict.error ?? { code, message: why } };
   if (verdict.route === "interrupt" && verdict.gate !== "audit") return told;
   const decisions = (verdict.allowedDecisions ?? []).filter((kind) => kind === "approve" || kind === "reject" || kind === "edit");
   return {

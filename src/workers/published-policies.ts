@@ -1,7 +1,8 @@
 import { messageOf } from "../errors.ts";
-import { type CompiledPolicy, claimMs, compilePolicy } from "../policy/compile.ts";
+import { type CompiledPolicy, claimMs, compilePolicy, retriesOf } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
 import { judge } from "../policy/judge.ts";
+import { amountPathOf } from "../policy/standing.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { Judge } from "./policy-worker.ts";
@@ -10,6 +11,10 @@ import type { Judge } from "./policy-worker.ts";
 export interface PublishedPolicies {
   readonly judge: Judge;
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
+  /** How often the clock tries an idempotent action again whose end nobody knows. */
+  readonly retries: (workspace: string, tool: string) => number;
+  /** Where a tool's amount lies; undefined where no policy says so. */
+  readonly amountPath: (workspace: string, tool: string) => string | undefined;
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
 }
 
@@ -30,6 +35,8 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
       const why = broken.get(input.proposal.workspace);
       return why === undefined ? judge(usable, input) : { ...judge([], input), error: { code: "policy_invalid", message: why } };
     },
+    retries: (workspace, tool) => retriesOf(current().usable, workspace, tool),
+    amountPath: (workspace, tool) => amountPathOf(current().usable, workspace, tool),
     claimMs: (workspace, tools) => claimMs(current().usable, workspace, tools),
   };
 }

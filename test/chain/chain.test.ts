@@ -125,7 +125,7 @@ function chain(kind: LedgerKind): void {
       expect(await world.decide(itemId, BOB, "approve", { message: "Agreed." })).toMatchObject({ status: "effective" });
       expect((await world.execute(itemId)).event).toMatchObject({
         actions: [canonicalArgs({ order: "B-2", amount: 600 })],
-        message: "Approved with changes: refund /amount. Shipping is part of it. Agreed.",
+        message: "Approved with changes: refund /amount from 400 to 600. Shipping is part of it. Agreed.",
       });
     });
 

@@ -85,6 +85,7 @@ export const REFUND: ItemView = {
   because: ["A refund above 1,000 needs two people"],
   matched: [],
   verdict: { eventId: id(2), error: null },
+  standing: null,
   fellBack: null,
   decision: null,
   review: "none",

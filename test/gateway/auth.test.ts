@@ -25,6 +25,8 @@ const MAY: { readonly [id: string]: readonly string[] } = {
   halt: ["reviewer"],
   listHalts: ["agent", "executor", "reviewer"],
   lift: ["reviewer"],
+  listStanding: ["reviewer"],
+  revokeStanding: ["reviewer"],
 };
 
 /** Reviewers who need a role of their own for it. */
@@ -40,8 +42,8 @@ describe("scopes", () => {
     const body = route.method === "post" ? {} : undefined;
     const who = scope === "reviewer" ? (WITH_ROLE[id] ?? HOLDER.reviewer) : HOLDER[scope];
     const { status, body: answer } = await w.call(who, route.method.toUpperCase(), route.path.replace(/\{\w+\}/, item.itemId), body);
-    // 404: the halt that the item's id does not name.
-    if (may === "may") expect([200, 422, ...(id === "lift" ? [404] : [])]).toContain(status);
+    // 404: what the item's id does not name.
+    if (may === "may") expect([200, 422, ...(id === "lift" || id === "revokeStanding" ? [404] : [])]).toContain(status);
     else expect([status, answer.code]).toEqual([403, "forbidden"]);
   });
 

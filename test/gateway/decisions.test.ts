@@ -125,12 +125,12 @@ describe("POST /v1/items/{id}/decisions", () => {
     expect((await w.decide("lead2", item, { kind: "approve" })).body).toMatchObject({ status: 409, code: "claimed", detail: expect.stringContaining("carol") });
     expect((await w.decide("lead2", item, { kind: "claim" })).body).toMatchObject({ code: "claimed" });
     expect((await w.decide("lead2", item, { kind: "release" })).body).toMatchObject({ code: "not_entitled" });
-    expect((await w.decide("lead2", item, { kind: "claim", lease: { minutes: 1, takeOver: true } })).body).toMatchObject({
-      item: { claim: { person: "dave" } },
+    expect((await w.decide("boss", item, { kind: "claim", lease: { minutes: 1, takeOver: true } })).body).toMatchObject({
+      item: { claim: { person: "bea" } },
     });
     expect((await w.decide("lead", item, { kind: "approve" })).body).toMatchObject({ code: "claimed" });
-    expect((await w.decide("lead2", item, { kind: "release" })).body).toMatchObject({ item: { claim: null } });
-    expect((await w.decide("lead2", item, { kind: "release" })).body).toMatchObject({ code: "stale" });
+    expect((await w.decide("boss", item, { kind: "release" })).body).toMatchObject({ item: { claim: null } });
+    expect((await w.decide("boss", item, { kind: "release" })).body).toMatchObject({ code: "stale" });
     expect((await w.decide("lead", item, { kind: "approve" })).status).toBe(200);
   });
 

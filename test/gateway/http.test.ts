@@ -35,6 +35,8 @@ describe("the gateway over HTTP", () => {
       "/v1/items/{itemId}/outcome",
       "/v1/items/{itemId}/receipts",
       "/v1/proposals",
+      "/v1/standing",
+      "/v1/standing/{standingId}/revoke",
     ]);
     expect(JSON.stringify(body)).not.toContain('"$ref":"#/components/schemas/undefined');
   });

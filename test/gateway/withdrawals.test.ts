@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { itemIdOf } from "../../src/events/ids.ts";
 import type { ItemView, OutcomeAnswer } from "../../src/producers/wire/answers.ts";
 import { openWorld, until, type World } from "./world.ts";
 
@@ -116,7 +117,6 @@ test("straight from the log: a proposal whose predecessor still runs waits for i
   const running = await world.granted();
   await start(running);
   const template = (await ledger.events.get(running.itemId, "proposals", (await view(running.itemId)).timeline[0]?.eventId as string))!;
-  const { itemIdOf } = await import("../../src/events/ids.ts");
   const itemId = itemIdOf("default", "support-bot", "direct-1");
   const { eventId: _id, itemId: _item, occurredAt: _at, ...body } = template;
   const { position } = await ledger.write("proposals", itemId, { ...body, idempotencyKey: "direct-1", retryOf: running.itemId, replaces: true });

@@ -29,6 +29,17 @@ actions:
     timeout: PT4H
     lease: PT2M
     grant_ttl: PT1H
+  send_gift:
+    arguments: { type: object, properties: { value: { type: number }, to: { type: string } } }
+    reversibility: partially
+    execution: idempotent
+    risk: high
+    gate: { kind: hard }
+    owner: role:support-lead
+    amount: { path: /value, unit: USD }
+    decisions: [approve, reject]
+    lease: PT2M
+    retries: 2
   close_account:
     arguments: { type: object }
     reversibility: irreversible

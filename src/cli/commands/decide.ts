@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import type { DecisionAnswer, ItemView } from "../../producers/wire/answers.ts";
-import { examples, listArgument, refArgument } from "../args.ts";
+import { durationArgument, examples, intArgument, listArgument, refArgument } from "../args.ts";
 import { type DecideOptions, decisionOf, type Plan } from "../decision.ts";
 import { EXIT } from "../exit.ts";
 import { fetchItem } from "../find-item.ts";
@@ -26,6 +26,15 @@ export function decide(cli: Cli): Command {
     .option("--acknowledge", "close a notice")
     .option("--drop <ids>", "take steps out of the plan; separated by commas", listArgument)
     .option("--order <ids>", "the steps that stay, in their new order; separated by commas", listArgument)
+    .addOption(
+      new Option("--standing <reach>", "with --approve: this and alike may run, in this run or for this agent (bounded by --max, --up-to and --for)").choices([
+        "run",
+        "agent",
+      ]),
+    )
+    .option("--max <n>", "with --standing: how many more at most", intArgument(1, 1000))
+    .option("--up-to <amount>", "with --standing: up to which amount in all")
+    .option("--for <duration>", "with --standing: for how long, such as PT1H (default: a day)", durationArgument)
     .option("--branch", "with --reject: withdraw what else is pending in the run as well, and take back its grants that nobody has started")
     .option("--step <ids>", "with --reject: the steps of the plan that are the reason", listArgument)
     .option("--take-over", "decide although somebody else has claimed it (takes the role takeover)")
@@ -50,6 +59,7 @@ export function decide(cli: Cli): Command {
         `decide 4f2a91c0 --reject --reason wrong_customer --message "Ask for the order number"`,
         `decide 4f2a91c0 --drop a2 --order a3,a1 --edit '{"a1/amount": 30}'`,
         `decide 4f2a91c0 --reject --branch --step a2 --message "Stop writing to this customer"`,
+        "decide 4f2a91c0 --approve --standing run --max 5 --up-to 100 --for PT1H",
         `decide 4f2a91c0 --respond "The second account"`,
         "decide 4f2a91c0 --settle succeeded --ref psp:re_123",
       ),

@@ -42,6 +42,7 @@ function facts(item: ItemView, look: Look): string[] {
     ["Waits for", waitsFor(item, now)],
     ["You may", mayText(item)],
     ["Decided", item.decision && `${item.decision.kind} by ${item.decision.by}`],
+    ["Standing", item.standing && `let run by the standing approval ${item.standing}`],
     ["Last edit", item.fellBack && `forbidden by policy, what was before stands: ${item.fellBack.reason}`],
     ["Error", item.verdict?.error && `${item.verdict.error.code}: ${item.verdict.error.message}`],
     ["Execution", item.review === "none" ? null : `${item.execution}, its review is ${item.review}`],

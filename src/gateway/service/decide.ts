@@ -17,6 +17,7 @@ import type { Context } from "./ledger.ts";
 import { refusalOf } from "./refusal.ts";
 import { afterEdit } from "./rejudged.ts";
 import { currentVerdict } from "./stale.ts";
+import { standingOf } from "./standing.ts";
 import { asksForRevocation, judgedItem, wasRevoked } from "./withdraw.ts";
 import { earlier, type ReadBack, writeAndRead } from "./write.ts";
 
@@ -35,10 +36,16 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   const again = earlier(context, "decisions", itemId, request.eventId, request.kind);
   if (again === undefined && mayStart(request)) mustNotBeHalted(context, view, request.kind);
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
-  const written = again ?? (await writeAndRead(context, "decisions", itemId, legalEvent(context, now, request)));
+  const written = again ?? (await writeAndRead(context, "decisions", itemId, await withStanding(context, now, request)));
   if (written.status === "superseded" && request.kind === "withdraw" && (await wasRevoked(context, itemId))) return answerOf(context, itemId, request, written);
   if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
   return answerOf(context, itemId, request, written);
+}
+
+/** The event of a decision, with what it lets run beyond itself. */
+async function withStanding(context: Context, view: StoredItemView, request: DecideRequest): Promise<EventOf["decisions"]> {
+  const event = legalEvent(context, view, request);
+  return request.standing === undefined ? event : { ...event, standing: await standingOf(context, view, request.standing) };
 }
 
 /** The item after a claim that takes it from whoever holds it, where the decision asks for that. */

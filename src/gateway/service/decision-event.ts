@@ -23,6 +23,7 @@ const BELONGS: readonly (readonly [field: keyof DecideRequest, kinds: readonly s
   ["dropped", ["edit"]],
   ["order", ["edit"]],
   ["steps", ["reject"]],
+  ["standing", ["approve"]],
   ["lease", ["claim", ...REVIEWS]],
   ["receipt", ["settle", "report"]],
   ["settlement", ["settle"]],
@@ -73,7 +74,7 @@ export function decisionEvent(
 ): EventOf["decisions"] {
   const { ledger, identity } = context;
   const now = ledger.now();
-  const { kind, verdict: _verdict, receipt: _receipt, lease, edits, seen, review, steps, ...rest } = request;
+  const { kind, verdict: _verdict, receipt: _receipt, lease, edits, seen, review, steps, standing: _standing, ...rest } = request;
   const draft: Draft<EventOf["decisions"]> = {
     ...rest,
     kind,

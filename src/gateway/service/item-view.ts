@@ -12,6 +12,7 @@ import { findItem } from "./find.ts";
 import { grantView, lastGrant } from "./grant-view.ts";
 import { mustBe } from "./identity.ts";
 import type { Context } from "./ledger.ts";
+import { overshotFinding } from "./standing.ts";
 import { groupView, reasonsOf, termsVerdict, verdictEvent } from "./verdict-view.ts";
 
 /** Everything about an item, for its agent and for reviewers. @throws CountersignError forbidden, not_found */
@@ -72,17 +73,18 @@ async function judged(context: Context, { itemId, item, life, summary }: StoredI
         expiresAt: null,
         onExpiry: null,
       },
-      ...{ editablePaths: [], card: null, cardSha256: null, because: [], matched: [], verdict: null, fellBack: null, receiptTarget: null },
+      ...{ editablePaths: [], card: null, cardSha256: null, because: [], matched: [], verdict: null, fellBack: null, receiptTarget: null, standing: null },
     };
   const terms = termsVerdict(item, verdict);
   const event = await verdictEvent(context, itemId, terms);
   if (event === undefined) throw unreadable(itemId, "verdict");
-  const { risk, route, gate, reversibility, policy, card, cardSha256, because, matched, receiptTarget, expiresAt, onExpiry, editablePaths, error } = event;
+  const { risk, route, gate, reversibility, policy, card, cardSha256, because, matched, receiptTarget, expiresAt, onExpiry, editablePaths, error, standing } =
+    event;
   const forbade = verdict.fallback ? await verdictEvent(context, itemId, verdict) : undefined;
   return {
     headline: card?.headline ?? summary.headline ?? null,
     why: card?.why ?? because[0] ?? null,
-    ...{ risk, route, gate, reversibility, policy, expiresAt, onExpiry, editablePaths, card, cardSha256, because, matched, receiptTarget },
+    ...{ risk, route, gate, reversibility, policy, expiresAt, onExpiry, editablePaths, card, cardSha256, because, matched, receiptTarget, standing },
     step: verdict.group.step,
     verdict: { eventId: verdict.id, error },
     fellBack: forbade === undefined ? null : { reason: reasonsOf(forbade).join(" ") },
@@ -126,12 +128,13 @@ function jsonOf(text: string | null): unknown {
   }
 }
 
-function history({ ledger }: Context, itemId: string, item: Item): Pick<ItemView, "timeline" | "findings" | "badRecords" | "parked"> {
+function history(context: Context, itemId: string, item: Item): Pick<ItemView, "timeline" | "findings" | "badRecords" | "parked"> {
+  const { ledger } = context;
   const partition = partitionOf(itemId, ledger.log.partitions);
   const timeline = ledger.queries.timeline(itemId).map(({ appendedAt: _appended, ...entry }) => ({ ...entry, partition }));
   return {
     timeline,
-    findings: ledger.queries.findingsOf(itemId),
+    findings: [...ledger.queries.findingsOf(itemId), ...overshotFinding(context, itemId)],
     badRecords: ledger.queries.badOf(itemId).map(({ itemId: _item, schemaId: _schema, ...bad }) => ({ ...bad, cleared: item.cleared.includes(bad.sha256) })),
     parked: timeline
       .filter((e) => e.status === "parked")

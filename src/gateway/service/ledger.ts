@@ -6,6 +6,7 @@ import type { EventStore } from "../../projector/event-store.ts";
 import type { Halts } from "../../projector/halts.ts";
 import type { Projector } from "../../projector/projector.ts";
 import type { Queries } from "../../projector/queries.ts";
+import type { Standings } from "../../projector/standings.ts";
 import type { Identity } from "./identity.ts";
 
 type Body<T extends Topic> = Omit<Draft<EventOf[T]>, "eventId" | "itemId" | "occurredAt"> & { readonly eventId?: string; readonly occurredAt?: number };
@@ -19,6 +20,8 @@ export interface GatewayLedger {
   readonly waitFor: Projector["waitFor"];
   readonly now: () => number;
   readonly halts: Halts;
+  readonly standings: Standings;
+  readonly amountPath: (workspace: string, tool: string) => string | undefined;
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   readonly write: <T extends Topic>(topic: T, itemId: string, body: Body<T>) => Promise<{ readonly eventId: string; readonly position: Position }>;
   readonly ended: Promise<void>;

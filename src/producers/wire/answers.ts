@@ -167,6 +167,7 @@ export const itemView = z
       }),
     ),
     verdict: z.object({ eventId: z.string(), error: z.object({ code: z.string(), message: z.string() }).nullable() }).nullable(),
+    standing: z.string().nullable().describe("The standing approval that let it run."),
     fellBack: z.object({ reason: z.string() }).nullable().describe("Why policy forbade the last edit; the terms before it stand."),
     decision: z.object({ kind: z.string(), eventId: z.string(), by: z.string() }).nullable().describe("What closed the verdict."),
     review,

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { eventError, eventId, externalRef, itemId, jsonObject, jsonValue, moment, name, sha256Hex, stateInput, text, url } from "./common.ts";
+import { standingRequest } from "./standing.ts";
 
 const action = z
   .strictObject({
@@ -105,6 +106,7 @@ export const decisionRequest = z
         "On claim: for how long. takeOver (also on approve, edit, reject, respond, acknowledge): take the claim of somebody else first, which takes the role takeover.",
       ),
     receipt: eventId.optional().describe("On settle the unknown receipt (default: the one in doubt), on report the final receipt."),
+    standing: standingRequest.optional().describe("On approve: this and alike may run, within bounds. Never for what is irreversible or critical."),
     settlement: z.strictObject({ outcome: z.enum(["succeeded", "failed", "retry"]), externalRef: externalRef.optional() }).optional(),
     incident: z.strictObject({ severity: z.enum(["low", "medium", "high", "critical"]), url: url.optional() }).optional(),
     cleared: sha256Hex.optional().describe("On clear: SHA-256 of the bad record's bytes."),

@@ -1,0 +1,122 @@
+import type { EventOf } from "../events/types.generated.ts";
+import { isOwner } from "../ledger/decisions.ts";
+import { nodeOf } from "../ledger/item.ts";
+import type { Decimal } from "../policy/decimal.ts";
+import { amountOf, coversAlike, readScope, type StandingScope, within } from "../policy/standing.ts";
+import type { FoldedBatch } from "../projector/fold-batch.ts";
+import type { Queries } from "../projector/queries.ts";
+import type { Standing, Standings } from "../projector/standings.ts";
+import type { Bar } from "./dispatcher.ts";
+import type { Judge } from "./policy-worker.ts";
+
+type Verdict = ReturnType<Judge>;
+
+/** What an item that used a standing approval took of its amount. */
+export function usedAmount(queries: Queries, scope: StandingScope, itemId: string): Decimal | undefined {
+  const item = queries.item(itemId)?.item;
+  const proposal = item === undefined ? undefined : nodeOf(item, "proposals", item.proposal);
+  return proposal === undefined ? undefined : amountOf(scope, proposal.actions);
+}
+
+/**
+ * A judge that lets run what a standing approval covers and a person would have to decide. It reserves in memory what is judged and not
+ * folded yet, so that proposals in flight cannot together go past the bounds.
+ */
+export function standingJudge(
+  judge: Judge,
+  { queries, standings, onFolded }: { queries: Queries; standings: Standings; onFolded: (listener: (batch: FoldedBatch) => void) => () => void },
+): Judge {
+  const reserved = new Map<string, { standing: string; amount: Decimal | undefined }>();
+  onFolded((batch) => {
+    for (const { topic, itemId } of batch.effective) if (topic === "verdicts") reserved.delete(itemId);
+  });
+
+  function hasRoom(standing: Standing, scope: StandingScope, itemId: string, amount: Decimal | undefined): boolean {
+    const taken = standing.uses.filter((use) => use.itemId !== itemId).map((use) => usedAmount(queries, scope, use.itemId));
+    for (const [other, hold] of reserved)
+      if (other !== itemId && hold.standing === standing.eventId && !standing.uses.some((use) => use.itemId === other)) taken.push(hold.amount);
+    return within(standing, [...taken, amount]);
+  }
+
+  return (input) => {
+    const verdict = judge(input);
+    const { proposal, actions, answers, now } = input;
+    if (answers !== "proposal" || !mayStand(verdict)) return verdict;
+    const alike = { agent: proposal.agent.id, thread: proposal.run?.threadId ?? null, actions };
+    for (const standing of standings.all()) {
+      if (standing.workspace !== proposal.workspace || standing.revoked !== null || standing.until <= now || standing.itemId === proposal.itemId) continue;
+      const scope = readScope(standing.scope);
+      if (scope === undefined || !coversAlike(scope, alike) || !isEntitled(standing, verdict, proposal)) continue;
+      const amount = standing.amount === null ? undefined : amountOf(scope, actions);
+      if (!hasRoom(standing, scope, proposal.itemId, amount)) continue;
+      reserved.set(proposal.itemId, { standing: standing.eventId, amount });
+      return allowed(verdict, standing);
+    }
+    return verdict;
+  };
+}
+
+/** Standing approvals stand in for the one person that a verdict asks for; never for what is irreversible or critical. */
+function mayStand({ route, gate, reversibility, risk, approvals, error }: Verdict): boolean {
+  if (route !== "interrupt" && route !== "batch") return false;
+  return (
+    gate !== "audit" &&
+    reversibility !== "irreversible" &&
+    reversibility !== "unrecognized" &&
+    (risk === "low" || risk === "medium" || risk === "high") &&
+    (approvals ?? 1) <= 1 &&
+    error == null
+  );
+}
+
+/** Whether who gave it could decide on this one as well. */
+function isEntitled(
+  { by, roles }: Standing,
+  { owner, separation = [], approvalOrder = [], allowedDecisions = [] }: Verdict,
+  proposal: EventOf["proposals"],
+): boolean {
+  if (!isOwner(owner ?? null, by, roles) || !allowedDecisions.includes("approve")) return false;
+  if (separation.includes("agent_owner") && proposal.agent.owner === by) return false;
+  if (separation.includes("proposer") && proposal.onBehalfOf?.id === by) return false;
+  return approvalOrder[0] === undefined || isOwner(approvalOrder[0], by, roles);
+}
+
+function allowed(verdict: Verdict, { eventId, by, max, amount }: Standing): Verdict {
+  const bounds = `at most ${max}${amount === null ? "" : `, up to ${amount} in all`}`;
+  return {
+    ...verdict,
+    route: "allow",
+    gate: "none",
+    standing: eventId,
+    because: [`Standing approval of ${by} (${bounds})`, ...(verdict.because ?? [])],
+    approvals: 0,
+    approvalOrder: [],
+    separation: [],
+    allowedDecisions: [],
+    editablePaths: [],
+    ladder: [],
+    expiresAt: null,
+    batchKey: null,
+    batchMax: null,
+    batchWindowMs: null,
+  };
+}
+
+/** Why the use of a standing approval does not stand: it was revoked since, or others have used it up. Null where it stands. */
+export function overshootOf(queries: Queries, standing: Standing, itemId: string): string | null {
+  if (standing.revoked !== null) return `The standing approval of ${standing.by} was revoked by ${standing.revoked.by}`;
+  const scope = readScope(standing.scope);
+  const upTo = standing.uses.slice(0, standing.uses.findIndex((use) => use.itemId === itemId) + 1);
+  const amounts = upTo.map((use) => (scope === undefined ? undefined : usedAmount(queries, scope, use.itemId)));
+  return within(standing, amounts) ? null : `The standing approval of ${standing.by} was used up by others`;
+}
+
+/** What a standing approval let pass is looked at again before it is granted: two judges may have used it at once. */
+export function standingBar(queries: Queries, standings: Standings): Bar {
+  return ({ itemId, item }) => {
+    const proposal = nodeOf(item, "proposals", item.proposal);
+    // Only a verdict on the proposal itself can rest on a standing approval.
+    const standing = proposal?.verdict == null ? undefined : standings.usedBy(itemId);
+    return standing === undefined ? null : overshootOf(queries, standing, itemId);
+  };
+}
