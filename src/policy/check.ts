@@ -1,4 +1,5 @@
 import type { Json } from "../events/canonical.ts";
+import { checkBudgets } from "./check-budgets.ts";
 import { DEFAULT_TIMEOUT } from "./defaults.ts";
 import { durationText } from "./duration.ts";
 import { declares, fieldsOf } from "./json-schema.ts";
@@ -29,6 +30,7 @@ export function checkContent(content: PolicyContent): Problem[] {
   checkPeople(content.questions ?? {}, (path, message) => report(["questions", ...path], message));
   checkPeople(content.notices ?? {}, (path, message) => report(["notices", ...path], message));
   checkRules(content, report);
+  for (const { path, message } of checkBudgets(content)) report(path, message);
   for (const [i, route] of content.routes.entries()) {
     checkPeople(route, (path, message) => report(["routes", i, ...path], message));
     if (route.when !== undefined) checkCondition(route.when, "route", content, report, ["routes", i, "when"]);

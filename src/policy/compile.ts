@@ -1,5 +1,6 @@
 import type { Json } from "../events/canonical.ts";
 import type { AllowedDecision, Execution, OnExpiry, PolicyRef, Reversibility, Separation } from "../events/types.generated.ts";
+import { type CompiledBudget, compileBudgets } from "./budget.ts";
 import { type Check, compileCondition } from "./condition.ts";
 import { DEFAULT_BATCH, DEFAULT_CLAIM, DEFAULT_CONFIDENCE, DEFAULT_GRANT_TTL, DEFAULT_LEASE } from "./defaults.ts";
 import type { PolicyDocument } from "./document.ts";
@@ -22,6 +23,7 @@ export interface CompiledPolicy {
   readonly batch: { readonly max: number; readonly window: number };
   readonly questions: People;
   readonly notices: People;
+  readonly budgets: readonly CompiledBudget[];
   /** What the catalogue says of a tool: one entry for its exact name, else one for every glob that matches, else none. */
   readonly find: (tool: string) => readonly CompiledAction[];
   /** For a tool that the catalogue does not have: high, irreversible, a person. */
@@ -90,6 +92,8 @@ export interface CompiledRule {
   readonly hard: boolean;
   readonly separation: readonly Separation[];
   readonly forbid: boolean;
+  /** Held against the action once more when a grant is issued. */
+  readonly floor: boolean;
   readonly because: string;
 }
 
@@ -132,6 +136,7 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
     batch: content.batch ?? DEFAULT_BATCH,
     questions: content.questions ?? {},
     notices: content.notices ?? {},
+    budgets: compileBudgets(content),
     find: (tool) => exact.get(tool) ?? globs.filter(({ matches }) => matches(tool) === true).map(({ action }) => action),
     undescribed: compileAction(undefined, UNDESCRIBED, content),
   };
@@ -162,7 +167,9 @@ function compileAction(name: string | undefined, action: ActionContent, content:
     gate: action.reversibility === "irreversible" ? { kind: "hard" } : (action.gate ?? { kind: "none" }),
     evidence: name === undefined ? [] : [...new Set([...(content.require?.evidence ?? []), ...(action.require?.evidence ?? [])])],
     // Sorted, so that sums of points and lists of reasons do not depend on the order in the document.
-    rules: [...content.rules, ...content.floors].map((rule) => compileRule(rule, declared)).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    rules: [...content.rules.map((rule) => compileRule(rule, declared, false)), ...content.floors.map((rule) => compileRule(rule, declared, true))].sort(
+      (a, b) => (a.id < b.id ? -1 : 1),
+    ),
     routes: content.routes.map((route) => compileRoute(route, declared)),
     people: { owner, approvals, approval_order, separation, timeout, ladder, on_expiry },
     decisions: action.decisions,
@@ -186,7 +193,7 @@ function compileAction(name: string | undefined, action: ActionContent, content:
   };
 }
 
-function compileRule(rule: RuleContent, declared: (keys: readonly string[]) => "yes" | "no" | "open"): CompiledRule {
+function compileRule(rule: RuleContent, declared: (keys: readonly string[]) => "yes" | "no" | "open", floor: boolean): CompiledRule {
   return {
     id: rule.id,
     when: rule.when && compileCondition(rule.when, declared),
@@ -197,6 +204,7 @@ function compileRule(rule: RuleContent, declared: (keys: readonly string[]) => "
     hard: rule.raise?.gate === "hard" || (rule.raise?.approvals ?? 1) > 1,
     separation: rule.raise?.separation ?? [],
     forbid: rule.forbid === true,
+    floor,
     because: rule.because,
   };
 }

@@ -9,7 +9,7 @@ import { pointsOf, TIERS, type Tier, tierOf, worst } from "./tiers.ts";
 import { ABSENT, raises, type Truth, YES } from "./truth.ts";
 
 /** A rule that took hold. */
-interface Hit {
+export interface Hit {
   readonly rule: CompiledRule;
   readonly truth: Truth;
   readonly readings: readonly Reading[];
@@ -26,10 +26,10 @@ interface Outcome {
   readonly because: readonly Reason[];
 }
 
-/** The opinion of one entry of a catalogue on one action whose arguments conform to its schema. */
-export function judgeAction(policy: CompiledPolicy, action: CompiledAction, subject: Subject): Opinion {
+/** The opinion of one entry of a catalogue on one action whose arguments conform to its schema. `budgets`: those that took hold of it. */
+export function judgeAction(policy: CompiledPolicy, action: CompiledAction, subject: Subject, budgets: readonly Hit[] = []): Opinion {
   const facts: Facts = { ...subject.facts, baseRisk: action.baseRisk, risk: action.baseRisk };
-  const hits = hitsOf(action.rules, facts);
+  const hits = [...hitsOf(action.rules, facts), ...budgets];
   const outcome = outcomeOf(policy, action, subject, hits);
   const finalFacts: Facts = { ...facts, risk: outcome.risk };
   const route = action.routes.find(({ when }) => when === undefined || raises(when.test(finalFacts)));

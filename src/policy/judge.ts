@@ -3,13 +3,15 @@ import { canonicalize, type Json, parseStrict, sha256 } from "../events/canonica
 import type { Draft } from "../events/draft.ts";
 import { LIMITS } from "../events/limits.ts";
 import type { ActionProposed, Card, EventError, VerdictReached } from "../events/types.generated.ts";
+import { type BudgetOutcome, type BudgetSubject, judgeBudgets } from "./budget.ts";
 import { askCard, type CardAction, cardOf } from "./card.ts";
 import { type CompiledAction, type CompiledPolicy, touchesSecret } from "./compile.ts";
 import { LAST_OWNER } from "./defaults.ts";
 import { joinOpinions } from "./join.ts";
-import { judgeAction, told } from "./judge-action.ts";
+import { type Hit, judgeAction, told } from "./judge-action.ts";
 import { type Opinion, peopleOf, rankOf, type Subject, undescribed } from "./opinion.ts";
 import { fillExact, plain } from "./render.ts";
+import { NOTHING_USED, type UsageReader } from "./usage.ts";
 import { verdictOf } from "./verdict.ts";
 
 /** What a verdict says, without the envelope that the policy worker adds. */
@@ -31,6 +33,8 @@ export interface JudgeInput {
   readonly answers: "proposal" | "edit";
   /** Milliseconds since the epoch. */
   readonly now: number;
+  /** What others have used up of budgets. Default: nothing. */
+  readonly usage?: UsageReader;
 }
 
 /**
@@ -54,7 +58,8 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
   const fault = faultOf(input);
   if (fault !== undefined) return refused(fallback, input, fault);
   const subjects = subjectsOf(input);
-  const groups = subjects.map((subject) => opinionsOn(own, fallback, subject));
+  const budgets = budgetsOf(own, subjects, input);
+  const groups = subjects.map((subject) => opinionsOn(own, fallback, subject, budgets));
   const perAction = groups.map(joinOpinions);
   const joined = joinOpinions(perAction);
   const because = told(joined.because);
@@ -74,23 +79,36 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
     steps: perAction.flatMap((opinion) => opinion.step ?? []),
     card: cardOf(cards, because),
     receiptTarget: receiptTargetOf(cards),
+    budgets: [...budgets.values()].flatMap(({ used }) => used),
   });
 }
 
+type Budgets = ReadonlyMap<CompiledPolicy, BudgetOutcome>;
+
+/** What the budgets of each policy say of the whole item: the steps of a plan count together. */
+function budgetsOf(own: readonly CompiledPolicy[], subjects: readonly Subject[], { proposal, actions, now, usage = NOTHING_USED }: JudgeInput): Budgets {
+  const countable = subjects.map(({ actionId, facts: { tool, args }, index }): BudgetSubject => {
+    const { workspace, agent, onBehalfOf, run } = proposal;
+    const argsSha256 = actions[index]?.argsSha256 ?? "";
+    return { workspace, agent: agent.id, onBehalfOf: onBehalfOf?.id ?? null, thread: run?.threadId ?? null, actionId, tool, args, argsSha256, flowed: false };
+  });
+  return new Map(own.filter(({ mode }) => mode !== "off").map((policy) => [policy, judgeBudgets(policy, countable, usage, now)]));
+}
+
 /** One opinion per policy and entry that describes the tool; where none does, that of the fallback on the undescribed. */
-function opinionsOn(own: readonly CompiledPolicy[], fallback: CompiledPolicy | undefined, subject: Subject): Opinion[] {
+function opinionsOn(own: readonly CompiledPolicy[], fallback: CompiledPolicy | undefined, subject: Subject, budgets: Budgets): Opinion[] {
   const { tool } = subject.facts;
-  const opinions = own.flatMap((policy) => policy.find(tool).map((action) => opinionOf(policy, action, subject)));
+  const opinions = own.flatMap((policy) => policy.find(tool).map((action) => opinionOf(policy, action, subject, budgets.get(policy)?.hits.get(subject.index))));
   if (opinions.length > 0) return opinions;
   if (fallback === undefined) return [undescribed(undefined, subject, `No policy of this workspace describes ${plain(tool, 80)}`, LAST_OWNER)];
   return [opinionOf(fallback, fallback.undescribed, subject)];
 }
 
-function opinionOf(policy: CompiledPolicy, action: CompiledAction, subject: Subject): Opinion {
+function opinionOf(policy: CompiledPolicy, action: CompiledAction, subject: Subject, budgets?: readonly Hit[]): Opinion {
   if (policy.mode === "off") return { ...undescribed(policy, subject, `Policy ${policy.ref.id} is off: everything waits for a person`, policy.owner), action };
   try {
     const breach = action.check?.(subject.facts.args);
-    if (breach === undefined) return judgeAction(policy, action, subject);
+    if (breach === undefined) return judgeAction(policy, action, subject, budgets);
     const value = breach.value === undefined || touchesSecret(action.fields, breach.path) ? "" : `, not ${breach.value}`;
     const message = plain(`${breach.message}${value}`, 500);
     const opinion = undescribed(policy, subject, `The arguments of ${plain(subject.facts.tool, 80)} break its schema: ${message}`, policy.owner);

@@ -54,6 +54,19 @@ export function oneOf<const T extends string>(words: readonly T[]): z.ZodType<T>
 /** A text that is not empty. */
 export const text = custom((value) => (typeof value === "string" && value.trim() !== "" ? value : new Error(`must be a text, not ${shown(value)}`)));
 
+/** A whole number of people or members. */
+export const count = custom((value) =>
+  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 1000
+    ? value
+    : new Error(`must be a whole number from 1 to 1000, not ${shown(value)}`),
+);
+/** Points of risk. */
+export const points = custom((value) =>
+  typeof value === "number" && Number.isFinite(value) && value >= 0
+    ? value
+    : new Error(`must be a number of points, 0 or more, not ${shown(value)}${typeof value === "number" ? "; rules can only raise" : ""}`),
+);
+
 /** A name that ids and keys are made of. */
 export const identifier = custom((value) =>
   typeof value === "string" && /^[A-Za-z0-9][\w.-]{0,99}$/.test(value) ? value : new Error(`must be a name of letters, digits, . _ and -, not ${shown(value)}`),

@@ -2,8 +2,9 @@ import { z } from "zod";
 import type { Json } from "../events/canonical.ts";
 import { compileSchema } from "./json-schema.ts";
 import { didYouMean, nearest, shown } from "./problems.ts";
+import { budget, duplicate } from "./shape-budget.ts";
 import { condition } from "./shape-condition.ts";
-import { custom, duration, identifier, notYet, oneOf, owner, pointer, retention, shape, template, text } from "./shape-parts.ts";
+import { count, custom, duration, identifier, notYet, oneOf, owner, pointer, points, retention, shape, template, text } from "./shape-parts.ts";
 import { EXECUTIONS, REVERSIBILITIES, TIERS } from "./tiers.ts";
 
 const EFFECTS = ["money", "external-comms", "data-loss", "access", "prod"];
@@ -25,16 +26,6 @@ const argumentsSchema = custom((value): Json | Error => {
   return value as Json;
 });
 
-const count = custom((value) =>
-  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 1000
-    ? value
-    : new Error(`must be a whole number from 1 to 1000, not ${shown(value)}`),
-);
-const points = custom((value) =>
-  typeof value === "number" && Number.isFinite(value) && value >= 0
-    ? value
-    : new Error(`must be a number of points, 0 or more, not ${shown(value)}${typeof value === "number" ? "; rules can only raise" : ""}`),
-);
 const share = custom((value) =>
   typeof value === "number" && value >= 0 && value <= 1 ? value : new Error(`must be a number from 0 to 1, not ${shown(value)}`),
 );
@@ -124,7 +115,8 @@ export const policyShape = shape({
   rules: z.array(rule).default([]),
   floors: z.array(rule).default([]),
   grants: notYet("a grant (a loosening)"),
-  budgets: notYet("a budget"),
+  budgets: z.array(budget).default([]),
+  duplicates: z.array(duplicate).default([]),
   routes: z.array(shape({ when: condition.optional(), ...people })).default([]),
   batch: shape({ max: count.default(20), window: duration.default(1_800_000) }).optional(),
   questions: shape(people).optional(),

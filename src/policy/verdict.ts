@@ -1,6 +1,6 @@
 import { canonicalize, sha256 } from "../events/canonical.ts";
 import type { Draft } from "../events/draft.ts";
-import type { Card, ExternalRef, LadderStep, VerdictStep } from "../events/types.generated.ts";
+import type { BudgetUse, Card, ExternalRef, LadderStep, VerdictStep } from "../events/types.generated.ts";
 import type { VerdictBody } from "./judge.ts";
 import type { Opinion } from "./opinion.ts";
 
@@ -15,6 +15,8 @@ export interface Around {
   readonly steps: readonly VerdictStep[];
   readonly card: Card | null;
   readonly receiptTarget: ExternalRef | null;
+  /** Every budget that applies, with what was used before. */
+  readonly budgets?: readonly BudgetUse[];
 }
 
 /** An opinion as the fields of a verdict, with its times made absolute. */
@@ -56,7 +58,7 @@ export function verdictOf(opinion: Opinion, around: Around): Draft<VerdictBody> 
     card,
     cardSha256: card === null ? null : cardHash(card),
     receiptTarget: around.receiptTarget,
-    budgets: [],
+    budgets: around.budgets ?? [],
     standing: null,
     shadow: [],
   };

@@ -69,7 +69,6 @@ rules:
 
   it.each([
     ["calendar:\n  time_zone: Europe/Zurich\n", "calendar: business time is not supported yet"],
-    ["budgets:\n  - id: b\n", "budgets: a budget is not supported yet"],
     ["grants:\n  - id: g\n", "grants: a grant (a loosening) is not supported yet"],
     ["mode: shadow\n", "mode: shadow is not supported yet"],
     ["rules: [{ id: r, when: { cel: 'true' }, raise: { points: 1 }, because: b }]\n", '"cel" is not supported yet'],
@@ -79,7 +78,7 @@ rules:
   });
 
   it("may hold empty lists of what is not supported yet", () => {
-    expect(problems(`${head}${act}grants: []\nbudgets: []\n`)).toEqual([]);
+    expect(problems(`${head}${act}grants: []\n`)).toEqual([]);
   });
 
   it.each(["none", "soft", "audit"])("cannot give an irreversible action a gate of kind %s", (kind) => {

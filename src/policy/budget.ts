@@ -1,0 +1,301 @@
+import { canonicalize, type Json, sha256 } from "../events/canonical.ts";
+import type { BudgetUse } from "../events/types.generated.ts";
+import type { CompiledPolicy, CompiledRule } from "./compile.ts";
+import type { Reading } from "./condition.ts";
+import { add, compare, type Decimal, decimalOf, decimalText, subtract, ZERO } from "./decimal.ts";
+import { durationText } from "./duration.ts";
+import type { Hit } from "./judge-action.ts";
+import { pointerKeys, valueAt } from "./pointer.ts";
+import { glob, isGlob } from "./regex.ts";
+import { moneyText, plain } from "./render.ts";
+import type { PolicyContent } from "./shape.ts";
+import type { BudgetContent, DuplicateContent, Measure, PerPart } from "./shape-budget.ts";
+import { ABSENT, YES } from "./truth.ts";
+import type { Countable, Counted, Meter, UsageReader } from "./usage.ts";
+
+/** A budget, ready to judge. */
+export interface CompiledBudget {
+  /** As the document names it. */
+  readonly id: string;
+  readonly meter: Meter;
+  /** The measured argument. */
+  readonly path: string | undefined;
+  readonly unit: string | undefined;
+  /** Lowest first. */
+  readonly limits: readonly CompiledLimit[];
+  readonly duplicate: boolean;
+}
+
+interface CompiledLimit {
+  readonly above: Decimal;
+  readonly because: string | undefined;
+  readonly effect: Pick<CompiledRule, "risk" | "points" | "approvals" | "hard" | "forbid">;
+}
+
+/** What the budgets of a policy say of all actions of an item together. */
+export interface BudgetOutcome {
+  /** Budgets that took hold, by the action's place in the plan: each is judged as a rule that matched. */
+  readonly hits: ReadonlyMap<number, readonly Hit[]>;
+  /** Every budget that applies, exceeded or not. */
+  readonly used: readonly BudgetUse[];
+}
+
+/** The budgets and rules on repetition of a document. */
+export function compileBudgets(content: PolicyContent): CompiledBudget[] {
+  const compiled = [
+    ...content.budgets.map((budget) => compileBudget(content, budget)),
+    ...content.duplicates.map((duplicate) => compileDuplicate(content, duplicate)),
+  ];
+  return compiled.sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+function compileBudget(content: PolicyContent, { id, action, measure, per, window, limits, because }: BudgetContent): CompiledBudget {
+  const unit = measure.kind === "sum" ? unitOf(content, action, measure.path) : undefined;
+  return {
+    id,
+    meter: meterOf(content, { id, action, per, windowMs: window }, measure),
+    path: measure.kind === "count" ? undefined : measure.path,
+    unit,
+    limits: limits.map((limit) => compileLimit(limit.above, limit, limit.because ?? because)).sort((a, b) => compare(a.above, b.above)),
+    duplicate: false,
+  };
+}
+
+function compileDuplicate(content: PolicyContent, { id, action, by, per, window, because, ...effect }: DuplicateContent): CompiledBudget {
+  const meter = meterOf(content, { id, action, per, windowMs: window }, { kind: "count" }, by ?? "all");
+  return { id, meter, path: undefined, unit: undefined, limits: [compileLimit({ n: 1n, scale: 0 }, effect, because)], duplicate: true };
+}
+
+function compileLimit(above: Decimal, { raise, forbid }: Pick<DuplicateContent, "raise" | "forbid">, because: string | undefined): CompiledLimit {
+  const approvals = raise?.approvals ?? 1;
+  return {
+    above,
+    because,
+    effect: { risk: raise?.risk, points: raise?.points ?? 0, approvals, hard: raise?.gate === "hard" || approvals > 1, forbid: forbid === true },
+  };
+}
+
+interface MeterHead {
+  readonly id: string;
+  readonly action: readonly string[];
+  readonly per: readonly PerPart[];
+  readonly windowMs: number;
+}
+
+function meterOf(content: PolicyContent, { id, action, per, windowMs }: MeterHead, measure: Measure, same?: readonly string[] | "all"): Meter {
+  const tools = namesMatcher(action);
+  const parts = per.map((part) => partReader(part, secretPaths(content)));
+  const sameKeys = same === undefined || same === "all" ? same : same.map((path) => pointerKeys(path) ?? []);
+  const measureKeys = measure.kind === "count" ? [] : (pointerKeys(measure.path) ?? []);
+  return {
+    id: `${content.policy}/${id}`,
+    workspace: content.workspace,
+    windowMs,
+    kind: measure.kind,
+    read(action) {
+      if (action.workspace !== content.workspace || !tools(action.tool)) return undefined;
+      const key = [...parts.map((read) => read(action)), ...(sameKeys === undefined ? [] : [sameness(action, sameKeys)])];
+      const unknown = key.includes(undefined);
+      const counted = unknown ? undefined : measured(measure.kind, valueAt(action.args, measureKeys));
+      return { key: readable(key.map((part) => part ?? "unknown").join(" ")), amount: counted?.amount, values: counted?.values ?? [] };
+    },
+  };
+}
+
+/** A key as a verdict can show it: what is long or invisible is cut, and told apart by its hash. */
+function readable(key: string): string {
+  return /^[\x20-\x7e]{1,300}$/.test(key) ? key : `${plain(key, 200)} #${sha256(key).slice(0, 16)}`;
+}
+
+/** What a value counts; undefined where it cannot be counted. A negative amount would make room for others, so it is none. */
+function measured(kind: Meter["kind"], value: Json | undefined): Omit<Counted, "key"> | undefined {
+  if (kind === "count") return { amount: { n: 1n, scale: 0 }, values: [] };
+  if (value === undefined || value === null) return undefined;
+  if (kind === "sum") {
+    const amount = decimalOf(value);
+    return amount === undefined || amount.n < 0n ? undefined : { amount, values: [] };
+  }
+  const members = Array.isArray(value) ? value : [value];
+  const values = [...new Set(members.map((member) => canonicalize(member)))].map((text) => (text.length <= 100 ? text : sha256(text)));
+  return { amount: { n: BigInt(values.length), scale: 0 }, values };
+}
+
+function partReader(part: PerPart, secrets: readonly string[]): (action: Countable) => string | undefined {
+  switch (part) {
+    case "tenant":
+      return ({ workspace }) => `tenant=${workspace}`;
+    case "agent":
+      return ({ agent }) => `agent=${agent}`;
+    case "on_behalf_of":
+      return ({ onBehalfOf }) => `on_behalf_of=${onBehalfOf ?? "nobody"}`;
+    case "run":
+      return ({ thread }) => (thread === null ? undefined : `run=${thread}`);
+    case "action":
+      return ({ tool }) => `action=${tool}`;
+    default: {
+      const keys = pointerKeys(part) ?? [];
+      const isSecret = secrets.some((secret) => `${part}/`.startsWith(`${secret}/`) || `${secret}/`.startsWith(`${part}/`));
+      return ({ args }) => {
+        const value = valueAt(args, keys);
+        if (value === undefined || value === null) return undefined;
+        const text = canonicalize(value);
+        // A verdict is read by many: what is secret, or long, is only told apart.
+        return `${part}=${isSecret || text.length > 100 ? sha256(text).slice(0, 16) : text}`;
+      };
+    }
+  }
+}
+
+function sameness({ tool, args, argsSha256 }: Countable, same: readonly (readonly string[])[] | "all"): string | undefined {
+  if (same === "all") return `same=${sha256(`${tool}\0${argsSha256}`).slice(0, 16)}`;
+  const values = same.map((keys) => valueAt(args, keys));
+  return values.includes(undefined) ? undefined : `same=${sha256(`${tool}\0${canonicalize(values as Json)}`).slice(0, 16)}`;
+}
+
+function namesMatcher(names: readonly string[]): (tool: string) => boolean {
+  const exact = new Set(names.filter((name) => !isGlob(name)));
+  const globs = names.filter(isGlob).map(glob);
+  return (tool) => exact.has(tool) || globs.some((matches) => matches(tool) === true);
+}
+
+function secretPaths(content: PolicyContent): string[] {
+  return Object.values(content.actions).flatMap((action) =>
+    Object.entries(action.fields ?? {}).flatMap(([path, field]) => (field.class === "secret" ? [path] : [])),
+  );
+}
+
+/** The unit of a sum; `checkBudgets` has made sure that the actions agree. */
+function unitOf(content: PolicyContent, names: readonly string[], path: string): string | undefined {
+  const matches = namesMatcher(names);
+  return Object.entries(content.actions).find(([name, action]) => (matches(name) || names.includes(name)) && action.amount?.path === path)?.[1].amount?.unit;
+}
+
+/** An action of the item that is judged. */
+export interface BudgetSubject extends Countable {
+  readonly actionId: string;
+}
+
+const NO_BUDGETS: BudgetOutcome = { hits: new Map(), used: [] };
+
+/** Holds all actions of an item against the budgets of a policy: actions that count for the same key count together. */
+export function judgeBudgets(policy: CompiledPolicy, subjects: readonly BudgetSubject[], usage: UsageReader, asOf: number): BudgetOutcome {
+  if (policy.budgets.length === 0) return NO_BUDGETS;
+  const hits = new Map<number, Hit[]>();
+  const used: BudgetUse[] = [];
+  const described = subjects.map((subject) => policy.find(subject.tool).length > 0);
+  for (const budget of policy.budgets) {
+    const byKey = new Map<string, { index: number; counted: Counted }[]>();
+    for (const [index, subject] of subjects.entries()) {
+      const counted = described[index] ? budget.meter.read(subject) : undefined;
+      if (counted === undefined) continue;
+      const group = byKey.get(counted.key);
+      if (group === undefined) byKey.set(counted.key, [{ index, counted }]);
+      else group.push({ index, counted });
+    }
+    for (const [key, group] of [...byKey].sort(([a], [b]) => (a < b ? -1 : 1))) {
+      const { use, found } = judgeGroup(budget, key, group, subjects, usage, asOf);
+      used.push(use);
+      for (const { index } of group) if (found.length > 0) hits.set(index, [...(hits.get(index) ?? []), ...found]);
+    }
+  }
+  return { hits, used };
+}
+
+function judgeGroup(
+  budget: CompiledBudget,
+  key: string,
+  group: readonly { index: number; counted: Counted }[],
+  subjects: readonly BudgetSubject[],
+  usage: UsageReader,
+  asOf: number,
+): { use: BudgetUse; found: Hit[] } {
+  const { meter, limits } = budget;
+  const { windowMs, kind } = meter;
+  const values = [...new Set(group.flatMap(({ counted }) => counted.values))];
+  const { count, sum } = usage({ id: meter.id, key, windowMs, asOf, without: values });
+  const before = decimalOf(kind === "sum" ? sum : count);
+  if (before === undefined) throw new Error(`the usage of ${meter.id} cannot be read: ${kind === "sum" ? sum : count}`);
+  const own = kind === "distinct" ? { n: BigInt(values.length), scale: 0 } : group.reduce((total, { counted }) => add(total, counted.amount ?? ZERO), ZERO);
+  const total = add(before, own);
+  const unknown = group.some(({ counted }) => counted.amount === undefined);
+  const exceeded = limits.filter((limit) => unknown || compare(total, limit.above) > 0);
+  const shownLimit = (unknown ? undefined : exceeded.at(-1)) ?? limits.find((limit) => compare(total, limit.above) <= 0) ?? limits.at(-1);
+  const use: BudgetUse = { name: meter.id, key, used: decimalText(before), limit: decimalText(shownLimit?.above ?? ZERO), windowMs };
+  if (exceeded.length === 0) return { use, found: [] };
+  const only = group.length === 1 ? subjects[group[0]?.index as number] : undefined;
+  return { use, found: [unknown ? unknownHit(budget) : hitOf(budget, exceeded, { key, before, own, total }, only)] };
+}
+
+interface Totals {
+  readonly key: string;
+  readonly before: Decimal;
+  readonly own: Decimal;
+  readonly total: Decimal;
+}
+
+function hitOf(budget: CompiledBudget, exceeded: readonly CompiledLimit[], totals: Totals, only: BudgetSubject | undefined): Hit {
+  const { id, meter, path } = budget;
+  const top = exceeded.at(-1) as CompiledLimit;
+  const rule = ruleOf(budget, exceeded, `${top.because === undefined ? "" : `${top.because}: `}${sentence(budget, top, totals)}`);
+  const left = subtract((exceeded[0] as CompiledLimit).above, totals.before);
+  const operand = only === undefined || path === undefined ? undefined : valueAt(only.args, pointerKeys(path) ?? []);
+  // One amount that is above what is left: a smaller one would have passed.
+  const fits = meter.kind === "sum" && exceeded.length === 1 && left.n > 0n && typeof operand === "number" && Number(decimalText(left)) > 0;
+  const reading: Reading = fits
+    ? { path: path as string, operator: "above", threshold: Number(decimalText(left)), operand, isArgument: true, negated: false, truth: YES }
+    : {
+        path: `budget/${id}`,
+        operator: "above",
+        threshold: decimalText(top.above),
+        operand: decimalText(totals.total),
+        isArgument: false,
+        negated: false,
+        truth: YES,
+      };
+  return { rule, truth: YES, readings: [reading] };
+}
+
+function sentence({ id, meter, unit, duplicate }: CompiledBudget, { above }: CompiledLimit, { key, before, own, total }: Totals): string {
+  const window = durationText(meter.windowMs);
+  const shownKey = plain(key.replaceAll("=", " "), 120);
+  if (duplicate) return `${id}: the same again within ${window}: ${decimalText(before)} before it count (${shownKey.replace(/ ?same [0-9a-f]+$/, "")})`;
+  const text = (value: Decimal) => (unit === undefined ? decimalText(value) : moneyText(decimalText(value), unit, 60));
+  const what = meter.kind === "distinct" ? " different values" : "";
+  return `Budget ${id}: ${text(total)}${what} in ${window} for ${shownKey} is above ${text(above)} (${text(before)} used before it, ${text(own)} more)`;
+}
+
+/** Nobody knows what it comes to, so every limit takes hold, and a person looks; nothing is forbidden on a guess. */
+function unknownHit(budget: CompiledBudget): Hit {
+  const { id, path, limits } = budget;
+  const rule = { ...ruleOf(budget, limits, `Budget ${id} cannot be counted`), hard: true };
+  const reading = { path: path ?? "key", operator: "above", threshold: decimalText(limits[0]?.above ?? ZERO), operand: undefined };
+  return { rule, truth: ABSENT, readings: [{ ...reading, isArgument: path !== undefined, negated: false, truth: ABSENT }] };
+}
+
+/** The limits that took hold as one rule: of each effect the most severe. */
+function ruleOf({ id }: CompiledBudget, exceeded: readonly CompiledLimit[], because: string): CompiledRule {
+  const tiers = exceeded.flatMap(({ effect }) => effect.risk ?? []);
+  return {
+    id,
+    when: undefined,
+    risk: tiers.sort((a, b) => RANK.indexOf(a) - RANK.indexOf(b)).at(-1),
+    points: Math.max(...exceeded.map(({ effect }) => effect.points)),
+    approvals: Math.max(...exceeded.map(({ effect }) => effect.approvals)),
+    hard: exceeded.some(({ effect }) => effect.hard),
+    separation: [],
+    forbid: exceeded.some(({ effect }) => effect.forbid),
+    floor: false,
+    because,
+  };
+}
+
+const RANK = ["low", "medium", "high", "critical"];
+
+/** Usage as a verdict recorded it: what it was judged by, whatever has happened since. */
+export function recordedUsage(budgets: readonly BudgetUse[]): UsageReader {
+  return ({ id, key, windowMs }) => {
+    const use = budgets.find((budget) => budget.name === id && budget.key === key && budget.windowMs === windowMs);
+    if (use === undefined) throw new Error(`the verdict records no usage of ${id} for ${key}`);
+    return { count: Number(use.used), sum: use.used };
+  };
+}

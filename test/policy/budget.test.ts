@@ -1,0 +1,226 @@
+import { describe, expect, test } from "vitest";
+import { judge, type VerdictBody } from "../../src/policy/judge.ts";
+import type { Usage, UsageQuestion } from "../../src/policy/usage.ts";
+import { type Call, NOW, policy, problems, proposal, verdict } from "./helpers.ts";
+
+const ACTIONS = `
+actions:
+  act:
+    arguments: { type: object, properties: { amount: { type: number }, to: {}, who: { type: string }, pin: { type: string } } }
+    reversibility: reversible
+    execution: idempotent
+    risk: low
+    fields: { /pin: { class: secret } }
+    amount: { path: /amount, unit: USD }
+  other:
+    arguments: { type: object, properties: { amount: { type: number } } }
+    reversibility: reversible
+    risk: low
+`;
+
+const SUM = `${ACTIONS}
+budgets:
+  - id: day
+    action: act
+    measure: { sum: /amount }
+    per: agent
+    window: P1D
+    limits: [{ above: 5000, raise: { risk: critical } }, { above: 20000, forbid: true, because: "Enough for a day" }]
+`;
+
+/** Judges with what others have used, and tells what was asked. */
+function judged(text: string, used: number | string, ...calls: Call[]) {
+  const asked: UsageQuestion[] = [];
+  const usage = (question: UsageQuestion): Usage => {
+    asked.push(question);
+    return { count: Number(used), sum: String(used) };
+  };
+  const proposed = proposal(...calls);
+  const body = judge([policy(text)], { proposal: proposed, actions: proposed.actions, answers: "proposal", now: NOW, usage });
+  return { ...(body as VerdictBody), asked };
+}
+
+describe("a budget", () => {
+  test("that is not exceeded changes nothing and is recorded with what was used", () => {
+    const body = judged(SUM, "4000.10", { args: { amount: 999.9 }, confidence: 1 });
+    expect(body.route).toBe("allow");
+    expect(body.budgets).toEqual([{ name: "p/day", key: "agent=bot", used: "4000.1", limit: "5000", windowMs: 86_400_000 }]);
+    expect(body.asked).toEqual([{ id: "p/day", key: "agent=bot", windowMs: 86_400_000, asOf: NOW, without: [] }]);
+    expect(body.matched).toEqual([]);
+  });
+
+  test("that is exceeded by one cent raises as its limit says, names itself, and says how much would have passed", () => {
+    const body = judged(SUM, "4000.10", { args: { amount: 999.91 }, confidence: 1 });
+    expect(body).toMatchObject({ route: "interrupt", risk: "critical" });
+    expect(body.because[0]).toBe("Budget day: USD 5,000.01 in 1 day for agent bot is above USD 5,000.00 (USD 4,000.10 used before it, USD 999.91 more)");
+    expect(body.matched).toEqual([
+      { rule: "day", actionId: "a1", path: "/amount", operator: "above", threshold: "999.9", operand: "999.91", effect: "risk: critical" },
+    ]);
+    expect(body.wouldPass).toEqual([{ actionId: "a1", path: "/amount", operator: "at_most", value: "999.9" }]);
+    expect(body.contributions).toContainEqual({ rule: "day", points: 0, tier: "critical" });
+  });
+
+  test("forbids above its highest limit, and records that limit", () => {
+    const body = judged(SUM, "19999", { args: { amount: 2 } });
+    expect(body).toMatchObject({ route: "forbid", risk: "critical", budgets: [{ used: "19999", limit: "20000" }] });
+    expect(body.because[0]).toBe(
+      "Enough for a day: Budget day: USD 20,001.00 in 1 day for agent bot is above USD 20,000.00 (USD 19,999.00 used before it, USD 2.00 more)",
+    );
+  });
+
+  test("exactly at a limit is not above it", () => {
+    expect(judged(SUM, "4999.9", { args: { amount: 0.1 }, confidence: 1 }).route).toBe("allow");
+  });
+
+  test("counts the steps of a plan together: ten small ones are one large one", () => {
+    const steps = Array.from({ length: 10 }, () => ({ args: { amount: 600 }, confidence: 1 }));
+    const body = judged(SUM, 0, ...steps);
+    expect(body).toMatchObject({ route: "interrupt", risk: "critical" });
+    expect(body.budgets).toHaveLength(1);
+    expect(body.matched.map((match) => match.actionId)).toEqual(steps.map((_, i) => `a${i + 1}`));
+    expect(judged(SUM, 0, ...steps.slice(0, 8)).route).toBe("allow");
+  });
+
+  test.each([
+    ["missing", {}],
+    ["null", { amount: null }],
+    ["negative", { amount: -5000 }],
+  ])("whose amount is %s cannot be counted: a person looks", (_, args) => {
+    const text = SUM.replace("amount: { type: number }, to", "amount: {}, to");
+    const body = judged(text, 0, { args, confidence: 1 });
+    expect(body).toMatchObject({ route: "interrupt", gate: "hard", risk: "critical" });
+    expect(body.because[0]).toContain("Budget day cannot be counted (could not be checked: /amount is missing or of another type)");
+  });
+
+  test("that counts different values adds only those that nobody has used, and asks for those without its own", () => {
+    const text = `${ACTIONS}
+budgets: [{ id: recipients, action: act, measure: { distinct: /to }, window: PT1H, limits: [{ above: 3, forbid: true }] }]`;
+    const body = judged(text, 2, { args: { to: ["a@x", "b@x", "a@x"] }, confidence: 1 });
+    expect(body).toMatchObject({ route: "forbid", budgets: [{ used: "2", limit: "3", key: "tenant=w" }] });
+    expect(body.asked[0]?.without).toEqual(['"a@x"', '"b@x"']);
+    expect(body.because[0]).toContain("4 different values in 1 hour");
+    expect(judged(text, 1, { args: { to: ["a@x", "b@x", "a@x"] }, confidence: 1 }).route).toBe("allow");
+  });
+
+  test.each([
+    ["agent", "agent=bot"],
+    ["tenant", "tenant=w"],
+    ["action", "action=act"],
+    ["on_behalf_of", "on_behalf_of=ann"],
+    ["run", "run=t1"],
+    ["/who", '/who="x"'],
+    ["[agent, /who]", 'agent=bot /who="x"'],
+  ])("per %s counts for %s", (per, key) => {
+    const text = `${ACTIONS}\nbudgets: [{ id: n, action: act, measure: { count: true }, per: ${per}, window: PT1H, limits: [{ above: 3, forbid: true }] }]`;
+    const more = {
+      onBehalfOf: { id: "ann", scopes: [] },
+      run: { framework: "f", threadId: "t1", ended: false },
+    } as NonNullable<Call["more"]>;
+    expect(judged(text, 0, { args: { who: "x" }, confidence: 1, more }).budgets).toMatchObject([{ key }]);
+  });
+
+  test("per a secret shows only what tells it apart", () => {
+    const text = `${ACTIONS}\nbudgets: [{ id: n, action: act, measure: { count: true }, per: /pin, window: PT1H, limits: [{ above: 3, forbid: true }] }]`;
+    const [use] = judged(text, 0, { args: { pin: "1234" }, confidence: 1 }).budgets;
+    expect(use?.key).toMatch(/^\/pin=[0-9a-f]{16}$/);
+  });
+
+  test("that cannot read its usage interrupts with policy_error: an outage never lets anything through", () => {
+    const proposed = proposal({ args: { amount: 1 }, confidence: 1 });
+    const usage = () => {
+      throw new Error("the views are away");
+    };
+    const body = judge([policy(SUM)], { proposal: proposed, actions: proposed.actions, answers: "proposal", now: NOW, usage });
+    expect(body).toMatchObject({ route: "interrupt", gate: "hard", error: { code: "policy_error", message: "the views are away" } });
+  });
+
+  test("of a policy that is off is not asked", () => {
+    expect(judged(`mode: off\n${SUM}`, 0, { args: { amount: 1 } })).toMatchObject({ route: "interrupt", budgets: [], asked: [] });
+  });
+
+  test("that an action does not come under is not recorded", () => {
+    expect(judged(SUM, 0, { tool: "other", args: { amount: 1 }, confidence: 1 }).budgets).toEqual([]);
+  });
+});
+
+describe("a rule on repetition", () => {
+  const TWICE = `${ACTIONS}
+duplicates: [{ id: twice, action: act, window: P1D, forbid: true, because: "Sent already" }]`;
+
+  test("lets the first pass and forbids the second, saying so", () => {
+    expect(judged(TWICE, 0, { args: { who: "x" }, confidence: 1 })).toMatchObject({ route: "allow", budgets: [{ name: "p/twice", used: "0", limit: "1" }] });
+    const body = judged(TWICE, 1, { args: { who: "x" }, confidence: 1 });
+    expect(body.route).toBe("forbid");
+    expect(body.because[0]).toBe("Sent already: twice: the same again within 1 day: 1 before it count (tenant w)");
+  });
+
+  test("finds the same twice inside one plan", () => {
+    expect(judged(TWICE, 0, { args: { who: "x" }, confidence: 1 }, { args: { who: "x" }, confidence: 1 }).route).toBe("forbid");
+    expect(judged(TWICE, 0, { args: { who: "x" }, confidence: 1 }, { args: { who: "y" }, confidence: 1 }).route).toBe("allow");
+  });
+
+  test("by some arguments counts what has the same of these, whatever the others are", () => {
+    const text = `${ACTIONS}\nduplicates: [{ id: twice, action: act, by: [/who], per: agent, window: P1D, raise: { risk: high } }]`;
+    const key = (args: object) => judged(text, 0, { args, confidence: 1 }).budgets[0]?.key;
+    expect(key({ who: "x", amount: 1 })).toBe(key({ who: "x", amount: 2 }));
+    expect(key({ who: "x" })).not.toBe(key({ who: "y" }));
+    expect(judged(text, 0, { args: { amount: 1 }, confidence: 1 })).toMatchObject({ route: "interrupt", gate: "hard" });
+  });
+});
+
+describe("a document with budgets", () => {
+  const HEAD = "policy: p\nworkspace: w\nowner: role:boss\n";
+  const line = (text: string) => problems(`${HEAD}${ACTIONS}\n${text}`).join("\n");
+
+  test.each([
+    [
+      "budgets: [{ id: b, action: atc, measure: { count: true }, window: P1D, limits: [{ above: 1, forbid: true }] }]",
+      'no action is called "atc"; did you mean "act"?',
+    ],
+    [
+      "budgets: [{ id: b, action: act, measure: { sum: /amuont }, window: P1D, limits: [{ above: 1, forbid: true }] }]",
+      '"act" does not declare "/amuont"; did you mean "/amount"?',
+    ],
+    [
+      "budgets: [{ id: b, action: act, measure: { sum: /amount, count: true }, window: P1D, limits: [{ above: 1, forbid: true }] }]",
+      "takes one measure, not 2",
+    ],
+    ["budgets: [{ id: b, action: act, measure: { total: /amount }, window: P1D, limits: [{ above: 1, forbid: true }] }]", 'unknown measure "total"'],
+    ["budgets: [{ id: b, action: act, measure: { count: true }, window: P1D, limits: [] }]", "must not be empty"],
+    ["budgets: [{ id: b, action: act, measure: { count: true }, window: P1D, limits: [{ above: 1 }] }]", "has no effect"],
+    ["budgets: [{ id: b, action: act, measure: { count: true }, window: P1D, limits: [{ above: -1, forbid: true }] }]", "must be a number, 0 or more"],
+    [
+      "budgets: [{ id: b, action: act, measure: { count: true }, window: P1D, limits: [{ above: 1, forbid: true }, { above: 1.0, raise: { risk: high } }] }]",
+      "is 1, as limit 1; say both effects in one limit",
+    ],
+    ["budgets: [{ id: b, action: act, measure: { count: true }, per: agnet, window: P1D, limits: [{ above: 1, forbid: true }] }]", 'did you mean "agent"?'],
+    [
+      "budgets: [{ id: b, action: act, measure: { count: true }, per: /whom, window: P1D, limits: [{ above: 1, forbid: true }] }]",
+      '"act" does not declare "/whom"; did you mean "/who"?',
+    ],
+    ["budgets: [{ id: b, action: act, measure: { count: true }, window: yesterday, limits: [{ above: 1, forbid: true }] }]", "must be an ISO 8601 duration"],
+    ["duplicates: [{ id: d, action: act, window: P1D }]", "has no effect"],
+    ["duplicates: [{ id: d, action: act, by: [/nope], window: P1D, forbid: true }]", 'does not declare "/nope"'],
+    ["duplicates: [{ id: d, action: act, window: P1D, forbid: true }, { id: d, action: act, window: P2D, forbid: true }]", '"d" is taken'],
+    ["rules: [{ id: d, raise: { points: 1 }, because: x }]\nduplicates: [{ id: d, action: act, window: P1D, forbid: true }]", '"d" is taken'],
+  ])("is refused, with the place and the way out: %s", (text, message) => {
+    expect(line(text)).toContain(message);
+    expect(line(text)).toMatch(/^p\.yaml:\d+:\d+ /);
+  });
+
+  test("that adds up amounts of different units is refused", () => {
+    const text = ACTIONS.replace(
+      "properties: { amount: { type: number } } }\n    reversibility: reversible",
+      "properties: { amount: { type: number } } }\n    amount: { path: /amount, unit: CHF }\n    reversibility: reversible",
+    );
+    expect(
+      problems(
+        `${HEAD}${text}\nbudgets: [{ id: b, action: [act, other], measure: { sum: /amount }, window: P1D, limits: [{ above: 1, forbid: true }] }]`,
+      ).join(),
+    ).toContain("adds up amounts of different units (USD, CHF)");
+  });
+
+  test("gives verdicts that can be written to the log", () => {
+    expect(verdict([policy(SUM)], proposal({ args: { amount: 6000 } })).budgets).toHaveLength(1);
+  });
+});
