@@ -98,14 +98,17 @@ class Walk {
     switch (kind?.case) {
       case "identExpr": {
         const { name } = kind.value;
-        if (!names.has(name)) throw new Error(`knows no variable ${shown(name)}${didYouMean(name, CEL_VARIABLES) || `; known are ${CEL_VARIABLES.join(", ")}`}`);
+        if (!names.has(name))
+          throw new Error(`knows no variable ${shown(name)}${didYouMean(name, CEL_VARIABLES) || `; known are ${CEL_VARIABLES.join(", ")}`}`);
         this.reads.add(name);
         return;
       }
       case "selectExpr": {
         const path = selected(expr as Expr);
         if (path?.[0] === "args") this.argumentKeys.push(path.slice(1));
-        return path === undefined ? this.expr(kind.value.operand, names) : this.ident(path[0] as string, names);
+        if (path === undefined) this.expr(kind.value.operand, names);
+        else this.ident(path[0] as string, names);
+        return;
       }
       case "callExpr": {
         const { target, args } = kind.value;
@@ -116,18 +119,20 @@ class Walk {
           if (pattern === undefined || target === undefined) throw new Error('matches takes a pattern that is written out, as in args.note.matches("^A")');
           this.patterns.add(pattern);
         }
-        return all([...(target === undefined ? [] : [target]), ...args]);
+        all([...(target === undefined ? [] : [target]), ...args]);
+        return;
       }
       case "listExpr":
-        return all(kind.value.elements);
+        all(kind.value.elements);
+        return;
       case "structExpr":
         if (kind.value.messageName !== "") throw new Error(`knows no type ${shown(kind.value.messageName)}`);
-        return all(kind.value.entries.flatMap((entry) => [entry.value, entry.keyKind.case === "mapKey" ? entry.keyKind.value : undefined]));
+        all(kind.value.entries.flatMap((entry) => [entry.value, entry.keyKind.case === "mapKey" ? entry.keyKind.value : undefined]));
       case "comprehensionExpr": {
         const { iterVar, iterRange, accuVar, accuInit, loopCondition, loopStep, result } = kind.value;
         if (names.has(iterVar)) throw new Error(`gives ${shown(iterVar)} a second meaning; use another name`);
         all([iterRange, accuInit]);
-        return all([loopCondition, loopStep, result], new Set([...names, iterVar, accuVar]));
+        all([loopCondition, loopStep, result], new Set([...names, iterVar, accuVar]));
       }
     }
   }

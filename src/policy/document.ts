@@ -2,7 +2,7 @@ import type { core } from "zod";
 import { sha256 } from "../events/canonical.ts";
 import { checkContent } from "./check.ts";
 import { type Problem, policyInvalid, shown } from "./problems.ts";
-import { type PolicyContent, policyShape } from "./shape.ts";
+import { type PolicyContent, policyShape, settled, type WrittenContent } from "./shape.ts";
 import { readYaml, type Source } from "./yaml.ts";
 
 /** A policy document that has been checked. Durations are in milliseconds. */
@@ -35,9 +35,12 @@ export function checkPolicy(text: string, options: { file?: string } = {}): { do
   const source = readYaml(text);
   if (source.problems.length > 0) return { problems: source.problems };
   const parsed = policyShape.safeParse(source.value);
-  const found = parsed.success ? checkContent(parsed.data) : parsed.error.issues.flatMap((issue) => problemsOf(issue, source.value));
-  if (!parsed.success || found.length > 0) return { problems: placed(found, source) };
-  const content = parsed.data;
+  const content = parsed.success ? settled(parsed.data) : undefined;
+  const found =
+    content !== undefined
+      ? checkContent(content, parsed.data as WrittenContent)
+      : (parsed.error?.issues ?? []).flatMap((issue) => problemsOf(issue, source.value));
+  if (content === undefined || found.length > 0) return { problems: placed(found, source) };
   const hash = sha256(text);
   return {
     document: {

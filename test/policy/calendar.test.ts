@@ -55,7 +55,10 @@ describe("working time", () => {
   });
 
   it("says so when a calendar never opens", () => {
-    const closed: Calendar = { ...office, holidays: new Set(Array.from({ length: 1500 }, (_, i) => iso(at("2026-01-01T00:00:00Z") + i * 24 * HOUR).slice(0, 10))) };
+    const closed: Calendar = {
+      ...office,
+      holidays: new Set(Array.from({ length: 1500 }, (_, i) => iso(at("2026-01-01T00:00:00Z") + i * 24 * HOUR).slice(0, 10))),
+    };
     expect(() => afterWorkingTime(closed, at("2026-02-01T00:00:00Z"), HOUR)).toThrow("no working time");
     expect(() => afterWorkingDays(closed, at("2026-02-01T00:00:00Z"), 1)).toThrow("no working time");
   });
@@ -64,12 +67,14 @@ describe("working time", () => {
     const calendars = fc.record({
       zone: fc.constantFrom("Europe/Zurich", "America/New_York", "Asia/Kolkata", "Australia/Lord_Howe", "Pacific/Apia", "UTC"),
       hours: fc.array(
-        fc.record({
-          days: fc.uniqueArray(fc.constantFrom(...DAYS), { minLength: 1 }),
-          // Not between 1:00 and 3:00, where an hour comes twice: the first of the two counts.
-          from: fc.constantFrom(0, 30, 4 * 60, 9 * 60, 13 * 60 + 15),
-          to: fc.constantFrom(4 * 60 + 30, 12 * 60, 17 * 60 + 30, 23 * 60 + 59, 24 * 60),
-        }).filter(({ from, to }) => from < to),
+        fc
+          .record({
+            days: fc.uniqueArray(fc.constantFrom(...DAYS), { minLength: 1 }),
+            // Not between 1:00 and 3:00, where an hour comes twice: the first of the two counts.
+            from: fc.constantFrom(0, 30, 4 * 60, 9 * 60, 13 * 60 + 15),
+            to: fc.constantFrom(4 * 60 + 30, 12 * 60, 17 * 60 + 30, 23 * 60 + 59, 24 * 60),
+          })
+          .filter(({ from, to }) => from < to),
         { minLength: 1, maxLength: 3 },
       ),
       holidays: fc.array(fc.constantFrom("2026-03-29", "2026-03-30", "2026-04-06", "2026-10-25", "2026-11-02"), { maxLength: 3 }).map((list) => new Set(list)),

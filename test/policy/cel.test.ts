@@ -99,7 +99,15 @@ describe("a CEL bomb", () => {
   });
 
   it("that is only text cannot hold the compiler either", () => {
-    for (const bomb of ["[".repeat(12) + "]".repeat(12), "!".repeat(999), "-".repeat(999), "a.".repeat(499), "args".padEnd(999, "[0]"), "true?".repeat(190), "{1:".repeat(12)]) {
+    for (const bomb of [
+      "[".repeat(12) + "]".repeat(12),
+      "!".repeat(999),
+      "-".repeat(999),
+      "a.".repeat(499),
+      "args".padEnd(999, "[0]"),
+      "true?".repeat(190),
+      "{1:".repeat(12),
+    ]) {
       const before = process.cpuUsage();
       expect(() => compileCel(bomb).test({})).not.toThrow(RangeError);
       const { user, system } = process.cpuUsage(before);
