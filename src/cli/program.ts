@@ -3,9 +3,11 @@ import { Command, CommanderError } from "commander";
 import { decide } from "./commands/decide.ts";
 import { doctor } from "./commands/doctor.ts";
 import { exportCommand } from "./commands/export.ts";
+import { halt, lift } from "./commands/halt.ts";
 import { importCommand } from "./commands/import.ts";
 import { keys } from "./commands/keys.ts";
 import { outcome } from "./commands/outcome.ts";
+import { policy } from "./commands/policy.ts";
 import { propose } from "./commands/propose.ts";
 import { queue } from "./commands/queue.ts";
 import { rebuild } from "./commands/rebuild.ts";
@@ -27,9 +29,12 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   decide,
   outcome,
   receipt,
+  halt,
+  lift,
   tail,
   importCommand,
   exportCommand,
+  policy,
   rebuild,
   topics,
   schemas,

@@ -201,12 +201,3 @@ function ruleOf({ id }: CompiledBudget, exceeded: readonly CompiledLimit[], beca
 }
 
 const RANK = ["low", "medium", "high", "critical"];
-
-/** Usage as a verdict recorded it: what it was judged by, whatever has happened since. */
-export function recordedUsage(budgets: readonly BudgetUse[]): UsageReader {
-  return ({ id, key, windowMs }) => {
-    const use = budgets.find((budget) => budget.name === id && budget.key === key && budget.windowMs === windowMs);
-    if (use === undefined) throw new Error(`the verdict records no usage of ${id} for ${key}`);
-    return { count: Number(use.used), sum: use.used };
-  };
-}

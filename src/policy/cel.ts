@@ -128,6 +128,7 @@ class Walk {
       case "structExpr":
         if (kind.value.messageName !== "") throw new Error(`knows no type ${shown(kind.value.messageName)}`);
         all(kind.value.entries.flatMap((entry) => [entry.value, entry.keyKind.case === "mapKey" ? entry.keyKind.value : undefined]));
+        return;
       case "comprehensionExpr": {
         const { iterVar, iterRange, accuVar, accuInit, loopCondition, loopStep, result } = kind.value;
         if (names.has(iterVar)) throw new Error(`gives ${shown(iterVar)} a second meaning; use another name`);

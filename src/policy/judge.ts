@@ -166,7 +166,8 @@ function faultOf({ proposal, actions }: JudgeInput): EventError | undefined {
   return undefined;
 }
 
-function subjectsOf({ proposal, actions, now }: JudgeInput): Subject[] {
+/** The actions with everything that conditions read of them. */
+export function subjectsOf({ proposal, actions, now }: JudgeInput): Subject[] {
   const proposed = new Map(proposal.actions.map((action) => [action.actionId, action]));
   const evidence = new Set(proposal.evidence.filter((piece) => piece.value !== null || piece.url !== null).map((piece) => piece.label));
   return actions.map(({ actionId, tool, args }, index) => {

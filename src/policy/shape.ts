@@ -8,6 +8,7 @@ import { condition } from "./shape-condition.ts";
 import { gate, grant } from "./shape-grant.ts";
 import { count, custom, duration, identifier, oneOf, owner, pointer, points, retention, shape, span, template, text } from "./shape-parts.ts";
 import { calendar } from "./shape-time.ts";
+import { policyCase } from "./testing/case-shape.ts";
 import { EXECUTIONS, REVERSIBILITIES, TIERS } from "./tiers.ts";
 
 const EFFECTS = Object.keys(EFFECT_DEFAULTS);
@@ -48,6 +49,8 @@ const annotations = shape({
   idempotentHint: z.boolean().optional(),
   openWorldHint: z.boolean().optional(),
 });
+/** Cases for `policy test`, beside what they are about. */
+const examples = z.array(policyCase).optional();
 
 /** Who decides, and by when. */
 const people = {
@@ -88,6 +91,7 @@ const action = shape({
   claim: duration.optional(),
   lease: duration.optional(),
   grant_ttl: duration.optional(),
+  examples,
   ...people,
 }).refine(({ reversibility, effects, annotations }) => reversibility !== undefined || annotations !== undefined || (effects ?? []).length > 0, {
   path: ["reversibility"],
@@ -103,7 +107,7 @@ const raise = shape({
   gate: oneOf(["hard"]).optional(),
   separation: separation.optional(),
 });
-const rule = shape({ id: identifier, when: condition.optional(), raise: raise.optional(), forbid: z.literal(true).optional(), because: text });
+const rule = shape({ id: identifier, when: condition.optional(), raise: raise.optional(), forbid: z.literal(true).optional(), because: text, examples });
 
 /** The whole document, as it stands in its file. */
 export const policyShape = shape({

@@ -2,9 +2,9 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { CountersignError, messageOf } from "../../errors.ts";
 import { apiOf } from "../http.ts";
 import type { Cli } from "../io.ts";
-import type { Running } from "../up/run.ts";
-import type { Pace } from "./demo.ts";
+import type { Running } from "../up/running.ts";
 import { scenario } from "./scenarios.ts";
+import type { Pace } from "./setting.ts";
 
 /** With so many items waiting, the agent proposes nothing more that would wait: a queue that nobody can finish teaches nothing. */
 export const MOST_WAITING = 8;

@@ -4,22 +4,12 @@ import { parsePolicy } from "../../policy/document.ts";
 import type { Publishable } from "../../policy/publish.ts";
 import { type Cli, SELF } from "../io.ts";
 import { readPolicies } from "../publish.ts";
-import type { Companion, Running } from "../up/run.ts";
+import type { Companion, Running } from "../up/running.ts";
 import { runAgent } from "./agent.ts";
 import { runExecutor } from "./executor.ts";
 import { type DemoKeys, demoKeys } from "./keys.ts";
 import { narrate } from "./narrate.ts";
-
-/** The demo has a workspace of its own, so that one reviewer sees all of it. */
-export const DEMO_WORKSPACE = "demo";
-
-/** How fast the demo goes. Tests make it faster. */
-export interface Pace {
-  /** Mean time between proposals, in milliseconds. */
-  readonly proposeMs: number;
-  /** Mean time that an executor takes, in milliseconds. */
-  readonly executeMs: number;
-}
+import { DEMO_WORKSPACE, type Pace } from "./setting.ts";
 
 const PACE: Pace = { proposeMs: 4000, executeMs: 1500 };
 

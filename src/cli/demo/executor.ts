@@ -5,9 +5,9 @@ import type { OutcomeAnswer, ReceiptAnswer } from "../../producers/wire/answers.
 import { type Api, apiOf } from "../http.ts";
 import type { Cli } from "../io.ts";
 import { shortId } from "../text.ts";
-import type { Running } from "../up/run.ts";
-import { DEMO_WORKSPACE, type Pace } from "./demo.ts";
+import type { Running } from "../up/running.ts";
 import { randomOf } from "./random.ts";
+import { DEMO_WORKSPACE, type Pace } from "./setting.ts";
 
 const SYSTEMS: Readonly<Record<string, string>> = {
   issue_refund: "payments",

@@ -2,7 +2,7 @@ import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { z } from "zod";
 import type { Keys, Scope } from "../../local/keys.ts";
-import { DEMO_WORKSPACE } from "./demo.ts";
+import { DEMO_WORKSPACE } from "./setting.ts";
 
 const shape = z.object({ reviewer: z.string(), agent: z.string(), executor: z.string() });
 

@@ -20,22 +20,6 @@ export interface UpOptions extends WhereOptions {
   readonly demo?: boolean;
 }
 
-/** What runs beside the server, as the demo does. */
-export interface Companion {
-  /** Documents to publish as well. */
-  readonly policies: readonly Publishable[];
-  /** Starts once the server answers; gives the way to stop. */
-  start(running: Running): Promise<() => Promise<void>>;
-}
-
-/** A running server. */
-export interface Running {
-  readonly ledger: Ledger;
-  readonly keys: Keys;
-  readonly url: string;
-  readonly data: string;
-}
-
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
 
 /** Runs until the signal, or until the log must not be followed any more. @throws CountersignError as openLedger; conflict when the folder or the port is in use */
