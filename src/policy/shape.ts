@@ -11,6 +11,9 @@ import { calendar } from "./shape-time.ts";
 import { policyCase } from "./testing/case-shape.ts";
 import { EXECUTIONS, REVERSIBILITIES, TIERS } from "./tiers.ts";
 
+/** What an export does with a field, most careful first. */
+export const EXPORT_TREATMENTS = ["drop", "mask", "pseudonym", "bucket", "keep"] as const;
+
 const EFFECTS = Object.keys(EFFECT_DEFAULTS);
 
 const effect = custom((value) => {
@@ -73,7 +76,22 @@ const action = shape({
   points: points.optional(),
   gate: gate.optional(),
   amount: shape({ path: pointer, unit: text }).optional(),
-  fields: z.record(pointer, shape({ label: text.optional(), class: oneOf(["personal", "secret"]).optional() })).optional(),
+  fields: z
+    .record(
+      pointer,
+      shape({
+        label: text.optional(),
+        class: oneOf(["personal", "secret"]).optional(),
+        export: oneOf(EXPORT_TREATMENTS).optional(),
+        cosmetic: z.boolean().optional(),
+      }),
+    )
+    .optional(),
+  rubric: z
+    .array(shape({ id: identifier, label: text.optional() }))
+    .min(1)
+    .max(10)
+    .optional(),
   card: shape({
     headline: template.optional(),
     if_approved: template.optional(),
