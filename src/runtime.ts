@@ -19,6 +19,7 @@ import { dispatcher } from "./workers/dispatcher.ts";
 import { policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
+import { liveUsage } from "./workers/usage.ts";
 import { type RunningWorker, runWorker } from "./workers/worker.ts";
 import type { Body, Write } from "./workers/write.ts";
 
@@ -92,6 +93,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
   projector.onFolded((batch) => events.remember(batch));
   const write = writer(log, codec, now);
   const policies = publishedPolicies(queries, projector.onFolded);
+  const usage = liveUsage(queries, projector.onFolded, policies.meters, now);
   const stop = new AbortController();
   const workers: RunningWorker[] = [];
   const ended = Promise.withResolvers<void>();
@@ -107,7 +109,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
       now,
       onError: (name: string, _todo: unknown, error: unknown) => options.onTrouble?.(`${name}: ${(error as Error).message}`),
     });
-    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, policies.judge, now)));
+    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge: policies.judge, usage }, now)));
     workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now)));
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
   }

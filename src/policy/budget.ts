@@ -83,7 +83,7 @@ interface MeterHead {
 }
 
 function meterOf(content: PolicyContent, { id, action, per, windowMs }: MeterHead, measure: Measure, same?: readonly string[] | "all"): Meter {
-  const tools = namesMatcher(action);
+  const [named, describes] = [namesMatcher(action), namesMatcher(Object.keys(content.actions))];
   const parts = per.map((part) => partReader(part, secretPaths(content)));
   const sameKeys = same === undefined || same === "all" ? same : same.map((path) => pointerKeys(path) ?? []);
   const measureKeys = measure.kind === "count" ? [] : (pointerKeys(measure.path) ?? []);
@@ -93,7 +93,7 @@ function meterOf(content: PolicyContent, { id, action, per, windowMs }: MeterHea
     windowMs,
     kind: measure.kind,
     read(action) {
-      if (action.workspace !== content.workspace || !tools(action.tool)) return undefined;
+      if (action.workspace !== content.workspace || !named(action.tool) || !describes(action.tool)) return undefined;
       const key = [...parts.map((read) => read(action)), ...(sameKeys === undefined ? [] : [sameness(action, sameKeys)])];
       const unknown = key.includes(undefined);
       const counted = unknown ? undefined : measured(measure.kind, valueAt(action.args, measureKeys));
@@ -182,11 +182,10 @@ export function judgeBudgets(policy: CompiledPolicy, subjects: readonly BudgetSu
   if (policy.budgets.length === 0) return NO_BUDGETS;
   const hits = new Map<number, Hit[]>();
   const used: BudgetUse[] = [];
-  const described = subjects.map((subject) => policy.find(subject.tool).length > 0);
   for (const budget of policy.budgets) {
     const byKey = new Map<string, { index: number; counted: Counted }[]>();
     for (const [index, subject] of subjects.entries()) {
-      const counted = described[index] ? budget.meter.read(subject) : undefined;
+      const counted = budget.meter.read(subject);
       if (counted === undefined) continue;
       const group = byKey.get(counted.key);
       if (group === undefined) byKey.set(counted.key, [{ index, counted }]);

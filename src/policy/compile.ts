@@ -11,6 +11,7 @@ import { glob, isGlob } from "./regex.ts";
 import type { ActionContent, PolicyContent, RouteContent, RuleContent } from "./shape.ts";
 import { parseTemplate, type Template } from "./template.ts";
 import { DEFAULT_THRESHOLDS, pointsOf, type Thresholds, type Tier, tierOf } from "./tiers.ts";
+import type { Meter } from "./usage.ts";
 
 /** A policy as closures, ready to judge. */
 export interface CompiledPolicy {
@@ -24,6 +25,8 @@ export interface CompiledPolicy {
   readonly questions: People;
   readonly notices: People;
   readonly budgets: readonly CompiledBudget[];
+  /** Everything of this policy that counts over many items. */
+  readonly meters: readonly Meter[];
   /** What the catalogue says of a tool: one entry for its exact name, else one for every glob that matches, else none. */
   readonly find: (tool: string) => readonly CompiledAction[];
   /** For a tool that the catalogue does not have: high, irreversible, a person. */
@@ -119,6 +122,7 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
         message: `${JSON.stringify(action.arguments)} is the name of a file; inline it before the document is compiled`,
       })),
     );
+  const budgets = compileBudgets(content);
   const exact = new Map<string, readonly CompiledAction[]>();
   const globs: { matches: (tool: string) => boolean | undefined; action: CompiledAction }[] = [];
   for (const [name, action] of Object.entries(content.actions)) {
@@ -136,7 +140,8 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
     batch: content.batch ?? DEFAULT_BATCH,
     questions: content.questions ?? {},
     notices: content.notices ?? {},
-    budgets: compileBudgets(content),
+    budgets,
+    meters: budgets.map(({ meter }) => meter),
     find: (tool) => exact.get(tool) ?? globs.filter(({ matches }) => matches(tool) === true).map(({ action }) => action),
     undescribed: compileAction(undefined, UNDESCRIBED, content),
   };

@@ -83,15 +83,21 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
   });
 }
 
+/** Actions as budgets count them. `args`: their arguments, where they are parsed already. */
+export function countablesOf(proposal: ActionProposed, actions: readonly JudgedAction[], args?: readonly Json[]): BudgetSubject[] {
+  const { workspace, agent, onBehalfOf, run } = proposal;
+  return actions.map(({ actionId, tool, argsSha256, ...action }, i) => {
+    const of = { workspace, agent: agent.id, onBehalfOf: onBehalfOf?.id ?? null, thread: run?.threadId ?? null };
+    return { ...of, actionId, tool, args: args?.[i] ?? parseStrict(action.args), argsSha256, flowed: false };
+  });
+}
+
 type Budgets = ReadonlyMap<CompiledPolicy, BudgetOutcome>;
 
 /** What the budgets of each policy say of the whole item: the steps of a plan count together. */
 function budgetsOf(own: readonly CompiledPolicy[], subjects: readonly Subject[], { proposal, actions, now, usage = NOTHING_USED }: JudgeInput): Budgets {
-  const countable = subjects.map(({ actionId, facts: { tool, args }, index }): BudgetSubject => {
-    const { workspace, agent, onBehalfOf, run } = proposal;
-    const argsSha256 = actions[index]?.argsSha256 ?? "";
-    return { workspace, agent: agent.id, onBehalfOf: onBehalfOf?.id ?? null, thread: run?.threadId ?? null, actionId, tool, args, argsSha256, flowed: false };
-  });
+  const args = subjects.map(({ facts }) => facts.args);
+  const countable = countablesOf(proposal, actions, args);
   return new Map(own.filter(({ mode }) => mode !== "off").map((policy) => [policy, judgeBudgets(policy, countable, usage, now)]));
 }
 

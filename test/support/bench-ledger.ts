@@ -12,6 +12,7 @@ import { dispatcher } from "../../src/workers/dispatcher.ts";
 import { policyWorker } from "../../src/workers/policy-worker.ts";
 import { publishedPolicies } from "../../src/workers/published-policies.ts";
 import { timekeeper } from "../../src/workers/timekeeper.ts";
+import { liveUsage } from "../../src/workers/usage.ts";
 import { type RunningWorker, runWorker } from "../../src/workers/worker.ts";
 import type { Body } from "../../src/workers/write.ts";
 import { tempDir } from "./views.ts";
@@ -113,10 +114,12 @@ export async function openBench(options: { log?: string; dir?: string; data?: st
   const { dir = tempDir(), clock = { now: Date.UTC(2026, 0, 5, 9) }, workers: wanted = KINDS } = options;
   const ledger = await openLedger({ log: options.log ?? `sqlite:${dir}`, data: options.data ?? join(dir, "data"), now: () => clock.now });
   const { queries, events, write, projector } = ledger;
+  const policies = publishedPolicies(queries, projector.onFolded);
+  const usage = liveUsage(queries, projector.onFolded, policies.meters, () => clock.now);
   const workers: { [kind in Kind]?: RunningWorker } = {};
   const errors: string[] = [];
   const duties = {
-    policy: policyWorker(queries, events, write, publishedPolicies(queries, projector.onFolded).judge, () => clock.now),
+    policy: policyWorker(queries, events, write, { judge: policies.judge, usage }, () => clock.now),
     dispatcher: dispatcher(queries, events, write, () => clock.now),
     clock: timekeeper(queries, write, () => clock.now),
   };
