@@ -13,11 +13,14 @@ import { partitionOf } from "./log/partitioner.ts";
 import type { SchemaRegistry } from "./log/registry.ts";
 import { loadCodec } from "./log/schemas.ts";
 import { type EventStore, eventStore } from "./projector/event-store.ts";
+import { type Halts, openHalts } from "./projector/halts.ts";
 import { openProjector, type Projector, type ProjectorOptions } from "./projector/projector.ts";
 import { openQueries, type Queries } from "./projector/queries.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
+import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
 import { policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
+import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
 import { liveUsage } from "./workers/usage.ts";
 import { type RunningWorker, runWorker } from "./workers/worker.ts";
@@ -48,6 +51,8 @@ export interface Ledger {
   readonly write: Write;
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds, as the policies in force say. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
+  /** What nothing may begin of. */
+  readonly halts: Halts;
   /** Resolves once the views have folded these positions. */
   readonly waitFor: Projector["waitFor"];
   /** Follows the log into the views. The workers run where `workers` is not false. Resolves once the views have caught up. */
@@ -94,6 +99,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
   const write = writer(log, codec, now);
   const policies = publishedPolicies(queries, projector.onFolded);
   const usage = liveUsage(queries, projector.onFolded, policies.meters, now);
+  const halts = openHalts(projector.views.db, projector.onFolded);
   const stop = new AbortController();
   const workers: RunningWorker[] = [];
   const ended = Promise.withResolvers<void>();
@@ -109,9 +115,17 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
       now,
       onError: (name: string, _todo: unknown, error: unknown) => options.onTrouble?.(`${name}: ${(error as Error).message}`),
     });
-    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge: policies.judge, usage }, now)));
-    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now)));
+    const sweep = {
+      onFolded: projector.onFolded,
+      onError: (name: string, itemId: string, error: unknown) => options.onTrouble?.(`${name}, item ${itemId}: ${(error as Error).message}`),
+    };
+    const acrossItems = { queries, write, waitFor: projector.waitFor };
+    workers.push(
+      runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge: haltingJudge(policies.judge, halts), usage }, now)),
+    );
+    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, [haltBar(halts, now)])));
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
+    workers.push(runSweep(haltSweep(acrossItems, halts, now), sweep));
   }
 
   return {
@@ -124,6 +138,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     now,
     write,
     claimMs: policies.claimMs,
+    halts,
     waitFor: projector.waitFor,
     ended: ended.promise,
     async start({ workers: withWorkers = true, progress } = {}) {

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { InvalidArgumentError } from "commander";
 import { CountersignError, messageOf } from "../errors.ts";
 import { type Json, parseStrict } from "../events/canonical.ts";
+import { durationMs, MAX_DURATION } from "../policy/duration.ts";
 import type { Io } from "./io.ts";
 
 /** JSON from the command line: as it is, `@FILE`, or `-` for stdin. @throws CountersignError usage, json_* */
@@ -75,4 +76,12 @@ export function moreArgument(text: string, before: readonly string[] | undefined
 /** Help text with examples under it. */
 export function examples(...lines: string[]): string {
   return `\nExamples:\n${lines.map((line) => `  $ countersign ${line}`).join("\n")}`;
+}
+
+/** Milliseconds of an ISO 8601 duration such as PT1H or P1D. */
+export function durationArgument(text: string): number {
+  const ms = durationMs(text);
+  if (ms === undefined || ms <= 0 || ms > MAX_DURATION)
+    throw new InvalidArgumentError("It must be an ISO 8601 duration of at most a year, such as PT30M, PT2H or P1D.");
+  return ms;
 }

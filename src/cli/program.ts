@@ -3,6 +3,7 @@ import { Command, CommanderError } from "commander";
 import { decide } from "./commands/decide.ts";
 import { doctor } from "./commands/doctor.ts";
 import { exportCommand } from "./commands/export.ts";
+import { halt, lift } from "./commands/halt.ts";
 import { importCommand } from "./commands/import.ts";
 import { keys } from "./commands/keys.ts";
 import { outcome } from "./commands/outcome.ts";
@@ -27,6 +28,8 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   decide,
   outcome,
   receipt,
+  halt,
+  lift,
   tail,
   importCommand,
   exportCommand,

@@ -760,6 +760,8 @@ export interface PolicyPublished {
   expiresAt: number | null;
   /** Event id that it ends, on lift and standing_revoked. */
   ends: string | null;
+  /** Why, in words, on halt, lift and standing_revoked. */
+  reason: string | null;
   /** Information only. */
   approvedBy: ApprovalRef | null;
 }

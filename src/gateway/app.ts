@@ -38,7 +38,7 @@ export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
   });
   app.get("/openapi.json", (c) => c.json(openApi));
   for (const route of ROUTES) {
-    app.on(route.method.toUpperCase(), route.path.replace("{itemId}", ":itemId"), async (c) => {
+    app.on(route.method.toUpperCase(), pathPattern(route.path), async (c) => {
       const identity = authenticate(options.keys, c.req.header("authorization"));
       mustBe(
         identity,
@@ -47,6 +47,7 @@ export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
       );
       const incoming: Incoming = {
         itemId: c.req.param("itemId") ?? "",
+        param: (name) => c.req.param(name) ?? "",
         query: queryOf(new URL(c.req.url).searchParams),
         header: (name) => c.req.header(name),
         text: () => bodyOf(c.req.raw),
@@ -55,7 +56,7 @@ export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
       const { status, body, headers = {} } = await route.handle({ ledger, identity }, incoming);
       return c.json(body as object, status, { ...headers });
     });
-    app.all(route.path.replace("{itemId}", ":itemId"), (c, next) => {
+    app.all(pathPattern(route.path), (c, next) => {
       const here = ROUTES.filter((r) => r.path === route.path).map((r) => r.method.toUpperCase());
       if (here.includes(c.req.method) || c.req.method === "HEAD") return next();
       return problem(405, { title: "Not this way", detail: `${route.path} takes ${here.join(", ")}`, code: "request_invalid" }, { allow: here.join(", ") });
@@ -67,6 +68,11 @@ export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
     return problem(body.status, body, body.status === 401 ? { "www-authenticate": "Bearer" } : {});
   });
   return app;
+}
+
+/** `/v1/items/{itemId}` as the router writes it. */
+function pathPattern(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ":$1");
 }
 
 function problem(status: number, body: { title: string; detail: string; code: string }, headers: Record<string, string> = {}): Response {

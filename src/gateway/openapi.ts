@@ -36,9 +36,16 @@ export function openApiDocument(): object {
   });
 }
 
+const PARAMS: Readonly<Record<string, string>> = { itemId: "32 hex digits", haltId: "Event id of the halt" };
+
+function paramsOf({ path }: Route): { params?: z.ZodObject } {
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map(([, name = ""]) => name);
+  return names.length === 0 ? {} : { params: z.object(Object.fromEntries(names.map((n) => [n, z.string().describe(PARAMS[n] ?? n)]))) };
+}
+
 function pathOf(route: Route): RouteConfig {
   const request: NonNullable<RouteConfig["request"]> = {
-    ...(route.path.includes("{itemId}") && { params: z.object({ itemId: z.string().describe("32 hex digits") }) }),
+    ...paramsOf(route),
     ...(route.query && { query: route.query }),
     ...(route.headers && { headers: z.object(Object.fromEntries(route.headers.map((h) => [h.name, z.string().optional().describe(h.description)]))) }),
     ...(route.body && { body: { required: true, content: { "application/json": { schema: route.body } } } }),

@@ -2,8 +2,10 @@ import type { z } from "zod";
 import { CountersignError } from "../errors.ts";
 import type { Scope } from "../local/keys.ts";
 import { decisionAnswer, itemView as itemViewShape, listAnswer, outcomeAnswer, proposalAnswer, receiptAnswer } from "../producers/wire/answers.ts";
+import { haltAnswer, haltRequest, haltsAnswer, liftAnswer, liftRequest } from "../producers/wire/halts.ts";
 import { decisionRequest, listRequest, proposalRequest, receiptRequest } from "../producers/wire/requests.ts";
 import { decide } from "./service/decide.ts";
+import { halt, halts, lift } from "./service/halt.ts";
 import { itemView } from "./service/item-view.ts";
 import type { Context } from "./service/ledger.ts";
 import { listItems } from "./service/list.ts";
@@ -15,6 +17,8 @@ import { receipt } from "./service/receipt.ts";
 /** A request, as far as routes read it. */
 export interface Incoming {
   readonly itemId: string;
+  /** A name in the path, as `haltId`. */
+  param(name: string): string;
   readonly query: Readonly<Record<string, string>>;
   header(name: string): string | undefined;
   text(): Promise<string>;
@@ -122,6 +126,41 @@ export const ROUTES: readonly Route[] = [
     answers: ok("The receipt is effective, and read back. Only after this may an executor act on `started`", receiptAnswer),
     async handle(context, incoming) {
       return { status: 200, body: await receipt(context, incoming.itemId, parseBody(receiptRequest, await incoming.text())) };
+    },
+  },
+  {
+    method: "post",
+    path: "/v1/halts",
+    id: "halt",
+    summary: "Halt everything, an agent, or an action (a reviewer with the role halt or authority)",
+    scopes: ["reviewer"],
+    body: haltRequest,
+    answers: { 201: { description: "It is in force: nothing that it covers can begin any more", shape: haltAnswer } },
+    async handle(context, incoming) {
+      return { status: 201, body: await halt(context, parseBody(haltRequest, await incoming.text())) };
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/halts",
+    id: "listHalts",
+    summary: "The halts in force",
+    scopes: ["agent", "executor", "reviewer"],
+    answers: ok("The halts in force in the key's workspace", haltsAnswer),
+    async handle(context) {
+      return { status: 200, body: halts(context) };
+    },
+  },
+  {
+    method: "post",
+    path: "/v1/halts/{haltId}/lift",
+    id: "lift",
+    summary: "Lift a halt (a reviewer with the role halt or authority)",
+    scopes: ["reviewer"],
+    body: liftRequest,
+    answers: ok("It is lifted", liftAnswer),
+    async handle(context, incoming) {
+      return { status: 200, body: await lift(context, incoming.param("haltId"), parseBody(liftRequest, await incoming.text())) };
     },
   },
 ];

@@ -52,7 +52,7 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
   const write = itemWriter(db, blobs);
   const addBad = db.prepare("INSERT INTO bad VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const moveOn = db.prepare("INSERT INTO checkpoint VALUES (?,?,?,?) ON CONFLICT (topic, part) DO UPDATE SET next = excluded.next, last = excluded.last");
-  const addDocument = db.prepare("INSERT INTO document VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
+  const addDocument = db.prepare("INSERT INTO document VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const cache = new Map<string, CachedItem>();
   const highest = db.prepare("SELECT max(n) FROM item").pluck();
   let lastNumber = 0;
@@ -141,6 +141,11 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
         event.sha256,
         event.document,
         event.occurredAt,
+        event.scope,
+        event.ends === null ? null : eventBytes(event.ends),
+        event.expiresAt,
+        event.reason,
+        event.actor.id,
       ),
     );
   }

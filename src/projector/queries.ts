@@ -275,6 +275,11 @@ export function openQueries(views: Database.Database) {
       }));
     },
 
+    /** Items of which something may run, runs, or ended nobody knows how. */
+    running(): string[] {
+      return (db.prepare("SELECT id FROM item WHERE stage IN (5, 6, 7)").pluck().all() as Buffer[]).map(itemIdOfBytes);
+    },
+
     /** When a worker's next event is due; null when none is. */
     nextDue(worker: "policy" | "dispatcher" | "clock"): number | null {
       return nextDue.get(worker) as number | null;

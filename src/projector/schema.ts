@@ -1,5 +1,5 @@
 /** Version of the fold and of these tables. Another number in a views file means: rebuild. */
-export const FOLD_VERSION = 2;
+export const FOLD_VERSION = 3;
 
 /**
  * The views. All of them are a function of the log; nothing that can be read from them depends on the order in which topics arrived. Items
@@ -19,6 +19,8 @@ CREATE TABLE item (
   owner TEXT, agent TEXT, risk INTEGER, deadline INTEGER, proposed INTEGER, flagged INTEGER NOT NULL DEFAULT 0, spent INTEGER
 );
 CREATE INDEX item_queue ON item (owner, risk DESC, deadline) WHERE stage = 2;
+-- What may run, runs, or did and nobody knows how it ended: what a halt looks for.
+CREATE INDEX item_running ON item (stage) WHERE stage IN (5, 6, 7);
 CREATE INDEX item_proposed ON item (proposed) WHERE proposed IS NOT NULL;
 -- What counts toward budgets, by the time from which on it does; the latest time of an item with several actions.
 CREATE INDEX item_spent ON item (spent) WHERE spent IS NOT NULL;
@@ -51,6 +53,9 @@ CREATE INDEX bad_schema ON bad (schema_id) WHERE schema_id IS NOT NULL;
 CREATE TABLE finding (item INTEGER, code TEXT, topic INTEGER, id BLOB, off INTEGER, PRIMARY KEY (item, code, topic, id, off)) WITHOUT ROWID;
 CREATE TABLE counter (name TEXT PRIMARY KEY, n INTEGER NOT NULL) WITHOUT ROWID;
 
--- Documents of the policy authority in force.
-CREATE TABLE document (item INTEGER, part INTEGER, off INTEGER, id BLOB, workspace TEXT, kind TEXT, policy_id TEXT, version TEXT, sha256 TEXT, document TEXT, at INTEGER, PRIMARY KEY (item, off)) WITHOUT ROWID;
+-- Documents of the policy authority.
+CREATE TABLE document (
+  item INTEGER, part INTEGER, off INTEGER, id BLOB, workspace TEXT, kind TEXT, policy_id TEXT, version TEXT, sha256 TEXT, document TEXT, at INTEGER,
+  scope TEXT, ends BLOB, expires INTEGER, reason TEXT, actor TEXT, PRIMARY KEY (item, off)
+) WITHOUT ROWID;
 `;

@@ -7,39 +7,67 @@ import { calledBy, verdictOfGrant } from "../ledger/fold.ts";
 import { type ActionTerms, type DecisionNode, type Item, nodeOf, type ResumeNode, type VerdictNode } from "../ledger/item.ts";
 import { isGrant } from "../ledger/resumes.ts";
 import type { EventStore } from "../projector/event-store.ts";
-import type { Queries, Todo } from "../projector/queries.ts";
+import type { Queries, StoredItemView, Todo } from "../projector/queries.ts";
 import type { Write } from "./write.ts";
 
 const DEFAULT_TTL_MS = 60 * 60 * 1000;
 
-/** Writes the resume that an item is owed: the grant of exactly the approved arguments, or why nothing runs. */
-export function dispatcher(queries: Queries, events: EventStore, write: Write, now: () => number): (todo: Todo) => Promise<void> {
+/** Why a grant must not be given now, in words for the model; null where nothing is in its way. */
+export type Bar = (view: StoredItemView, verdict: VerdictNode) => string | null;
+
+/**
+ * Writes the resume that an item is owed: the grant of exactly the approved arguments, or why nothing runs. What is in the way of a first
+ * grant ends the item as `withheld`.
+ */
+export function dispatcher(
+  queries: Queries,
+  events: EventStore,
+  write: Write,
+  now: () => number,
+  bars: readonly Bar[] = [],
+): (todo: Todo) => Promise<"wait" | undefined> {
   return async (todo) => {
     const view = queries.item(todo.itemId);
     const node = view?.item.nodes.get(todo.cause);
-    if (view === undefined || (node?.topic !== "verdicts" && node?.topic !== "decisions") || node.resume !== null) return;
+    if (view === undefined || (node?.topic !== "verdicts" && node?.topic !== "decisions") || node.resume !== null) return undefined;
     const called = calledBy(view.item, node);
-    if (called === null) return;
+    if (called === null) return undefined;
     const withdrawn = node.topic === "verdicts" && node.group.withdrawn;
     // A flag keeps everything from running until a person clears it; what does not run may go on.
-    if (isGrant(called.outcome) && view.flagged && !withdrawn) return;
+    if (isGrant(called.outcome) && view.flagged && !withdrawn) return undefined;
+    const verdict = verdictAbove(view.item, node);
+    const barred = withdrawn ? "The agent withdrew it before anything was granted." : isGrant(called.outcome) ? barredBy(bars, view, verdict) : null;
+    // What has begun must be brought to an end: a retry of what is in doubt and a roll_back wait until nothing is in their way.
+    if (barred !== null && hasBegun(node, called.outcome)) return "wait";
     const { topic, id: eventId } = node;
     const proposal = await events.get(todo.itemId, "proposals", view.item.proposal as string);
     if (proposal === undefined) throw new CountersignError("unavailable", `The proposal of ${todo.itemId} cannot be read`, { retryable: true });
-    const verdict = verdictAbove(view.item, node);
-    const outcome = withdrawn ? "withheld" : called.outcome;
+    const outcome = barred === null ? called.outcome : "withheld";
     await write("resumes", todo.itemId, {
       workspace: proposal.workspace,
       answers: { topic, eventId },
       actor: { kind: "dispatcher", id: "dispatcher" },
       traceparent: proposal.traceparent,
       outcome,
-      actions: withdrawn ? [] : granted(queries, view.item, verdict, called.actions),
-      message: withdrawn ? "The agent withdrew it before anything was granted." : await messageFor(events, view.item, node, called.outcome, verdict),
+      actions: barred === null ? granted(queries, view.item, verdict, called.actions) : [],
+      message: barred ?? (await messageFor(events, view.item, node, called.outcome, verdict)),
       run: proposal.run,
       notAfter: isGrant(outcome) ? now() + (verdict.terms.grantTtlMs ?? DEFAULT_TTL_MS) : null,
     });
+    return undefined;
   };
+}
+
+function barredBy(bars: readonly Bar[], view: StoredItemView, verdict: VerdictNode): string | null {
+  for (const bar of bars) {
+    const why = bar(view, verdict);
+    if (why !== null) return why;
+  }
+  return null;
+}
+
+function hasBegun(node: VerdictNode | DecisionNode, outcome: string): boolean {
+  return outcome === "roll_back" || (node.topic === "decisions" && node.settlement === "retry");
 }
 
 function verdictAbove(item: Item, node: VerdictNode | DecisionNode): VerdictNode {

@@ -42,9 +42,10 @@ interface Attempted {
 
 /**
  * Runs a worker: reads what is owed from the views, writes it, and lets the fold take it off the list. It keeps nothing that a crash
- * could lose. Running two at once is harmless: the first event of a sibling group takes effect.
+ * could lose. Running two at once is harmless: the first event of a sibling group takes effect. A write that gives "wait" is tried again
+ * in a moment.
  */
-export function runWorker(name: string, context: WorkerContext, write: (todo: Todo) => Promise<void>): RunningWorker {
+export function runWorker(name: string, context: WorkerContext, write: (todo: Todo) => Promise<unknown>): RunningWorker {
   const attempted = new Map<string, Attempted>();
   const byItem = new Map<string, Set<string>>();
   const active = new Set<Promise<void>>();
@@ -109,7 +110,8 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
     const entry: Attempted = { active: true, failures, until: performance.now() + FOLD_WAIT_MS };
     attempted.set(key, entry);
     try {
-      await write(todo);
+      // What is not to be written yet is looked at again after a moment: its time comes with something that is not in the item.
+      if ((await write(todo)) === "wait") entry.until = performance.now() + RETRY_MS;
       entry.failures = 0;
     } catch (error) {
       // Left on the list: tried again after a moment, for as long as it is owed.

@@ -27,6 +27,8 @@ describe("the gateway over HTTP", () => {
     expect(body).toEqual(JSON.parse(JSON.stringify(openApiDocument())));
     expect(Object.keys(body.paths as object).sort()).toEqual([
       "/healthz",
+      "/v1/halts",
+      "/v1/halts/{haltId}/lift",
       "/v1/items",
       "/v1/items/{itemId}",
       "/v1/items/{itemId}/decisions",

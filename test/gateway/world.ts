@@ -181,6 +181,7 @@ function makeKeys(keys: Keys): { [name: string]: string } {
     lead: make("reviewer", "carol", ["support-lead"]),
     lead2: make("reviewer", "dave", ["support-lead"]),
     intern: make("reviewer", "erin", ["intern"]),
+    halter: make("reviewer", "hana", ["halt"]),
     elsewhere: make("reviewer", "mallory", ["support-lead"], "elsewhere"),
   };
 }
@@ -198,12 +199,12 @@ async function publishPolicy(ledger: Ledger): Promise<void> {
   });
 }
 
-/** Asks until there is an answer. @throws Error after ten seconds */
-export async function until<T>(read: () => Promise<T | undefined>): Promise<T> {
-  for (let i = 0; i < 500; i++) {
+/** Asks until there is an answer. @throws Error after ten seconds, or so many */
+export async function until<T>(read: () => Promise<T | undefined>, timeoutMs = 10_000): Promise<T> {
+  for (let i = 0; i < timeoutMs / 20; i++) {
     const value = await read();
     if (value !== undefined) return value;
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  throw new Error("it did not happen within ten seconds");
+  throw new Error(`it did not happen within ${timeoutMs / 1000} seconds`);
 }

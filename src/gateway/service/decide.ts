@@ -9,6 +9,7 @@ import type { DecisionAnswer } from "../../producers/wire/answers.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
 import { checkFields, type DecideRequest, decisionEvent } from "./decision-event.ts";
 import { findItem } from "./find.ts";
+import { mustNotBeHalted } from "./halt.ts";
 import { mustBe } from "./identity.ts";
 import { itemView } from "./item-view.ts";
 import type { Context } from "./ledger.ts";
@@ -29,9 +30,15 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   checkFields(request);
   const view = findItem(context, itemId);
   const again = earlier(context, "decisions", itemId, request.eventId, request.kind);
+  if (again === undefined && mayStart(request)) mustNotBeHalted(context, view, request.kind);
   const written = again ?? (await writeAndRead(context, "decisions", itemId, legalEvent(context, view, request)));
   if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
   return answerOf(context, itemId, request, written);
+}
+
+/** What lets something run. Under a halt it would only be withheld, so it waits for the lift instead. */
+function mayStart({ kind, settlement }: DecideRequest): boolean {
+  return kind === "approve" || kind === "edit" || settlement?.outcome === "retry";
 }
 
 async function answerOf(context: Context, itemId: string, request: DecideRequest, written: ReadBack): Promise<DecisionAnswer> {

@@ -37,3 +37,13 @@ export function mustBe(identity: Identity, kinds: readonly Identity["kind"][], w
     fix: `use a key of scope ${kinds.map((k) => (k === "person" ? "reviewer" : k)).join(" or ")}`,
   });
 }
+
+/** Refuses a person without any of these roles. @throws CountersignError forbidden, not_entitled */
+export function mustHaveRole(identity: Identity, roles: readonly string[], what: string): void {
+  mustBe(identity, ["person"], what);
+  if (identity.roles.some((role) => roles.includes(role))) return;
+  throw new CountersignError("not_entitled", `To ${what} takes the role ${roles.join(" or ")}; ${identity.id} has ${identity.roles.join(", ") || "none"}`, {
+    field: "authorization",
+    fix: `use a key with the role ${roles[0]} (countersign keys create --scope reviewer --roles ${roles[0]},…)`,
+  });
+}

@@ -3,6 +3,7 @@ import type { Topic } from "../../events/topics.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import type { EventLog, Position } from "../../log/log.ts";
 import type { EventStore } from "../../projector/event-store.ts";
+import type { Halts } from "../../projector/halts.ts";
 import type { Projector } from "../../projector/projector.ts";
 import type { Queries } from "../../projector/queries.ts";
 import type { Identity } from "./identity.ts";
@@ -17,6 +18,7 @@ export interface GatewayLedger {
   readonly projector: Pick<Projector, "onFolded" | "folded">;
   readonly waitFor: Projector["waitFor"];
   readonly now: () => number;
+  readonly halts: Halts;
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   readonly write: <T extends Topic>(topic: T, itemId: string, body: Body<T>) => Promise<{ readonly eventId: string; readonly position: Position }>;
   readonly ended: Promise<void>;

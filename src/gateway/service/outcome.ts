@@ -40,6 +40,9 @@ async function resumedAnswer({ ledger }: Context, { itemId, life, stage, outcome
       retryable: true,
       fix: "try again in a moment",
     });
-  const open = resume.group.closedBy === null;
-  return { itemId, status: event.outcome, grant: open ? grantView(resume, event) : null, message: event.message, run: event.run, stage, finalOutcome };
+  const { closedBy } = resume.group;
+  // A grant that was taken back says why: the run that has waited must not take it for a permission.
+  const ended = closedBy === null || closedBy.kind === "done" ? undefined : await ledger.events.get(itemId, "receipts", closedBy.id);
+  const message = closedBy?.kind === "revoked" && ended?.error ? ended.error.message : event.message;
+  return { itemId, status: event.outcome, grant: closedBy === null ? grantView(resume, event) : null, message, run: event.run, stage, finalOutcome };
 }

@@ -11,6 +11,7 @@ import type { ReceiptAnswer } from "../../producers/wire/answers.ts";
 import type { receiptRequest } from "../../producers/wire/requests.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
 import { findItem } from "./find.ts";
+import { mustNotBeHalted } from "./halt.ts";
 import { actorOf, mustBe } from "./identity.ts";
 import type { Context } from "./ledger.ts";
 import { snapshot } from "./proposal-event.ts";
@@ -48,6 +49,7 @@ async function write(context: Context, view: StoredItemView, grant: ResumeNode, 
   const event = await receiptEvent(context, view, grant, request);
   if (request.kind === "started") {
     if (view.flagged) throw flagged(view.itemId);
+    mustNotBeHalted(context, view, "start");
     // The fold lets it pass until the clock has lapsed the grant; nobody should act on it in between.
     if (grant.notAfter !== null && context.ledger.now() > grant.notAfter && grant.group.closedBy === null)
       throw new CountersignError("late", "The grant's time is over", { field: "/grant", value: grant.id, fix: "propose again" });

@@ -1,0 +1,82 @@
+import type { EventOf } from "../events/types.generated.ts";
+import { nodeOf } from "../ledger/item.ts";
+import { isGrant } from "../ledger/resumes.ts";
+import { type Halts, haltWords } from "../projector/halts.ts";
+import type { StoredItemView } from "../projector/queries.ts";
+import type { Bar } from "./dispatcher.ts";
+import type { Judge } from "./policy-worker.ts";
+import { revoke, type SweepLedger, unstartedGrants } from "./revoke.ts";
+import type { Chore, Sweep } from "./sweep.ts";
+
+/** The halt that covers an item, by its agent and the tools of its proposal. */
+export function haltOn(halts: Halts, { item }: Pick<StoredItemView, "item">, now: number): ReturnType<Halts["covering"]> {
+  const proposal = nodeOf(item, "proposals", item.proposal);
+  if (proposal === undefined) return undefined;
+  return halts.covering({ workspace: item.workspace ?? "default", agent: proposal.agentId, tools: proposal.actions.map((a) => a.tool) }, now);
+}
+
+/** What is halted is not granted. */
+export function haltBar(halts: Halts, now: () => number): Bar {
+  return (view) => {
+    const halt = haltOn(halts, view, now());
+    return halt === undefined ? null : `${haltWords(halt)}. Nothing was run; propose it again once the halt is lifted.`;
+  };
+}
+
+/** A judge under halts: what they cover waits for a person, whatever policy says of it; what is forbidden stays forbidden. */
+export function haltingJudge(judge: Judge, halts: Halts): Judge {
+  return (input) => {
+    const verdict = judge(input);
+    const { workspace, agent } = input.proposal;
+    const halt = halts.covering({ workspace, agent: agent.id, tools: input.actions.map((a) => a.tool) }, input.now);
+    if (halt === undefined || verdict.route === "forbid") return verdict;
+    const words = haltWords(halt);
+    const told = { ...verdict, because: [words, ...(verdict.because ?? [])], error: verdict.error ?? { code: "halted", message: words } };
+    if (verdict.route === "interrupt" && verdict.gate !== "audit") return told;
+    const decisions = (verdict.allowedDecisions ?? []).filter((kind) => kind === "approve" || kind === "reject" || kind === "edit");
+    return {
+      ...told,
+      route: "interrupt",
+      gate: "hard",
+      approvals: Math.max(1, verdict.approvals ?? 1),
+      allowedDecisions: decisions.length > 0 ? decisions : ["approve", "reject"],
+      // What would have run at once has no time in which somebody must have decided. It waits until somebody does.
+      ...(verdict.route === "batch" ? { batchKey: null, batchMax: null, batchWindowMs: null } : { ladder: [], expiresAt: null, onExpiry: "hold" as const }),
+    };
+  };
+}
+
+/** The clock under halts: takes back what is granted and has not begun. */
+export function haltSweep(ledger: SweepLedger, halts: Halts, now: () => number): Sweep {
+  const { queries } = ledger;
+
+  function* chores(itemIds: Iterable<string>): Generator<Chore> {
+    for (const itemId of itemIds) {
+      const view = queries.item(itemId);
+      const halt = view === undefined ? undefined : haltOn(halts, view, now());
+      if (view === undefined || halt === undefined) continue;
+      for (const { id } of unstartedGrants(view))
+        yield {
+          key: `${itemId}/${id}`,
+          itemId,
+          // Lifted meanwhile, it takes nothing back.
+          run: async () => {
+            if (halts.inForce(now()).includes(halt)) await revoke(ledger, itemId, id, { code: "halted", message: haltWords(halt) });
+          },
+        };
+    }
+  }
+
+  const all = () => (halts.inForce(now()).length === 0 ? [] : chores(queries.running()));
+  return {
+    name: "timekeeper (halts)",
+    all,
+    after(batch) {
+      if (batch.effective.some((e) => e.topic === "policies" && (e.event as EventOf["policies"]).kind === "halt")) return all();
+      if (halts.inForce(now()).length === 0) return [];
+      // A grant that was on its way when the halt came; and a plan between two of its steps.
+      const touched = batch.effective.filter((e) => e.topic === "receipts" || (e.topic === "resumes" && isGrant((e.event as EventOf["resumes"]).outcome)));
+      return chores(new Set(touched.map((e) => e.itemId)));
+    },
+  };
+}

@@ -1,0 +1,41 @@
+import { keyOf, type ResumeNode } from "../ledger/item.ts";
+import { isGrant } from "../ledger/resumes.ts";
+import type { Projector } from "../projector/projector.ts";
+import type { Queries, StoredItemView } from "../projector/queries.ts";
+import type { Write } from "./write.ts";
+
+/** What sweeps read and write through. */
+export interface SweepLedger {
+  readonly queries: Queries;
+  readonly write: Write;
+  readonly waitFor: Projector["waitFor"];
+}
+
+/** The grants of an item that nobody has started, or of whose plan nothing is running. A roll_back undoes what has run: it waits instead. */
+export function unstartedGrants({ item }: StoredItemView): readonly ResumeNode[] {
+  const grants: ResumeNode[] = [];
+  for (const node of item.nodes.values())
+    if (node.topic === "resumes" && isGrant(node.outcome) && node.outcome !== "roll_back" && node.group.closedBy === null && node.group.running === null)
+      grants.push(node);
+  return grants;
+}
+
+/** The clock takes a grant back, unless it was started in the meantime. Resolves once that is folded. */
+export async function revoke(
+  { queries, write, waitFor }: SweepLedger,
+  itemId: string,
+  grantId: string,
+  error: { code: string; message: string },
+): Promise<void> {
+  const view = queries.item(itemId);
+  const grant = view?.item.nodes.get(keyOf("resumes", grantId));
+  if (view === undefined || grant?.topic !== "resumes" || grant.group.closedBy !== null || grant.group.running !== null) return;
+  const { position } = await write("receipts", itemId, {
+    workspace: view.item.workspace ?? "default",
+    answers: { topic: "resumes", eventId: grantId },
+    actor: { kind: "clock", id: "timekeeper" },
+    kind: "revoked",
+    error,
+  });
+  await waitFor([position]);
+}

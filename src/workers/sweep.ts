@@ -1,0 +1,101 @@
+import { CountersignError, messageOf } from "../errors.ts";
+import type { FoldedBatch } from "../projector/fold-batch.ts";
+import type { RunningWorker } from "./worker.ts";
+
+/** One thing to do. It looks again before it writes, and resolves once what it wrote is folded. */
+export interface Chore {
+  /** The same key is never done twice at a time. */
+  readonly key: string;
+  readonly itemId: string;
+  readonly run: () => Promise<void>;
+}
+
+/** Work that an item owes for what happened elsewhere: a halt, a rejection of the branch it belongs to. */
+export interface Sweep {
+  readonly name: string;
+  /** All there is to do, as the views say: at the start, and when they were made again. */
+  readonly all: () => Iterable<Chore>;
+  /** What a batch may have brought. */
+  readonly after: (batch: FoldedBatch) => Iterable<Chore>;
+}
+
+/** What a sweep runs in. */
+export interface SweepContext {
+  readonly onFolded: (listener: (batch: FoldedBatch) => void) => () => void;
+  readonly onError: (worker: string, itemId: string, error: unknown) => void;
+}
+
+/** Chores under way at a time: they share commits of the log. */
+const MOST = 250;
+const RETRY_MS = 1_000;
+const LONGEST_PAUSE_MS = 30_000;
+
+/** Runs a sweep. It keeps nothing that a crash could lose, and two at once are harmless: what they write answers the same events. */
+export function runSweep({ name, all, after }: Sweep, { onFolded, onError }: SweepContext): RunningWorker {
+  const waiting = new Map<string, Chore>();
+  const active = new Map<string, Promise<void>>();
+  const timers = new Set<NodeJS.Timeout>();
+  let stopped = false;
+
+  function take(chores: Iterable<Chore>): void {
+    for (const chore of chores) if (!active.has(chore.key)) waiting.set(chore.key, chore);
+    pump();
+  }
+
+  function pump(): void {
+    for (const [key, chore] of waiting) {
+      if (stopped || active.size >= MOST) return;
+      waiting.delete(key);
+      const work = attempt(chore, 0).finally(() => {
+        active.delete(key);
+        pump();
+      });
+      active.set(key, work);
+    }
+  }
+
+  async function attempt(chore: Chore, failures: number): Promise<void> {
+    try {
+      await chore.run();
+    } catch (error) {
+      onError(
+        name,
+        chore.itemId,
+        error instanceof CountersignError ? error : new CountersignError("internal", `${name}: ${messageOf(error)}`, { cause: error }),
+      );
+      later(chore, failures + 1);
+    }
+  }
+
+  /** Tried again after a moment, for as long as it fails. */
+  function later(chore: Chore, failures: number): void {
+    if (stopped) return;
+    const timer = setTimeout(
+      () => {
+        timers.delete(timer);
+        const again: Chore = { ...chore, run: () => attempt(chore, failures) };
+        take([again]);
+      },
+      Math.min(RETRY_MS * 2 ** (failures - 1), LONGEST_PAUSE_MS),
+    );
+    timer.unref();
+    timers.add(timer);
+  }
+
+  const wake = () => {
+    if (!stopped) take(all());
+  };
+  const unsubscribe = onFolded((batch) => {
+    if (!stopped) take(batch.rebuilt ? all() : after(batch));
+  });
+  queueMicrotask(wake);
+  return {
+    wake,
+    async stop() {
+      stopped = true;
+      unsubscribe();
+      for (const timer of timers) clearTimeout(timer);
+      await Promise.allSettled(active.values());
+    },
+  };
+}
