@@ -18,6 +18,7 @@ import { openProjector, type Projector, type ProjectorOptions } from "./projecto
 import { openQueries, type Queries } from "./projector/queries.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
+import { policyBar } from "./workers/policy-bar.ts";
 import { policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
 import { runSweep } from "./workers/sweep.ts";
@@ -123,7 +124,9 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     workers.push(
       runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge: haltingJudge(policies.judge, halts), usage }, now)),
     );
-    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, [haltBar(halts, now)])));
+    workers.push(
+      runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, [haltBar(halts, now), policyBar(events, policies, usage, now)])),
+    );
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
     workers.push(runSweep(haltSweep(acrossItems, halts, now), sweep));
   }

@@ -71,7 +71,8 @@ export function told(reasons: readonly Reason[]): string[] {
   return [...new Set(sorted.map((reason) => reason.text))];
 }
 
-function hitsOf(rules: readonly CompiledRule[], facts: Facts): Hit[] {
+/** The rules that take hold. */
+export function hitsOf(rules: readonly CompiledRule[], facts: Facts): Hit[] {
   const hits: Hit[] = [];
   for (const rule of rules) {
     const truth = rule.when === undefined ? YES : rule.when.test(facts);
@@ -84,7 +85,7 @@ function hitsOf(rules: readonly CompiledRule[], facts: Facts): Hit[] {
 }
 
 /** A floor that could not be checked, because the proposal brought no state of its target, is for a person: nobody knows whether it holds. */
-const uncheckable = (hit: Hit): boolean => hit.rule.forbid && hit.truth === ABSENT;
+export const uncheckable = (hit: Hit): boolean => hit.rule.forbid && hit.truth === ABSENT;
 
 function outcomeOf(policy: CompiledPolicy, action: CompiledAction, subject: Subject, hits: readonly Hit[]): Outcome {
   const { thresholds } = policy;

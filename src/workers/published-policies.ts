@@ -1,4 +1,5 @@
-import { messageOf } from "../errors.ts";
+import { CountersignError, messageOf } from "../errors.ts";
+import { barAtGrant } from "../policy/at-grant.ts";
 import { type CompiledPolicy, claimMs, compilePolicy } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
 import { judge } from "../policy/judge.ts";
@@ -7,9 +8,13 @@ import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { Judge } from "./policy-worker.ts";
 
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
+
 /** The policy engine over the documents in force. */
 export interface PublishedPolicies {
   readonly judge: Judge;
+  /** As `barAtGrant`, under the documents in force. @throws CountersignError policy_invalid where one of the workspace cannot be used: nothing is granted then */
+  readonly barAtGrant: (...of: Tail<Parameters<typeof barAtGrant>>) => string | null;
   /** What counts over many items. The list is the same one until a document changes. */
   readonly meters: () => readonly Meter[];
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
@@ -32,6 +37,16 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
       const { usable, broken } = current();
       const why = broken.get(input.proposal.workspace);
       return why === undefined ? judge(usable, input) : { ...judge([], input), error: { code: "policy_invalid", message: why } };
+    },
+    barAtGrant(input, ...rest) {
+      const { usable, broken } = current();
+      const why = broken.get(input.proposal.workspace);
+      if (why !== undefined)
+        throw new CountersignError("policy_invalid", `${why}. Nothing is granted before its floors can be checked`, {
+          retryable: true,
+          fix: "publish a document that can be used",
+        });
+      return barAtGrant(usable, input, ...rest);
     },
     meters: () => current().meters,
     claimMs: (workspace, tools) => claimMs(current().usable, workspace, tools),

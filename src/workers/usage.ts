@@ -12,10 +12,12 @@ export interface LiveUsage {
   /** Usage by all other items, for judging one. */
   judging(itemId: string, workspace: string): UsageReader;
   /**
-   * Usage by those that come before an item: what is granted, and what was judged earlier (the item's id decides a tie). Where two ledgers
-   * judged at the same moment without seeing each other, the later one finds the earlier here when it is to be granted, and never the other way round.
+   * Usage by what was judged before an item (its id decides a tie), for granting it: where two ledgers judged at the same moment without
+   * seeing each other, the later one finds the earlier here, and not the other way round.
    */
-  granting(itemId: string, workspace: string): UsageReader;
+  earlier(itemId: string, workspace: string): UsageReader;
+  /** Usage by that, and by what is granted, whenever it was judged. */
+  earlierOrGranted(itemId: string, workspace: string): UsageReader;
   /** What is granted or has begun, for those who look for overshoots. */
   granted(workspace: string): UsageReader;
   /** Holds what a verdict reserves until it is folded. Call it in the same breath as the judgement: the next judgement must see it. */
@@ -161,13 +163,15 @@ export function liveUsage(
     };
   }
 
+  function isLater(entry: Entry, itemId: string): boolean {
+    const judgedAt = items.get(itemId)?.[0]?.entry.judgedAt ?? Number.MAX_SAFE_INTEGER;
+    return entry.judgedAt > judgedAt || (entry.judgedAt === judgedAt && entry.itemId > itemId);
+  }
+
   return {
     judging: (itemId, workspace) => reader(itemId, workspace, NONE),
-    granting(itemId, workspace) {
-      const judgedAt = () => items.get(itemId)?.[0]?.entry.judgedAt ?? Number.MAX_SAFE_INTEGER;
-      const isLater = (entry: Entry) => !entry.granted && (entry.judgedAt > judgedAt() || (entry.judgedAt === judgedAt() && entry.itemId > itemId));
-      return reader(itemId, workspace, isLater);
-    },
+    earlier: (itemId, workspace) => reader(itemId, workspace, (entry) => isLater(entry, itemId)),
+    earlierOrGranted: (itemId, workspace) => reader(itemId, workspace, (entry) => !entry.granted && isLater(entry, itemId)),
     granted: (workspace) => reader(undefined, workspace, (entry) => !entry.granted),
     reserve(itemId, cause, judgedAt, actions) {
       const reservation = { cause, judgedAt, actions };
