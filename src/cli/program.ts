@@ -7,6 +7,7 @@ import { halt, lift } from "./commands/halt.ts";
 import { importCommand } from "./commands/import.ts";
 import { keys } from "./commands/keys.ts";
 import { outcome } from "./commands/outcome.ts";
+import { policy } from "./commands/policy.ts";
 import { propose } from "./commands/propose.ts";
 import { queue } from "./commands/queue.ts";
 import { rebuild } from "./commands/rebuild.ts";
@@ -33,6 +34,7 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   tail,
   importCommand,
   exportCommand,
+  policy,
   rebuild,
   topics,
   schemas,

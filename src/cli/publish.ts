@@ -1,5 +1,6 @@
 import { policyItemId } from "../events/ids.ts";
 import { type Publishable, publishable } from "../policy/publish.ts";
+import { isTestFile } from "../policy/testing/file.ts";
 import type { Ledger } from "../runtime.ts";
 import { fileText } from "./args.ts";
 
@@ -13,7 +14,7 @@ export interface PolicyRow {
 
 /** Reads and checks policy files before anything starts. @throws CountersignError policy_invalid with line and column, usage */
 export function readPolicies(files: readonly string[]): Publishable[] {
-  return files.map((file) => publishable(fileText(file, "--policy"), file, (path) => fileText(path, "the file")));
+  return files.filter((file) => !isTestFile(file)).map((file) => publishable(fileText(file, "--policy"), file, (path) => fileText(path, "the file")));
 }
 
 /** Publishes each document that is not in force as it is, as the policy authority. The views must have caught up. */

@@ -1,4 +1,4 @@
-import type { core } from "zod";
+import type { core, ZodType } from "zod";
 import { sha256 } from "../events/canonical.ts";
 import { checkContent } from "./check.ts";
 import { type Problem, policyInvalid, shown } from "./problems.ts";
@@ -34,26 +34,29 @@ export function parsePolicy(text: string, options: { file?: string } = {}): Poli
 export function checkPolicy(text: string, options: { file?: string } = {}): { document?: PolicyDocument; problems: readonly Problem[] } {
   const source = readYaml(text);
   if (source.problems.length > 0) return { problems: source.problems };
-  const parsed = policyShape.safeParse(source.value);
-  const found = parsed.success ? checkContent(parsed.data) : parsed.error.issues.flatMap((issue) => problemsOf(issue, source.value));
-  if (!parsed.success || found.length > 0) return { problems: placed(found, source) };
-  const content = parsed.data;
-  const hash = sha256(text);
+  const { document, problems } = checkValue(source.value, { file: options.file ?? "policy", sha256: sha256(text) });
+  return document === undefined ? { problems: placed(problems, source) } : { document, problems };
+}
+
+/** The same for a document that is a value already: its problems have a path and no place. */
+export function checkValue(value: unknown, from: { file: string; sha256: string }): { document?: PolicyDocument; problems: readonly Problem[] } {
+  const { data: content, problems } = readShape(policyShape, value);
+  const found = content === undefined ? problems : checkContent(content);
+  if (content === undefined || found.length > 0) return { problems: found };
   return {
-    document: {
-      id: content.policy,
-      workspace: content.workspace,
-      version: content.version ?? hash.slice(0, 12),
-      sha256: hash,
-      file: options.file ?? "policy",
-      content,
-    },
+    document: { id: content.policy, workspace: content.workspace, version: content.version ?? from.sha256.slice(0, 12), ...from, content },
     problems: [],
   };
 }
 
-/** The same problem twice in one place is one (an alias, or two checks that agree). */
-function placed(problems: readonly Problem[], source: Source): Problem[] {
+/** A value as a shape reads it, or what is wrong with it, in the words of this project. */
+export function readShape<T>(shape: ZodType<T>, value: unknown): { data?: T; problems: readonly Problem[] } {
+  const parsed = shape.safeParse(value);
+  return parsed.success ? { data: parsed.data, problems: [] } : { problems: parsed.error.issues.flatMap((issue) => problemsOf(issue, value)) };
+}
+
+/** Problems with their places. The same problem twice in one place is one (an alias, or two checks that agree). */
+export function placed(problems: readonly Problem[], source: Source): Problem[] {
   const out = new Map<string, Problem>();
   for (const problem of problems) {
     const place = source.place(problem.path);

@@ -149,7 +149,7 @@ function faultOf({ proposal, actions }: JudgeInput): EventError | undefined {
   return undefined;
 }
 
-/** The actions of an item as the judge sees them. */
+/** The actions with everything that conditions read of them. */
 export function subjectsOf({ proposal, actions }: Pick<JudgeInput, "proposal" | "actions">): Subject[] {
   const proposed = new Map(proposal.actions.map((action) => [action.actionId, action]));
   const evidence = new Set(proposal.evidence.filter((piece) => piece.value !== null || piece.url !== null).map((piece) => piece.label));

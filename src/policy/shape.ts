@@ -5,6 +5,7 @@ import { didYouMean, nearest, shown } from "./problems.ts";
 import { budget, duplicate } from "./shape-budget.ts";
 import { condition } from "./shape-condition.ts";
 import { count, custom, duration, identifier, notYet, oneOf, owner, pointer, points, retention, shape, template, text } from "./shape-parts.ts";
+import { policyCase } from "./testing/case-shape.ts";
 import { EXECUTIONS, REVERSIBILITIES, TIERS } from "./tiers.ts";
 
 const EFFECTS = ["money", "external-comms", "data-loss", "access", "prod"];
@@ -36,6 +37,8 @@ const version = custom((value) =>
 const separation = z.array(oneOf(["proposer", "agent_owner", "earlier_approver"]));
 const ladder = z.array(shape({ to: owner, timeout: duration, page: z.boolean().default(false) }));
 const evidence = z.array(text);
+/** Cases for `policy test`, beside what they are about. */
+const examples = z.array(policyCase).optional();
 
 /** Who decides, and by when. */
 const people = {
@@ -80,6 +83,7 @@ const action = shape({
   claim: duration.optional(),
   lease: duration.optional(),
   grant_ttl: duration.optional(),
+  examples,
   ...people,
 });
 
@@ -93,7 +97,7 @@ const raise = shape(
   },
   ["approval_order"],
 );
-const rule = shape({ id: identifier, when: condition.optional(), raise: raise.optional(), forbid: z.literal(true).optional(), because: text });
+const rule = shape({ id: identifier, when: condition.optional(), raise: raise.optional(), forbid: z.literal(true).optional(), because: text, examples });
 
 /** The whole document, as it stands in its file. */
 export const policyShape = shape({

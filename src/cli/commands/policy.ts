@@ -1,0 +1,15 @@
+import { Command } from "commander";
+import type { Cli } from "../io.ts";
+import { test } from "./policy/test.ts";
+
+/** The subcommands, in the order of the help. */
+const SUBCOMMANDS: readonly ((cli: Cli) => Command)[] = [test];
+
+/** `countersign policy …`: write, check, compare and publish policy documents. */
+export function policy(cli: Cli): Command {
+  const command = new Command("policy")
+    .summary("write, check, compare and publish policy documents")
+    .description("Policy documents: checks, tests, comparisons, and what they would have meant.");
+  for (const make of SUBCOMMANDS) command.addCommand(make(cli));
+  return command;
+}

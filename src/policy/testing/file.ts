@@ -1,0 +1,81 @@
+import { placed, readShape } from "../document.ts";
+import { type Problem, policyInvalid } from "../problems.ts";
+import { isGlob } from "../regex.ts";
+import type { PolicyContent } from "../shape.ts";
+import { readYaml, type Source } from "../yaml.ts";
+import { type PolicyCase, testFile } from "./case-shape.ts";
+
+/** Whether a file holds tests, by its name: a shell writes them into policies/*.yaml as well. */
+export const isTestFile = (name: string): boolean => /\.policytest\.ya?ml$/.test(name);
+
+/** A case with the place where it stands. */
+export interface PlacedCase {
+  readonly test: PolicyCase;
+  readonly file: string;
+  /** From 1. */
+  readonly line: number;
+}
+
+/** A test file, checked. */
+export interface TestFile {
+  /** Names of policy files, relative to where the test file lies. */
+  readonly policies: readonly string[];
+  readonly cases: readonly PlacedCase[];
+}
+
+/**
+ * Reads a `*.policytest.yaml`.
+ *
+ * @throws CountersignError policy_invalid: one error for all problems, each with file:line:column, what is wrong and a suggestion
+ */
+export function parseTests(text: string, file: string): TestFile {
+  const source = readYaml(text);
+  if (source.problems.length > 0) throw policyInvalid(file, source.problems);
+  const { data, problems } = readShape(testFile, source.value);
+  const found = data === undefined ? problems : [...data.cases.flatMap((test, i) => faultsOf(test, ["cases", i])), ...twice(data.cases)];
+  if (data === undefined || found.length > 0) throw policyInvalid(file, placed(found, source));
+  return { policies: data.policy, cases: data.cases.map((test, i) => ({ test, file, line: source.place(["cases", i]).line })) };
+}
+
+/**
+ * The examples inside a policy document: under an action they are about that action, under a rule about the one action that its `when` names.
+ *
+ * @throws CountersignError policy_invalid where an example does not say which action it is about
+ */
+export function examplesOf(content: PolicyContent, source: Source, file: string): PlacedCase[] {
+  const found: { test: PolicyCase; path: readonly PropertyKey[] }[] = [];
+  const add = (examples: readonly PolicyCase[] | undefined, about: string | undefined, path: readonly PropertyKey[]) => {
+    for (const [i, example] of (examples ?? []).entries()) {
+      const own = example.action !== undefined || example.plan !== undefined || example.ask !== "review";
+      found.push({ test: own || about === undefined ? example : { ...example, action: about }, path: [...path, "examples", i] });
+    }
+  };
+  for (const [name, action] of Object.entries(content.actions)) add(action.examples, isGlob(name) ? undefined : name, ["actions", name]);
+  for (const layer of ["rules", "floors"] as const)
+    for (const [i, rule] of content[layer].entries()) {
+      const [only, ...more] = rule.when?.action ?? [];
+      add(rule.examples, only === undefined || more.length > 0 || isGlob(only) ? undefined : only, [layer, i]);
+    }
+  const problems = found.flatMap(({ test, path }) => faultsOf(test, path));
+  if (problems.length > 0) throw policyInvalid(file, placed(problems, source));
+  return found.map(({ test, path }) => ({ test, file, line: source.place(path).line }));
+}
+
+function faultsOf(test: PolicyCase, path: readonly PropertyKey[]): Problem[] {
+  const named = [test.action, test.plan].filter((part) => part !== undefined).length;
+  if (test.ask !== "review" && (named > 0 || test.args !== undefined))
+    return [{ path: [...path, "ask"], message: `a ${test.ask === "notify" ? "notice" : "question"} has no action and no arguments; take them out` }];
+  if (test.ask === "review" && named === 0) return [{ path, message: "names no action; give it action: NAME, or a plan" }];
+  if (named > 1) return [{ path: [...path, "plan"], message: "stands beside action; keep one of the two" }];
+  if (test.plan !== undefined && test.args !== undefined) return [{ path: [...path, "args"], message: "belong to the steps of the plan" }];
+  return [];
+}
+
+function twice(cases: readonly PolicyCase[]): Problem[] {
+  const seen = new Set<string>();
+  return cases.flatMap(({ name }, i) => {
+    const known = seen.has(name);
+    seen.add(name);
+    return known ? [{ path: ["cases", i, "name"], message: `${JSON.stringify(name)} is taken; every case has a name of its own` }] : [];
+  });
+}

@@ -1,0 +1,80 @@
+import { canonicalArgs, canonicalize, type Json, sha256 } from "../../events/canonical.ts";
+import { complete, type Draft } from "../../events/draft.ts";
+import { itemIdOf } from "../../events/ids.ts";
+import type { ActionProposed } from "../../events/types.generated.ts";
+import type { JudgeInput } from "../judge.ts";
+import type { UsageReader } from "../usage.ts";
+import type { PolicyCase } from "./case-shape.ts";
+
+/** When a case that names no time is judged: a Tuesday in working hours, so that results do not depend on when a test runs. */
+export const DEFAULT_AT = Date.parse("2026-01-06T10:00:00Z");
+
+/** The same event id in every case: a verdict on a case depends on the case alone. */
+const EVENT_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
+
+/** What a case describes, without what it expects. */
+export type Described = Omit<PolicyCase, "name" | "expect">;
+
+/**
+ * The proposal that a case describes, ready to judge.
+ *
+ * @throws CountersignError json_* where arguments are no JSON that survives
+ */
+export function inputOf(described: Described, workspace: string): JudgeInput {
+  const now = described.at ?? DEFAULT_AT;
+  const proposal = proposalOf(described, described.workspace ?? workspace, now);
+  const used = described.budgets ?? {};
+  // A budget of the document goes by its own id; in a join of several documents also as "policy/budget".
+  const usage: UsageReader = ({ id }) => {
+    const amount = used[id] ?? used[id.slice(id.indexOf("/") + 1)] ?? "0";
+    return { count: Math.floor(Number(amount)), sum: amount };
+  };
+  return { proposal, actions: proposal.actions, answers: "proposal", now, usage };
+}
+
+function proposalOf(described: Described, workspace: string, now: number): ActionProposed {
+  const { ask, agent, origin, run, on_behalf_of } = described;
+  const id = agent?.id ?? "agent";
+  return complete("proposals", {
+    eventId: EVENT_ID,
+    itemId: itemIdOf(workspace, id, "case"),
+    workspace,
+    occurredAt: now,
+    actor: { kind: "agent", id },
+    idempotencyKey: "case",
+    ask,
+    agent: { id, version: agent?.version, model: agent?.model, owner: agent?.owner },
+    onBehalfOf: on_behalf_of === undefined ? undefined : { id: on_behalf_of },
+    origin: origin === undefined ? undefined : { system: origin.system, id: origin.id },
+    run: run === undefined ? undefined : { framework: run.framework ?? "test", threadId: run.thread ?? "t1", step: run.step, costUsd: run.cost_usd },
+    question: ask === "review" ? undefined : "Is this all right?",
+    requestedTimeoutMs: described.timeout,
+    evidence: (described.evidence ?? []).map((label) => ({ label, value: "given" })),
+    actions: ask === "review" ? stepsOf(described).map((step, i) => actionOf(step, `a${i + 1}`, now)) : [],
+  } as Draft<ActionProposed>);
+}
+
+interface Step {
+  readonly action: string;
+  readonly args?: Json | undefined;
+  readonly target?: Json | undefined;
+  readonly confidence?: number | undefined;
+  readonly source?: PolicyCase["confidence_source"];
+}
+
+function stepsOf({ action, args, plan, target, confidence, confidence_source: source }: Described): Step[] {
+  if (plan === undefined) return [{ action: action ?? "", args, target, confidence, source }];
+  return plan.map((step) => ({ target, confidence, ...step, source }));
+}
+
+function actionOf({ action, args, target, confidence, source }: Step, actionId: string, now: number) {
+  const state = target === undefined ? undefined : canonicalize(target);
+  return {
+    actionId,
+    tool: action,
+    ...canonicalArgs(args ?? {}),
+    confidence,
+    confidenceSource: confidence === undefined ? undefined : (source ?? "other"),
+    targetState: state === undefined ? undefined : { json: state, sha256: sha256(state), readAt: now },
+  };
+}
