@@ -1,8 +1,8 @@
 import type { EventOf } from "../events/types.generated.ts";
+import { type Hit, hitsOf, uncheckable } from "./assess.ts";
 import { type BudgetOutcome, judgeBudgets } from "./budget.ts";
 import type { CompiledPolicy } from "./compile.ts";
 import { countablesOf, type JudgeInput, subjectsOf } from "./judge.ts";
-import { type Hit, hitsOf, uncheckable } from "./judge-action.ts";
 import type { UsageReader } from "./usage.ts";
 
 /** What was decided on an item that is about to be granted. */
@@ -33,13 +33,11 @@ export function barAtGrant(
   usage: UsageBefore,
   decided: Decided,
 ): string | null {
-  const own = policies.filter(({ workspace }) => workspace === input.proposal.workspace).sort((a, b) => (a.ref.id < b.ref.id ? -1 : 1));
+  const own = policies
+    .filter(({ workspace, mode }) => workspace === input.proposal.workspace && mode !== "shadow")
+    .sort((a, b) => (a.ref.id < b.ref.id ? -1 : 1));
   const subjects = subjectsOf(input);
-  const countables = countablesOf(
-    input.proposal,
-    input.actions,
-    subjects.map(({ facts }) => facts.args),
-  );
+  const countables = countablesOf(input.proposal, input.actions, { args: subjects.map(({ facts }) => facts.args), flowed: decided.route === "allow" });
   for (const policy of own) {
     const spent = judgeBudgets(policy, countables, usage.orGranted, input.now);
     const reserved = judgeBudgets(policy, countables, usage.earlier, input.now);

@@ -39,7 +39,8 @@ export function policyWorker(
     // From here to the reservation nothing may be awaited: the next judgement must see what this one reserves.
     const body = judge({ proposal, actions, answers: edited ? "edit" : "proposal", now: occurredAt, usage: usage.judging(todo.itemId, workspace) });
     // A forbidden edit leaves reserved what was; a forbidden proposal reserves nothing.
-    if (body.route !== "forbid") usage.reserve(todo.itemId, todo.cause, occurredAt, countablesOf(proposal, actions));
+    const flowed = body.route === "allow" || body.gate === "audit";
+    if (body.route !== "forbid") usage.reserve(todo.itemId, todo.cause, occurredAt, countablesOf(proposal, actions, { flowed }));
     await write("verdicts", todo.itemId, {
       ...body,
       workspace,
