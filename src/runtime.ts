@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AppendOutcomeUnknown } from "./errors.ts";
 import { cloudEventHeaders } from "./events/cloudevents.ts";
@@ -12,6 +11,7 @@ import { openLog } from "./log/open.ts";
 import { partitionOf } from "./log/partitioner.ts";
 import type { SchemaRegistry } from "./log/registry.ts";
 import { loadCodec } from "./log/schemas.ts";
+import { makeFolder } from "./make-folder.ts";
 import { type EventStore, eventStore } from "./projector/event-store.ts";
 import { type Halts, openHalts } from "./projector/halts.ts";
 import { openProjector, type Projector, type ProjectorOptions } from "./projector/projector.ts";
@@ -81,7 +81,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
 
 /** Options of the projector for a log's views in a folder. */
 export function viewsOptions({ log, registry, codec }: { log: EventLog; registry: SchemaRegistry; codec: Codec }, data: string): ProjectorOptions {
-  if (data !== ":memory:") mkdirSync(data, { recursive: true });
+  if (data !== ":memory:") makeFolder(data);
   return {
     log,
     registry,

@@ -1,5 +1,5 @@
 import { CountersignError, messageOf } from "../errors.ts";
-import { canonicalize, type Json, parseStrict, sha256 } from "../events/canonical.ts";
+import { isCanonical, type Json, parseStrict, sha256 } from "../events/canonical.ts";
 import type { Draft } from "../events/draft.ts";
 import { LIMITS } from "../events/limits.ts";
 import type { ActionProposed, Card, EventError, VerdictReached } from "../events/types.generated.ts";
@@ -166,7 +166,7 @@ function faultOf({ proposal, actions }: JudgeInput): EventError | undefined {
     if (!known.has(actionId) || seen.has(actionId)) return { code: "event_invalid", message: `The ${name} is not one of the proposal, or comes twice` };
     seen.add(actionId);
     try {
-      if (canonicalize(parseStrict(args, { name: "arguments", maxBytes: LIMITS.args })) !== args)
+      if (!isCanonical(args, { name: "arguments", maxBytes: LIMITS.args }))
         return { code: "args_not_canonical", message: `The arguments of ${name} are not canonical JSON (RFC 8785)` };
     } catch (error) {
       return { code: error instanceof CountersignError ? error.code : "json_syntax", message: `The arguments of ${name}: ${plain(messageOf(error), 300)}` };
