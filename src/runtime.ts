@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AppendOutcomeUnknown } from "./errors.ts";
 import { cloudEventHeaders } from "./events/cloudevents.ts";
@@ -7,27 +6,29 @@ import { complete, type Draft } from "./events/draft.ts";
 import { newEventId } from "./events/ids.ts";
 import type { Topic } from "./events/topics.ts";
 import type { EventOf } from "./events/types.generated.ts";
-import type { VerdictNode } from "./ledger/item.ts";
 import type { EventLog, NewRecord, Position } from "./log/log.ts";
 import { openLog } from "./log/open.ts";
 import { partitionOf } from "./log/partitioner.ts";
 import type { SchemaRegistry } from "./log/registry.ts";
 import { loadCodec } from "./log/schemas.ts";
+import { makeFolder } from "./make-folder.ts";
 import { openBranches } from "./projector/branches.ts";
 import { type EventStore, eventStore } from "./projector/event-store.ts";
 import { type Halts, openHalts } from "./projector/halts.ts";
 import { openProjector, type Projector, type ProjectorOptions } from "./projector/projector.ts";
-import { openQueries, type Queries, type StoredItemView } from "./projector/queries.ts";
+import { openQueries, type Queries } from "./projector/queries.ts";
 import { openStandings, type Standings } from "./projector/standings.ts";
 import { branchBar, branchSweep } from "./workers/branches.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
+import { policyBar } from "./workers/policy-bar.ts";
 import { type Judge, policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
 import { retrySweep } from "./workers/retries.ts";
 import { standingBar, standingJudge } from "./workers/standing.ts";
 import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
+import { liveUsage } from "./workers/usage.ts";
 import { withdrawalSweep } from "./workers/withdrawals.ts";
 import { type RunningWorker, runWorker } from "./workers/worker.ts";
 import type { Body, Write } from "./workers/write.ts";
@@ -91,7 +92,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
 
 /** Options of the projector for a log's views in a folder. */
 export function viewsOptions({ log, registry, codec }: { log: EventLog; registry: SchemaRegistry; codec: Codec }, data: string): ProjectorOptions {
-  if (data !== ":memory:") mkdirSync(data, { recursive: true });
+  if (data !== ":memory:") makeFolder(data);
   return {
     log,
     registry,
@@ -111,6 +112,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
   const policies = publishedPolicies(queries, projector.onFolded);
   const branches = openBranches(projector.views.db, projector.onFolded);
   const standings = openStandings(projector.views.db, projector.onFolded);
+  const usage = liveUsage(queries, projector.onFolded, policies.meters, now);
   const halts = openHalts(projector.views.db, projector.onFolded);
   const stop = new AbortController();
   const workers: RunningWorker[] = [];
@@ -135,15 +137,18 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     const bars = [haltBar(halts, now), branchBar(branches), standingBar(queries, standings)];
     const engine = options.judge?.(policies.judge) ?? policies.judge;
     const judge = haltingJudge(standingJudge(engine, { queries, standings, onFolded: projector.onFolded }), halts);
-    const mayNot = (view: StoredItemView) => view.life.verdict === null || bars.some((bar) => bar(view, view.life.verdict as VerdictNode) !== null);
-    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, judge, now)));
-    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, bars)));
+    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge, usage }, now)));
+    const atGrant = [...bars, policyBar(events, policies, usage, now)];
+    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, atGrant)));
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
     workers.push(
       runSweep(haltSweep(acrossItems, halts, now), sweep),
       runSweep(branchSweep(acrossItems, branches), sweep),
       runSweep(withdrawalSweep(acrossItems), sweep),
-      runSweep(retrySweep(acrossItems, policies.retries, mayNot), sweep),
+      runSweep(
+        retrySweep(acrossItems, policies.retries, (view) => bars.some((bar) => bar(view) !== null)),
+        sweep,
+      ),
     );
   }
 

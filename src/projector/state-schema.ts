@@ -36,6 +36,7 @@ const nodes = [
     id: "bytes",
     cause: ref,
     fallback: "boolean",
+    judgedAt: "long",
     /** Terms of the verdict at this place, where they are the same. */
     sameTerms: ref,
     terms: opt(
@@ -95,6 +96,7 @@ const nodes = [
     done: "int",
     running: opt(running),
     leaseIds: list("string"),
+    startedAt: opt("long"),
     closedBy: opt("Closed"),
   }),
   record("X", { id: "bytes", kind: "string", cause: ref, actionId: opt("string"), settle: ref }),

@@ -1,7 +1,7 @@
 import { isOpen } from "../ledger/describe.ts";
 import type { Branches, BranchRejection } from "../projector/branches.ts";
 import { isBranchRejection } from "../projector/fold-batch.ts";
-import type { Bar } from "./dispatcher.ts";
+import type { ItemBar } from "./dispatcher.ts";
 import { revoke, type SweepLedger, unstartedGrants } from "./revoke.ts";
 import type { Chore, Sweep } from "./sweep.ts";
 
@@ -10,7 +10,7 @@ function wordsOf({ itemId, words }: BranchRejection): string {
 }
 
 /** What belongs to a rejected branch is not granted. */
-export function branchBar(branches: Branches): Bar {
+export function branchBar(branches: Branches): ItemBar {
   return (view) => {
     const rejection = branches.reaching(view);
     return rejection === undefined ? null : wordsOf(rejection);

@@ -3,7 +3,7 @@ import { nodeOf } from "../ledger/item.ts";
 import { isGrant } from "../ledger/resumes.ts";
 import { type Halts, haltWords } from "../projector/halts.ts";
 import type { StoredItemView } from "../projector/queries.ts";
-import type { Bar } from "./dispatcher.ts";
+import type { ItemBar } from "./dispatcher.ts";
 import { interrupting } from "./interrupt.ts";
 import type { Judge } from "./policy-worker.ts";
 import { revoke, type SweepLedger, unstartedGrants } from "./revoke.ts";
@@ -17,7 +17,7 @@ export function haltOn(halts: Halts, { item }: Pick<StoredItemView, "item">, now
 }
 
 /** What is halted is not granted. */
-export function haltBar(halts: Halts, now: () => number): Bar {
+export function haltBar(halts: Halts, now: () => number): ItemBar {
   return (view) => {
     const halt = haltOn(halts, view, now());
     return halt === undefined ? null : `${haltWords(halt)}. Nothing was run; propose it again once the halt is lifted.`;

@@ -1,20 +1,28 @@
-import { messageOf } from "../errors.ts";
+import { CountersignError, messageOf } from "../errors.ts";
+import { barAtGrant } from "../policy/at-grant.ts";
 import { type CompiledPolicy, claimMs, compilePolicy, retriesOf } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
 import { judge } from "../policy/judge.ts";
 import { amountPathOf } from "../policy/standing.ts";
+import type { Meter } from "../policy/usage.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { Judge } from "./policy-worker.ts";
 
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
+
 /** The policy engine over the documents in force. */
 export interface PublishedPolicies {
   readonly judge: Judge;
-  /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
+  /** As `barAtGrant`, under the documents in force. @throws CountersignError policy_invalid where one of the workspace cannot be used: nothing is granted then */
+  readonly barAtGrant: (...of: Tail<Parameters<typeof barAtGrant>>) => string | null;
+  /** What counts over many items. The list is the same one until a document changes. */
+  readonly meters: () => readonly Meter[];
   /** How often the clock tries an idempotent action again whose end nobody knows. */
   readonly retries: (workspace: string, tool: string) => number;
   /** Where a tool's amount lies; undefined where no policy says so. */
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
+  /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
 }
 
@@ -24,7 +32,7 @@ export interface PublishedPolicies {
  * reason: leaving the document out could let pass what it forbids, and not judging would keep the item from everybody.
  */
 export function publishedPolicies(queries: Queries, onFolded: (listener: (batch: FoldedBatch) => void) => () => void): PublishedPolicies {
-  let compiled: { usable: CompiledPolicy[]; broken: Map<string, string> } | undefined;
+  let compiled: Compiled | undefined;
   onFolded((batch) => {
     if (batch.rebuilt || batch.effective.some((e) => e.topic === "policies")) compiled = undefined;
   });
@@ -37,11 +45,29 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
     },
     retries: (workspace, tool) => retriesOf(current().usable, workspace, tool),
     amountPath: (workspace, tool) => amountPathOf(current().usable, workspace, tool),
+    barAtGrant(input, ...rest) {
+      const { usable, broken } = current();
+      const why = broken.get(input.proposal.workspace);
+      if (why !== undefined)
+        throw new CountersignError("policy_invalid", `${why}. Nothing is granted before its floors can be checked`, {
+          retryable: true,
+          fix: "publish a document that can be used",
+        });
+      return barAtGrant(usable, input, ...rest);
+    },
+    meters: () => current().meters,
     claimMs: (workspace, tools) => claimMs(current().usable, workspace, tools),
   };
 }
 
-function compileAll(queries: Queries): { usable: CompiledPolicy[]; broken: Map<string, string> } {
+interface Compiled {
+  readonly usable: readonly CompiledPolicy[];
+  readonly meters: readonly Meter[];
+  /** Why a workspace has no policy that can be used. */
+  readonly broken: ReadonlyMap<string, string>;
+}
+
+function compileAll(queries: Queries): Compiled {
   const usable: CompiledPolicy[] = [];
   const broken = new Map<string, string>();
   for (const p of queries.policies()) {
@@ -52,5 +78,5 @@ function compileAll(queries: Queries): { usable: CompiledPolicy[]; broken: Map<s
       broken.set(p.workspace, `Policy ${file} cannot be used: ${messageOf(error)}`.slice(0, 500));
     }
   }
-  return { usable, broken };
+  return { usable, broken, meters: usable.flatMap((policy) => policy.meters) };
 }

@@ -6,7 +6,7 @@ import { amountOf, coversAlike, readScope, type StandingScope, within } from "..
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { Standing, Standings } from "../projector/standings.ts";
-import type { Bar } from "./dispatcher.ts";
+import type { ItemBar } from "./dispatcher.ts";
 import type { Judge } from "./policy-worker.ts";
 
 type Verdict = ReturnType<Judge>;
@@ -112,7 +112,7 @@ export function overshootOf(queries: Queries, standing: Standing, itemId: string
 }
 
 /** What a standing approval let pass is looked at again before it is granted: two judges may have used it at once. */
-export function standingBar(queries: Queries, standings: Standings): Bar {
+export function standingBar(queries: Queries, standings: Standings): ItemBar {
   return ({ itemId, item }) => {
     const proposal = nodeOf(item, "proposals", item.proposal);
     // Only a verdict on the proposal itself can rest on a standing approval.
