@@ -11,6 +11,7 @@ export function standing(cli: Cli): Command {
   const list = new Command("list")
     .description("Shows the standing approvals in force, with what has been used of them.")
     .option("--all", "those as well that are over")
+    .addHelpText("after", examples("standing list", "standing list --all --json"))
     .action(async ({ all }: { all?: boolean }) => {
       const found = (await apiOf(cli.io).call<StandingsAnswer>("GET", `/v1/standing${all === true ? "?all=true" : ""}`)).standing;
       if (cli.json()) for (const one of found) cli.data(one);
