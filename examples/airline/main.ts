@@ -4,8 +4,9 @@ import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { parseArgs } from "node:util";
 import { CountersignError, messageOf } from "../../src/errors.ts";
-import { EXAMPLES_FILE, exportExamples } from "../../src/evals/export.ts";
-import type { ReviewedExample } from "../../src/evals/reviewed-examples.ts";
+import { exportDataset } from "../../src/evals/export.ts";
+import type { ReviewedExample } from "../../src/evals/reviewed-example.ts";
+import { EXAMPLES_FILE } from "../../src/evals/targets/neutral.ts";
 import { canonicalize } from "../../src/events/canonical.ts";
 import { policyItemId } from "../../src/events/ids.ts";
 import { parseLogUrl } from "../../src/log/open.ts";
@@ -23,6 +24,9 @@ import { replayCall } from "./replay.ts";
 const WORKSPACE = "airline";
 const AGENT = "airline-agent";
 const IN_FLIGHT = 32;
+
+/** Customers and reviewers of this example are invented: their pseudonyms need not be secret, but the same in every run. */
+const EXPORT_KEY = "pseudonyms of the airline example";
 
 const USAGE = "usage: npm run example:airline -- --log URL --runs FILE --tools FILE [--out DIR] [--json]";
 
@@ -51,7 +55,7 @@ async function main(): Promise<void> {
     await inParallel(plan, ({ call, draft, run }) => replayCall(ledger, draft.itemId, WORKSPACE, call, run.goldActions ?? []));
     const rebuilt = await rebuildAndCompare(ledger, work);
     const dataset = out ?? join(work, "dataset");
-    const manifest = await exportExamples(dataset, { log: ledger.log, codec: ledger.codec, workspace: WORKSPACE });
+    const manifest = await exportDataset(dataset, "jsonl", { log: ledger.log, codec: ledger.codec, workspace: WORKSPACE, key: EXPORT_KEY, transcripts: false });
     const rows = readFileSync(join(dataset, EXAMPLES_FILE), "utf8")
       .trim()
       .split("\n")

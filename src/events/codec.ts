@@ -26,7 +26,7 @@ export function parseSchema(text: string): Type {
 /** The schema id in a framed value, or undefined when the bytes are no frame. */
 export function schemaIdOf(value: Uint8Array): number | undefined {
   if (value.length < FRAME_BYTES || value[0] !== 0) return undefined;
-  return new DataView(value.buffer, value.byteOffset, value.byteLength).getUint32(1);
+  return (((value[1] as number) << 24) | ((value[2] as number) << 16) | ((value[3] as number) << 8) | (value[4] as number)) >>> 0;
 }
 
 /** Encodes and decodes framed events. Holds one resolver per (topic, schema id): building one per message costs 400 times the decoding. */
@@ -74,7 +74,9 @@ export class Codec {
       });
     this.scratch[0] = 0;
     this.scratch.writeUInt32BE(id, 1);
-    return Buffer.from(this.scratch.subarray(0, end));
+    const value = Buffer.allocUnsafe(end);
+    this.scratch.copy(value, 0, 0, end);
+    return value;
   }
 
   /** Decodes a framed value of a topic with this build's schema as the reader. Never throws. */

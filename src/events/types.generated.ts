@@ -557,6 +557,14 @@ export interface Incident {
   url: string | null;
 }
 
+/** What a reviewer gives the proposal by one criterion of the action's rubric. */
+export interface RubricScore {
+  /** Id of the criterion in the policy's rubric. */
+  criterion: string;
+  /** 1 (poor) to 5 (excellent). */
+  score: number;
+}
+
 /** Somebody decides about an item, or a deadline acts on it. Written by the gateway for people and agents, and by the timekeeper. */
 export interface DecisionMade {
   /** UUIDv7 in lower case. Identity of an event is (topic, itemId, eventId). */
@@ -605,6 +613,8 @@ export interface DecisionMade {
   incident: Incident | null;
   /** SHA-256 of the bytes of the bad record, on clear. */
   cleared: string | null;
+  /** Rubric scores, on approve, edit, reject and respond. They never change what the decision does. */
+  scores: RubricScore[];
 }
 
 /** How a run goes on. */

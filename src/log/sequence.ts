@@ -28,6 +28,13 @@ export function noOffsets(partitions: number): Offsets {
   return Object.fromEntries(TOPICS.map((t) => [t, new Array<number>(partitions).fill(0)])) as unknown as Offsets;
 }
 
+/** Offsets that do not change with the others. */
+export function copyOffsets(next: Offsets): Offsets {
+  const copy = {} as { [T in Topic]: number[] };
+  for (const topic of TOPICS) copy[topic] = next[topic].slice();
+  return copy;
+}
+
 /** The heads of a log that keeps everything. */
 export function headsOf(next: Offsets): Head[] {
   return TOPICS.flatMap((topic) => next[topic].map((n, partition) => ({ topic, partition, first: 0, next: n })));

@@ -8,9 +8,10 @@ import type { SchemaRow, SchemaTable } from "./embedded-registry.ts";
 import { FORMAT, keyOf, MARK_EVERY, packHeads, placeOf, storedKey, TABLES, unpackHeads } from "./layout.ts";
 import type { Batch, Checkpoint, EventLog, Head, LogRecord, NewRecord, Position, ReadOptions } from "./log.ts";
 import { partitionOf } from "./partitioner.ts";
-import { gap, headsOf, noOffsets, type Offsets, readSequence, type Sequence } from "./sequence.ts";
+import { copyOffsets, gap, headsOf, noOffsets, type Offsets, readSequence, type Sequence } from "./sequence.ts";
 import { certainlyNotCommitted, isBusy, sqliteError } from "./sqlite-file.ts";
 import { RecentRecords, Waiters } from "./waiting.ts";
+import { type WalSync, walSync } from "./wal-sync.ts";
 
 /** How to open an embedded log. */
 export interface SqliteLogOptions {
@@ -22,8 +23,8 @@ export interface SqliteLogOptions {
   readonly create?: boolean;
   /** How long an append waits while another process writes, in milliseconds. Default 5000. */
   readonly busyMs?: number;
-  /** Only for tests: stands around every COMMIT of appends, so that one can be done and its answer lost. */
-  readonly faults?: { commit?: ((commit: () => void) => void) | undefined };
+  /** Only for tests: stands around every COMMIT of appends and every sync, so that one can be done and its answer lost. */
+  readonly faults?: { commit?: ((commit: () => void) => void) | undefined; sync?: ((sync: () => Promise<void>) => Promise<void>) | undefined };
 }
 
 /** The embedded log, with the table of its registry. */
@@ -76,8 +77,14 @@ class SqliteFile implements SqliteLog, Sequence {
   readonly #recent = new RecentRecords();
   readonly #waiters = new Waiters(() => this.newest().number, POLL_MS);
   readonly #underWay = new Set<Promise<unknown>>();
+  readonly #disk: WalSync;
   #queue: Waiting[] = [];
+  #flushing = false;
   #closing = false;
+  /** What readers may know of the log while records are committed and not on the disk yet. */
+  #durable: { number: number; next: Offsets } | undefined;
+  /** Set when the disk failed: what it has of the last records cannot be known, so nothing may follow them. */
+  #broken: CountersignError | undefined;
   /** What is known of the log: the newest record, its append time, the offsets behind it, and SQLite's mark of other connections' commits. */
   #number = 0;
   #at = 0;
@@ -89,6 +96,7 @@ class SqliteFile implements SqliteLog, Sequence {
     this.#options = options;
     this.#db = db;
     this.#sql = statements(db);
+    this.#disk = walSync(join(options.dir, "log.db"));
     this.id = meta.id;
     this.partitions = meta.partitions;
     this.url = `sqlite:${options.dir}`;
@@ -99,12 +107,29 @@ class SqliteFile implements SqliteLog, Sequence {
 
   append(records: readonly NewRecord[]): Promise<readonly Position[]> {
     if (this.#closing) return Promise.reject(new CountersignError("log_closed", "The log is closed"));
+    if (this.#broken) return Promise.reject(this.#broken);
     if (records.length === 0) return Promise.resolve([]);
     return new Promise((resolve, reject) => {
-      // Everything that asks in this turn of the event loop shares one transaction and one fsync.
-      if (this.#queue.push({ records, resolve, reject }) === 1)
-        this.#track(new Promise<void>((done) => setImmediate(() => this.#flush(Date.now() + this.#busyMs, done))));
+      this.#queue.push({ records, resolve, reject });
+      this.#flushSoon();
     });
+  }
+
+  /** Everything that asks in one turn of the event loop, or while the disk is busy, shares one transaction and one fsync. */
+  #flushSoon(): void {
+    if (this.#flushing || this.#queue.length === 0) return;
+    this.#flushing = true;
+    this.#track(
+      new Promise<void>((done) => {
+        setImmediate(() =>
+          this.#flush(Date.now() + this.#busyMs, () => {
+            this.#flushing = false;
+            this.#flushSoon();
+            done();
+          }),
+        );
+      }),
+    );
   }
 
   read(from: Checkpoint, options?: ReadOptions): AsyncIterable<Batch> {
@@ -122,6 +147,7 @@ class SqliteFile implements SqliteLog, Sequence {
     while (this.#underWay.size > 0) await Promise.allSettled(this.#underWay);
     this.closed = true;
     this.#waiters.close();
+    this.#disk.close();
     try {
       // Leaves one file with everything in it, where no other process reads just now.
       this.#db.pragma("busy_timeout = 50");
@@ -133,6 +159,7 @@ class SqliteFile implements SqliteLog, Sequence {
   }
 
   newest(): { number: number; next: Offsets } {
+    if (this.#durable) return this.#durable;
     try {
       this.#refresh();
     } catch (error) {
@@ -159,8 +186,9 @@ class SqliteFile implements SqliteLog, Sequence {
     if (recent) return recent;
     const found: LogRecord[] = [];
     let bytes = 0;
+    const most = this.#durable ? Math.min(max, this.#durable.number - number) : max;
     try {
-      for (const row of this.#sql.after.iterate(number, max) as IterableIterator<Row>) {
+      for (const row of this.#sql.after.iterate(number, most) as IterableIterator<Row>) {
         if (row[0] !== number + found.length + 1) break;
         found.push(this.#recordOf(row));
         bytes += row[5]?.length ?? 0;
@@ -218,16 +246,34 @@ class SqliteFile implements SqliteLog, Sequence {
         for (const waiting of queue) waiting.reject(sqliteError(error, this.#options.dir));
         return done();
       }
-      this.#recent.push(this.#number - written.length + 1, written);
-      let i = 0;
-      for (const { records, resolve } of queue) resolve(records.map(() => positionOf(written[i++]!)));
-      this.#waiters.wake();
-      done();
+      this.#sync().then(
+        () => {
+          this.#durable = undefined;
+          this.#recent.push(this.#number - written.length + 1, written);
+          let i = 0;
+          for (const { records, resolve } of queue) resolve(records.map(() => positionOf(written[i++]!)));
+          this.#waiters.wake();
+          done();
+        },
+        (error: unknown) => {
+          this.#broken = diskFailed(error);
+          const unknown = new AppendOutcomeUnknown(`The log cannot tell whether the events are on the disk (${messageOf(error)})`, error);
+          for (const waiting of queue) waiting.reject(unknown);
+          for (const waiting of this.#queue.splice(0)) waiting.reject(this.#broken);
+          done();
+        },
+      );
     });
+  }
+
+  #sync(): Promise<void> {
+    const sync = () => this.#disk.later();
+    return this.#options.faults?.sync ? this.#options.faults.sync(sync) : sync();
   }
 
   #write(queue: readonly Waiting[], written: LogRecord[]): void {
     this.#refresh();
+    this.#durable = { number: this.#number, next: copyOffsets(this.#next) };
     // Never lower than the last: the order of numbers is the order of time, also when the clock is set back.
     const at = (this.#at = Math.max(this.#at, Date.now()));
     for (const { records } of queue) {
@@ -255,6 +301,7 @@ class SqliteFile implements SqliteLog, Sequence {
 
   /** After a failed transaction nothing in memory is believed. */
   #undo(): void {
+    this.#durable = undefined;
     try {
       if (this.#db.inTransaction) this.#sql.rollback.run();
       this.#load();
@@ -272,6 +319,7 @@ class SqliteFile implements SqliteLog, Sequence {
           if (refused) throw refused;
           const id = allow(this.schemas.rows() as SchemaRow[]) ?? Number(this.#sql.addSchema.run(topic, text).lastInsertRowid);
           this.#sql.commit.run();
+          this.#disk.now();
           resolve(id);
         } catch (error) {
           if (this.#db.inTransaction) this.#sql.rollback.run();
@@ -286,7 +334,10 @@ class SqliteFile implements SqliteLog, Sequence {
   #refresh(): void {
     const version = this.#sql.version.get() as number;
     if (version === this.#version) return;
-    if (this.#version === -1) this.#load();
+    if (this.#version === -1) {
+      this.#load();
+      return;
+    }
     for (const [number, place, offset, at] of this.#sql.places.iterate(this.#number, Number.MAX_SAFE_INTEGER) as IterableIterator<number[]>) {
       this.#number = number!;
       this.#at = at!;
@@ -296,11 +347,13 @@ class SqliteFile implements SqliteLog, Sequence {
   }
 
   #load(): void {
+    // Asked first: what another process appends while the rest is read is then found by the next refresh.
+    const version = this.#sql.version.get() as number;
     const { number, next } = this.#headsAt(Number.MAX_SAFE_INTEGER);
     this.#number = number;
     this.#next = next;
     this.#at = (this.#sql.time.get(number) as number | undefined) ?? 0;
-    this.#version = this.#sql.version.get() as number;
+    this.#version = version;
   }
 
   /** The heads as they were behind a record, or the newest before it. */
@@ -340,6 +393,14 @@ class SqliteFile implements SqliteLog, Sequence {
   }
 }
 
+function diskFailed(error: unknown): CountersignError {
+  return new CountersignError("log_unavailable", `The disk could not take what was appended, so nothing more is appended (${messageOf(error)})`, {
+    cause: error,
+    field: "log",
+    fix: "look at the disk of the log, then start again",
+  });
+}
+
 function positionOf({ topic, partition, offset }: Position): Position {
   return { topic, partition, offset };
 }
@@ -348,7 +409,8 @@ function positionOf({ topic, partition, offset }: Position): Position {
 function prepareFile(db: Database.Database, partitions: number | undefined): { id: string; partitions: number } {
   db.pragma(`page_size = ${PAGE_BYTES}`);
   db.pragma("journal_mode = WAL");
-  db.pragma("synchronous = FULL");
+  // Whoever commits brings it to the disk before it counts: see wal-sync.ts.
+  db.pragma("synchronous = NORMAL");
   db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
   db.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
   const meta = db.transaction(() => {

@@ -22,6 +22,11 @@ export function regex(pattern: string): (text: string) => boolean | undefined {
   return (text) => (text.length > longest ? undefined : compiled.test(text));
 }
 
+/** How many instructions a pattern has; its time is this times the length of the text. @throws as `regex` */
+export function programSize(pattern: string): number {
+  return RE2JS.compile(pattern).programSize();
+}
+
 /** A pattern in the syntax of JavaScript, as JSON Schemas hold them. @throws as `regex` */
 export function scriptRegex(pattern: string): (text: string) => boolean | undefined {
   return regex(RE2JS.translateRegExp(pattern));

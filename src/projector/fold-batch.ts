@@ -49,17 +49,19 @@ const MANY_EVENTS = 200;
 export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () => void = () => {}): BatchFolder {
   const read = itemReader(db, codec);
   const blobs = blobTable(db);
-  const write = itemWriter(db, blobs);
+  const writer = itemWriter(db, blobs);
   const addBad = db.prepare("INSERT INTO bad VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const moveOn = db.prepare("INSERT INTO checkpoint VALUES (?,?,?,?) ON CONFLICT (topic, part) DO UPDATE SET next = excluded.next, last = excluded.last");
   const addDocument = db.prepare("INSERT INTO document VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const cache = new Map<string, CachedItem>();
   const highest = db.prepare("SELECT max(n) FROM item").pluck();
   let lastNumber = 0;
-  const next = new Map<string, number>();
+  /** Next offset, by partition and topic. */
+  const next: number[] = [];
   // Folded, but not in the file yet.
   const dirty = new Set<CachedItem>();
-  const moved = new Map<string, LogRecord>();
+  /** The last folded record of each partition and topic. */
+  const moved: LogRecord[] = [];
   let rows: (() => void)[] = [];
   let waiting = 0;
 
@@ -154,11 +156,11 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     const touched = new Set<CachedItem>();
     const out: Mutable = { effective: [], refused: [] };
     for (const record of records) {
-      const place = `${record.topic}/${record.partition}`;
-      if (record.offset < (next.get(place) ?? 0)) continue;
+      const place = record.partition * TOPICS.length + topicNumber(record.topic);
+      if (record.offset < (next[place] ?? 0)) continue;
       foldRecord(record, partitionOf, touched, out);
-      next.set(place, record.offset + 1);
-      moved.set(place, record);
+      next[place] = record.offset + 1;
+      moved[place] = record;
     }
     const owed = new Map<string, readonly Owed[]>();
     for (const cached of touched) {
@@ -173,15 +175,16 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     mayWrite();
     for (const row of rows) row();
     for (const cached of dirty) {
-      const life = write(cached);
+      const life = writer.write(cached);
       if (life.stage === "done" && cached.storedTodos.size === 0 && cached.known <= MANY_EVENTS) cache.delete(cached.id);
     }
-    for (const record of moved.values()) moveOn.run(topicNumber(record.topic), record.partition, record.offset + 1, mark(record));
+    writer.writeCounts();
+    for (const record of moved) if (record !== undefined) moveOn.run(topicNumber(record.topic), record.partition, record.offset + 1, mark(record));
   });
 
   function forget(): void {
     dirty.clear();
-    moved.clear();
+    moved.length = 0;
     rows = [];
     waiting = 0;
   }
@@ -190,10 +193,11 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     forget();
     cache.clear();
     blobs.forget();
-    next.clear();
+    writer.forget();
+    next.length = 0;
     lastNumber = (highest.get() as number | null) ?? 0;
     for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[])
-      next.set(`${TOPICS[row.topic]}/${row.part}`, row.next);
+      next[row.part * TOPICS.length + row.topic] = row.next;
   }
   reset();
 

@@ -1,4 +1,4 @@
-import { isUuid } from "../events/ids.ts";
+import { uuidBytes, uuidOfBytes } from "../events/ids.ts";
 import { TOPICS, type Topic } from "../events/topics.ts";
 
 const HEX32 = /^[0-9a-f]{32}$/;
@@ -17,14 +17,13 @@ export function itemIdOfBytes(value: Uint8Array | string): string {
 
 /** An event id in the views: 16 bytes, or the text where a writer sent no UUID. */
 export function eventBytes(eventId: string): Buffer | string {
-  return isUuid(eventId) ? Buffer.from(eventId.replaceAll("-", ""), "hex") : eventId;
+  return uuidBytes(eventId) ?? eventId;
 }
 
 /** An event id from the views. */
 export function eventIdOfBytes(value: Uint8Array | string): string {
   if (typeof value === "string") return value;
-  const hex = Buffer.from(value.buffer, value.byteOffset, value.byteLength).toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return uuidOfBytes(Buffer.from(value.buffer, value.byteOffset, value.byteLength));
 }
 
 const TOPIC_NUMBER = new Map<Topic, number>(TOPICS.map((t, i) => [t, i]));

@@ -29,8 +29,11 @@ export function whatOf(topic: Topic, event: AnyEvent): string {
   return topic === "proposals" ? (event as EventOf["proposals"]).ask : "sealed";
 }
 
-/** Writes what a batch changed of an item. All statements are prepared once; the caller holds the transaction. */
-export function itemWriter(db: Database.Database, blobs: Blobs): (cached: CachedItem) => Life {
+/**
+ * Writes what a batch changed: item by item, then what they come to in the counters. All statements are prepared once; the caller holds
+ * the transaction, and says `forget` when it was undone.
+ */
+export function itemWriter(db: Database.Database, blobs: Blobs): { write(cached: CachedItem): Life; writeCounts(): void; forget(): void } {
   const event = db.prepare(
     `INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (item, topic, id) DO UPDATE SET status = excluded.status, reason = excluded.reason`,
   );
@@ -46,6 +49,9 @@ export function itemWriter(db: Database.Database, blobs: Blobs): (cached: Cached
   const endParked = db.prepare("DELETE FROM parked WHERE item = ? AND cause = ?");
   const finding = db.prepare("INSERT INTO finding VALUES (?,?,?,?,?) ON CONFLICT DO NOTHING");
   const count = db.prepare("INSERT INTO counter VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET n = n + excluded.n");
+  /** By how much the counters are behind: most items of a batch move the same two. */
+  const counted = new Map<string, number>();
+  const add = (name: string, n: number) => counted.set(name, (counted.get(name) ?? 0) + n);
 
   function writeTodos(cached: CachedItem, owed: readonly Owed[]): void {
     if (owed.length === 0 && cached.storedTodos.size === 0) return;
@@ -76,7 +82,7 @@ export function itemWriter(db: Database.Database, blobs: Blobs): (cached: Cached
     }
   }
 
-  return (cached) => {
+  function write(cached: CachedItem): Life {
     const state = cached.item;
     for (const { entry, status, reason } of cached.changed.values()) writeEvent(event, cached, entry, status, reason);
     for (const cause of cached.released) endParked.run(cached.n, cause);
@@ -107,13 +113,22 @@ export function itemWriter(db: Database.Database, blobs: Blobs): (cached: Cached
     );
     const name = `${stage}/${outcome}`;
     if (proposal !== null && cached.storedStage !== name) {
-      if (cached.storedStage !== null && !cached.storedStage.startsWith("0/")) count.run(cached.storedStage, -1);
-      count.run(name, 1);
+      if (cached.storedStage !== null && !cached.storedStage.startsWith("0/")) add(cached.storedStage, -1);
+      add(name, 1);
     }
     cached.storedStage = name;
     cached.stored = true;
     cached.settle();
     return life;
+  }
+
+  return {
+    write,
+    writeCounts() {
+      for (const [name, n] of counted) count.run(name, n);
+      counted.clear();
+    },
+    forget: () => counted.clear(),
   };
 }
 

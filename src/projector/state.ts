@@ -1,6 +1,7 @@
 import avsc from "avsc";
 import { sha256 } from "../events/canonical.ts";
-import { isUuid } from "../events/ids.ts";
+import { uuidBytes, uuidOfBytes } from "../events/ids.ts";
+import type { Topic } from "../events/topics.ts";
 import { sameActions } from "../ledger/edits.ts";
 import {
   type ActionTerms,
@@ -32,15 +33,14 @@ type Packed = any;
 /** Packs an item's state and summary into bytes. */
 export function writeState(item: Item, summary: Summary, blobs: Blobs): Buffer {
   const nodes = inOrder(item);
-  const keys = nodes.map((node) => keyOf(node.topic, node.id));
-  const places = new Map(keys.map((key, i) => [key, i]));
-  const at = (key: NodeKey | null) => (key === null ? -1 : (places.get(key) ?? -1));
+  // An item has a handful of nodes: looking through them costs less than building a text and a map for each reference.
+  const ref: Ref = (topic, id) => (id === null ? -1 : nodes.findIndex((node) => node.id === id && node.topic === topic));
   const value: Packed = {
     workspace: item.workspace,
-    proposal: at(item.proposal === null ? null : keyOf("proposals", item.proposal)),
+    proposal: ref("proposals", item.proposal),
     cleared: item.cleared.map(hexBytes),
     incidents: item.incidents.map((i) => ({ id: idBytes(i.id), severity: i.severity })),
-    nodes: nodes.map((node) => pack(item, node, nodes, at, blobs)),
+    nodes: nodes.map((node) => pack(item, node, nodes, ref, blobs)),
     summary: {
       traceUrl: summary.traceUrl ?? null,
       headline: summary.headline ?? null,
@@ -48,7 +48,7 @@ export function writeState(item: Item, summary: Summary, blobs: Blobs): Buffer {
       risk: summary.risk ?? null,
       route: summary.route ?? null,
       policy: summary.policy ?? null,
-      card: at(summary.card === undefined ? null : keyOf("verdicts", summary.card)),
+      card: ref("verdicts", summary.card ?? null),
     },
   };
   const end = TYPE.encode(value, scratch);
@@ -57,9 +57,15 @@ export function writeState(item: Item, summary: Summary, blobs: Blobs): Buffer {
   return writeState(item, summary, blobs);
 }
 
-function pack(item: Item, node: Node, nodes: readonly Node[], at: (key: NodeKey | null) => number, blobs: Blobs): Packed {
+/** Place of a node, -1 where there is none. */
+type Ref = (topic: Topic, id: string | null) => number;
+
+function pack(item: Item, node: Node, nodes: readonly Node[], ref: Ref, blobs: Blobs): Packed {
   const id = idBytes(node.id);
-  const ref = (topic: "verdicts" | "resumes" | "decisions" | "receipts", other: string | null) => (other === null ? -1 : at(keyOf(topic, other)));
+  const at = (cause: NodeKey) => {
+    const slash = cause.indexOf("/");
+    return ref(cause.slice(0, slash) as Topic, cause.slice(slash + 1));
+  };
   switch (node.topic) {
     case "proposals":
       return {
@@ -74,17 +80,15 @@ function pack(item: Item, node: Node, nodes: readonly Node[], at: (key: NodeKey 
     case "verdicts": {
       const { group, terms } = node;
       const before = node.fallback ? sameTermsBefore(item, node) : null;
+      const proposed = proposalOf(item).actions;
       return {
         V: {
           id,
           cause: at(node.cause),
           fallback: node.fallback,
-          sameTerms: before === null ? -1 : at(keyOf("verdicts", before)),
+          sameTerms: ref("verdicts", before),
           terms: before === null ? { ...terms, cardSha256: terms.cardSha256 === null ? null : hexBytes(terms.cardSha256) } : null,
-          actions:
-            node.actions === proposalOf(item).actions || sameActions(node.actions, proposalOf(item).actions)
-              ? null
-              : node.actions.map((a) => packAction(a, blobs)),
+          actions: node.actions === proposed || sameActions(node.actions, proposed) ? null : node.actions.map((a) => packAction(a, blobs)),
           earlierApprovers: node.earlierApprovers,
           ...group,
           closedBy: group.closedBy === null ? null : { kind: group.closedBy.kind, by: ref("decisions", group.closedBy.id) },
@@ -96,7 +100,7 @@ function pack(item: Item, node: Node, nodes: readonly Node[], at: (key: NodeKey 
     case "decisions":
       return { D: { ...node, id, cause: at(node.cause), edits: node.edits, verdict: ref("verdicts", node.verdict), resume: ref("resumes", node.resume) } };
     case "resumes": {
-      const granted = node.actions.length === 0 ? -1 : at(verdictNamed(nodes, node));
+      const granted = node.actions.length === 0 ? -1 : verdictNamed(nodes, node);
       return {
         R: {
           ...node,
@@ -134,10 +138,9 @@ function sameTermsBefore(item: Item, node: VerdictNode): string | null {
   return before?.topic === "verdicts" ? before.id : null;
 }
 
-/** The first verdict whose actions a grant names, all of them and in order. */
-function verdictNamed(nodes: readonly Node[], grant: ResumeNode): NodeKey | null {
-  const verdict = nodes.find((n) => n.topic === "verdicts" && sameActions(n.actions, grant.actions));
-  return verdict === undefined ? null : keyOf("verdicts", verdict.id);
+/** Place of the first verdict whose actions a grant names, all of them and in order; -1 where there is none. */
+function verdictNamed(nodes: readonly Node[], grant: ResumeNode): number {
+  return nodes.findIndex((n) => n.topic === "verdicts" && sameActions(n.actions, grant.actions));
 }
 
 /** The nodes in an order that does not depend on how they arrived: the proposal, the chain of its verdicts, then the others by their keys. */
@@ -151,9 +154,11 @@ function inOrder(item: Item): readonly Node[] {
     const closing = verdict.group.closedBy === null ? undefined : item.nodes.get(keyOf("decisions", verdict.group.closedBy.id));
     id = closing?.topic === "decisions" ? closing.verdict : null;
   }
-  const others = [...item.nodes.values()].filter((n) => n.topic !== "proposals" && n.topic !== "verdicts");
-  const key = (n: Node) => `${n.topic}/${n.id}`;
-  return chain.concat(others.length < 2 ? others : others.sort((x, y) => (key(x) < key(y) ? -1 : 1)));
+  const others: [NodeKey, Node][] = [];
+  for (const entry of item.nodes) if (entry[1].topic !== "proposals" && entry[1].topic !== "verdicts") others.push(entry);
+  if (others.length > 1) others.sort(([x], [y]) => (x < y ? -1 : 1));
+  for (const [, node] of others) chain.push(node);
+  return chain;
 }
 
 /** The item and the summary of packed bytes. */
@@ -277,11 +282,9 @@ function hexText(bytes: Buffer): string {
 
 /** 16 bytes of a UUID; any other id as its text behind a zero byte. */
 function idBytes(id: string): Buffer {
-  return isUuid(id) ? Buffer.from(id.replaceAll("-", ""), "hex") : Buffer.concat([Buffer.of(0), Buffer.from(id), Buffer.alloc(16)]);
+  return uuidBytes(id) ?? Buffer.concat([Buffer.of(0), Buffer.from(id), Buffer.alloc(16)]);
 }
 
 function idText(bytes: Buffer): string {
-  if (bytes.length !== 16) return bytes.toString("utf8", 1, bytes.length - 16);
-  const hex = bytes.toString("hex");
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+  return bytes.length === 16 ? uuidOfBytes(bytes) : bytes.toString("utf8", 1, bytes.length - 16);
 }

@@ -70,6 +70,8 @@ function open(path: string, scratch: boolean): Database.Database {
     db.pragma(`synchronous = ${scratch ? "OFF" : "NORMAL"}`);
     db.pragma("busy_timeout = 5000");
     db.pragma("cache_size = -65536");
+    // Else every read that is no part of a transaction takes and drops the file's lock and looks whether others have changed the file.
+    if (scratch) db.pragma("locking_mode = EXCLUSIVE");
     return db;
   } catch (cause) {
     throw new CountersignError("file_unreadable", `The views file ${path} cannot be opened: ${messageOf(cause)}`, {

@@ -1,13 +1,13 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { collectExamples } from "../../src/evals/export.ts";
 import { canonicalArgs } from "../../src/events/canonical.ts";
 import { effectKeyOf } from "../../src/events/ids.ts";
 import { viewsDifference } from "../../src/projector/dump.ts";
 import { openProjector } from "../../src/projector/projector.ts";
 import { untilItem } from "../../src/projector/until.ts";
 import { viewsOptions } from "../../src/runtime.ts";
+import { collected } from "../evals/collected.ts";
 import { type LedgerKind, ledgerKinds, type Place } from "../support/ledgers.ts";
 import { ANN, BOB, EVE, MINUTE, verdictOf, World } from "./world.ts";
 
@@ -297,12 +297,12 @@ function chain(kind: LedgerKind): void {
 
   describe("what remains", () => {
     test("the dataset holds one row for each effective decision of a person, read from the topics", async () => {
-      const { examples, parked, skipped } = await collectExamples({ log: world.ledger.log, codec: world.ledger.codec });
+      const { examples, parked, skipped } = await collected({ log: world.ledger.log, codec: world.ledger.codec, profile: "raw" });
       const effective = world.ledger.queries
         .list({ limit: 1000 })
         .flatMap(({ itemId }) => world.ledger.queries.timeline(itemId).map((e) => ({ ...e, itemId })))
         .filter((e) => e.topic === "decisions" && e.status === "effective" && ["approve", "edit", "reject", "respond", "acknowledge"].includes(e.what));
-      const rows = examples.map((e) => e.example);
+      const rows = examples;
       expect(rows.map((r) => `${r.itemId} ${r.decision.kind} person:${r.decision.reviewer.id}`).sort()).toEqual(
         effective.map((e) => `${e.itemId} ${e.what} ${e.actor}`).sort(),
       );

@@ -3,12 +3,16 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
-import { collectExamples, EXAMPLES_FILE, type ExportOptions, endOf, exportExamples, MANIFEST_FILE } from "../../src/evals/export.ts";
-import type { ReviewedExample } from "../../src/evals/reviewed-examples.ts";
+import { type ExportOptions, exportDataset } from "../../src/evals/export.ts";
+import { MANIFEST_FILE } from "../../src/evals/manifest.ts";
+import { endOf } from "../../src/evals/ranges.ts";
+import type { ReviewedExample } from "../../src/evals/reviewed-example.ts";
+import { EXAMPLES_FILE } from "../../src/evals/targets/neutral.ts";
 import { canonicalArgs, sha256 } from "../../src/events/canonical.ts";
 import { Codec } from "../../src/events/codec.ts";
 import { transcriptSha256 } from "../../src/events/ids.ts";
 import { openMemoryLog } from "../../src/log/memory.ts";
+import { collected, TEST_KEY } from "./collected.ts";
 import { Script } from "./script.ts";
 
 let script: Script;
@@ -20,6 +24,8 @@ beforeEach(async () => {
 afterEach(() => rm(folder, { recursive: true, force: true }));
 
 const options = (more: Partial<ExportOptions> = {}): ExportOptions => ({
+  key: TEST_KEY,
+  profile: "raw",
   log: script.log,
   codec: script.codec,
   schemaText: (id) => script.registry.textOf(id),
@@ -27,8 +33,10 @@ const options = (more: Partial<ExportOptions> = {}): ExportOptions => ({
 });
 
 async function rows(more: Partial<ExportOptions> = {}): Promise<ReviewedExample[]> {
-  return (await collectExamples(options(more))).examples.map((e) => e.example);
+  return (await collected(options(more))).examples;
 }
+
+const exportExamples = (out: string, given: ExportOptions) => exportDataset(out, "jsonl", given);
 
 async function bytes(name: string): Promise<Buffer> {
   return readFile(join(folder, name));
@@ -50,14 +58,15 @@ describe("rows", () => {
     const { p, v, d, r } = await approved("k1", { n: 1 });
     const [row, ...more] = await rows();
     expect(more).toEqual([]);
-    const action = { actionId: "a", tool: "pay", args: { n: 1 }, argsSha256: canonicalArgs({ n: 1 }).argsSha256 };
+    const action = { actionId: "a", tool: "pay", args: { n: 1 }, argsSha256: canonicalArgs({ n: 1 }).argsSha256, schemaSha256: null };
     expect(row).toMatchObject({
       itemId: p.event.itemId,
       agent: { id: "payer" },
       proposed: [action],
       presented: [action],
       final: [action],
-      decision: { kind: "approve", message: "fine", reviewer: { id: "ann", roles: ["lead"] }, channel: "cli", activeMs: 1200, decidedAt: d.event.occurredAt },
+      decision: { kind: "approve", message: "fine", reviewer: { id: "ann", roles: ["lead"] }, decidedAt: d.event.occurredAt },
+      review: { activeMs: 1200, channel: "cli", batch: null },
       policy: { id: "pay", version: "1" },
       verdict: { route: "interrupt", risk: "high", owner: "role:lead", matched: ["large"], because: ["It is large"], fallback: false },
       rejudged: null,
@@ -163,12 +172,13 @@ describe("rows", () => {
     expect((await rows()).map((x) => x.outcome.outcome)).toEqual(["succeeded"]);
   });
 
-  test("transcripts come along only where they are asked for, their hash always", async () => {
+  test("transcripts come along unless they are left out, their hash always", async () => {
     const [messages, tools] = ['[{"content":"hi","role":"user"}]', '[{"name":"pay"}]'];
     const transcript = { messages, tools, sha256: transcriptSha256(messages, tools) };
     await script.decide(await script.judge(await script.propose("k1", { n: 1 }, { transcript }), "interrupt"), "approve");
-    expect((await rows())[0]?.transcript).toEqual({ sha256: transcript.sha256, uri: null, messages: null, tools: null });
-    expect((await rows({ transcripts: true }))[0]?.transcript).toEqual({
+    expect((await rows({ transcripts: false }))[0]?.context).toEqual({ status: "left_out", sha256: transcript.sha256, uri: null, messages: null, tools: null });
+    expect((await rows())[0]?.context).toEqual({
+      status: "complete",
       sha256: transcript.sha256,
       uri: null,
       messages: JSON.parse(messages),
@@ -244,20 +254,29 @@ describe("manifest", () => {
     const text = await bytes(EXAMPLES_FILE);
     expect(JSON.parse((await bytes(MANIFEST_FILE)).toString())).toEqual(manifest);
     expect(manifest).toMatchObject({
-      format: 1,
-      log: "memory:",
-      partitions: 12,
+      format: 2,
+      target: "jsonl",
+      log: { url: "memory:", partitions: 12 },
       rows: 2,
       items: 2,
       byDecision: { approve: 1, edit: 0, reject: 1, respond: 0, acknowledge: 0 },
     });
-    expect(manifest.files).toEqual([{ name: EXAMPLES_FILE, rows: 2, bytes: text.length, sha256: createHash("sha256").update(text).digest("hex") }]);
+    expect(manifest.files.filter((f) => f.rows > 0)).toEqual([
+      { name: EXAMPLES_FILE, rows: 2, bytes: text.length, sha256: createHash("sha256").update(text).digest("hex") },
+    ]);
     expect(manifest.ranges.proposals.reduce((n, r) => n + r.to - r.from, 0)).toBe(2);
     for (const line of text.toString().trimEnd().split("\n")) expect(canonicalArgs(JSON.parse(line)).args).toBe(line);
   });
 
   test("an empty log exports an empty file and a manifest of zeros", async () => {
-    expect(await exportExamples(folder, options())).toMatchObject({ rows: 0, items: 0, files: [{ bytes: 0, rows: 0 }] });
+    expect(await exportExamples(folder, options())).toMatchObject({
+      rows: 0,
+      items: 0,
+      files: [
+        { bytes: 0, rows: 0 },
+        { bytes: 0, rows: 0 },
+      ],
+    });
     expect((await bytes(EXAMPLES_FILE)).length).toBe(0);
   });
 

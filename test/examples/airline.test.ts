@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from "vitest";
-import { EXAMPLES_FILE, MANIFEST_FILE } from "../../src/evals/export.ts";
+import { MANIFEST_FILE } from "../../src/evals/manifest.ts";
+import { EXAMPLES_FILE } from "../../src/evals/targets/neutral.ts";
 import { sharedData } from "../shared-data.ts";
 import { type LedgerKind, ledgerKinds, type Place } from "../support/ledgers.ts";
 

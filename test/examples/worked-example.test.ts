@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { publishPolicies, readPolicies } from "../../src/cli/publish.ts";
-import { collectExamples } from "../../src/evals/export.ts";
 import { canonicalArgs } from "../../src/events/canonical.ts";
 import { itemIdOf } from "../../src/events/ids.ts";
 import type { Topic } from "../../src/events/topics.ts";
@@ -18,6 +17,7 @@ import type { ItemView } from "../../src/producers/wire/answers.ts";
 import { untilItem } from "../../src/projector/until.ts";
 import { type Ledger, openLedger } from "../../src/runtime.ts";
 import { cli } from "../cli/harness.ts";
+import { collected } from "../evals/collected.ts";
 import { sessionOf, shown } from "../support/session.ts";
 
 const root = fileURLToPath(new URL("../../", import.meta.url));
@@ -183,8 +183,8 @@ describe("the item, event by event", () => {
   });
 
   test("is a row of the dataset: proposed and final arguments, reason, policy, outcome", async () => {
-    const { examples } = await collectExamples({ log: ledger.log, codec: ledger.codec, workspace: "support" });
-    expect(examples.map((e) => e.example).find((e) => e.itemId === ITEM)).toMatchObject({
+    const { examples } = await collected({ log: ledger.log, codec: ledger.codec, workspace: "support", profile: "raw" });
+    expect(examples.find((e) => e.itemId === ITEM)).toMatchObject({
       agent: { id: "support-agent", version: "1.4.0", model: "gpt-4o" },
       run: { threadId: "thread-9f2" },
       proposed: [{ args: PROPOSAL.args }],

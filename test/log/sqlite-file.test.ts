@@ -4,7 +4,8 @@ import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import Database from "better-sqlite3";
-import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { AppendOutcomeUnknown } from "../../src/errors.ts";
 import { openSqliteLog, type SqliteLog, type SqliteLogOptions } from "../../src/log/sqlite.ts";
 import { certainlyNotCommitted, sqliteError } from "../../src/log/sqlite-file.ts";
 import { envelope, identity, read, record } from "./records.ts";
@@ -104,6 +105,44 @@ describe("log.db", () => {
     await expect(read(other)).rejects.toMatchObject({ code: "log_gap" });
     sql((db) => db.exec("DELETE FROM record WHERE number = 12"));
     await expect(read(await open())).rejects.toMatchObject({ code: "log_gap", field: `decisions/${partition}@11` });
+  });
+
+  it("shows a record to nobody before the disk has it, and takes what comes meanwhile in one go", async () => {
+    let synced = () => {};
+    let syncs = 0;
+    const log = await open({
+      faults: {
+        sync: (sync) => {
+          syncs++;
+          return new Promise((resolve) => {
+            synced = () => void sync().then(resolve);
+          });
+        },
+      },
+    });
+    const first = log.append([record("proposals", envelope("a", 1))]);
+    await vi.waitFor(() => expect(syncs).toBe(1));
+    expect(sql((db) => db.prepare("SELECT count(*) FROM record").pluck().get())).toBe(1);
+    expect(await read(log)).toEqual([]);
+    expect((await log.heads()).every((head) => head.next === 0)).toBe(true);
+    const more = [2, 3].map((n) => log.append([record("proposals", envelope("a", n))]));
+    synced();
+    await first;
+    await vi.waitFor(() => expect(syncs).toBe(2));
+    expect((await read(log)).map((r) => identity(r).n)).toEqual([1]);
+    synced();
+    await Promise.all(more);
+    expect((await read(log)).map((r) => identity(r).n)).toEqual([1, 2, 3]);
+  });
+
+  it("leaves the outcome open when the disk fails, and appends nothing more", async () => {
+    const log = await open({ faults: { sync: () => Promise.reject(new Error("EIO: i/o error, fdatasync")) } });
+    const [one, two] = [1, 2].map((n) => log.append([record("proposals", envelope("a", n))]));
+    await expect(one).rejects.toBeInstanceOf(AppendOutcomeUnknown);
+    await expect(two).rejects.toBeInstanceOf(AppendOutcomeUnknown);
+    await expect(log.append([record("proposals", envelope("a", 3))])).rejects.toMatchObject({ code: "log_unavailable", retryable: false });
+    await log.close();
+    expect((await read(await open())).map((r) => identity(r).n)).toEqual([1, 2]);
   });
 
   it("has everything that was acknowledged, without a hole, after the process was killed under load beside another", { timeout: 60_000 }, async () => {

@@ -19,7 +19,7 @@ const MAY: Record<string, readonly string[]> = {
   workers: ["events", "log", "ledger", "policy", "projector", "local"],
   producers: ["events", "log", "ledger", "projector"],
   adapters: ["events", "producers"],
-  evals: ["events", "log", "ledger"],
+  evals: ["events", "log", "ledger", "policy"],
   gateway: ["events", "log", "ledger", "policy", "projector", "producers", "local"],
   cli: ["events", "log", "ledger", "policy", "projector", "workers", "producers", "adapters", "evals", "local", "gateway"],
 };

@@ -1,78 +1,154 @@
+import { existsSync, readdirSync } from "node:fs";
+import { join } from "node:path";
 import { Command } from "commander";
 import { CountersignError } from "../../errors.ts";
-import type { Manifest } from "../../evals/export.ts";
+import type { Manifest } from "../../evals/manifest.ts";
 import type { Checkpoint } from "../../log/log.ts";
-import { examples, fileText } from "../args.ts";
+import { examples } from "../args.ts";
+import { exportKey } from "../export-key.ts";
 import type { Cli } from "../io.ts";
+import { boundOf, endOfEarlier } from "../range.ts";
+import { rawExporter } from "../raw-export.ts";
 import { plural } from "../text.ts";
 import { openExisting, type WhereOptions, where, whereOf } from "../where.ts";
 
 interface Options extends WhereOptions {
+  target: string;
   out: string;
+  from?: string;
+  to?: string;
+  sinceLast?: boolean;
   workspace?: string;
-  transcripts?: boolean;
-  since?: string;
+  transcripts: boolean;
+  profile: string;
+  keyFile?: string;
+  splitSeed?: string;
+  holdoutFrom?: string;
 }
 
-/** `countersign export`: reviewed examples. */
+/** `countersign export`: what people decided, as datasets. */
 export function exportCommand(cli: Cli): Command {
   const command = new Command("export")
-    .summary("reviewed examples as JSONL with a manifest")
+    .summary("what people decided, as datasets with a manifest")
     .description(
-      "Reads the topics and writes one example for each effective decision of a person: proposed and final arguments, decision, reason, policy, positions. The same range gives the same bytes.",
+      "Reads the topics and writes what people decided in the form of a target, with a manifest and what was left out. The same ranges with the same configuration give the same bytes.",
     )
-    .requiredOption("--out <dir>", "folder to write to")
+    .option("--target <name>", "form of the dataset; see list-targets", "jsonl")
+    .option("--out <dir>", "folder to write to")
+    .option("--from <where>", "where the decisions begin: an instant, a manifest.json (its end), or TOPIC:PARTITION:OFFSET,…")
+    .option("--to <where>", "where reading ends, exclusive: the same forms")
+    .option("--since-last", "go on where the last export in --out ended, in a folder of its own: part-0001, part-0002, …")
     .option("--workspace <name>", "only this workspace")
-    .option("--transcripts", "put messages and tools into the rows, not only their hash")
-    .option("--since <manifest>", "go on where an earlier export ended: its manifest.json")
-    .addHelpText("after", examples("export --out ./examples", "export --out ./more --since ./examples/manifest.json"));
-  return where(command).action(async (options: Options) => {
-    const { log: url } = whereOf(cli.io, options);
-    const [{ exportExamples }, { loadCodec }] = await Promise.all([import("../../evals/export.ts"), import("../../log/schemas.ts")]);
-    const from = options.since === undefined ? undefined : await endOfEarlier(options.since);
-    const { log, registry } = await openExisting(url);
-    try {
-      const codec = await loadCodec(registry);
-      cli.progress("reading the topics");
-      const manifest = await exportExamples(options.out, {
-        log,
-        codec,
-        schemaText: (id) => registry.textOf(id),
-        signal: cli.io.signal,
-        ...(from && { from }),
-        ...(options.workspace !== undefined && { workspace: options.workspace }),
-        ...(options.transcripts === true && { transcripts: true }),
-      });
-      cli.progress(null);
-      if (cli.json()) return cli.data({ out: options.out, ...manifest });
-      tell(cli, options.out, manifest);
-    } finally {
-      await registry.close();
-      await log.close();
-    }
-  });
+    .option("--no-transcripts", "leave messages and tools out")
+    .option("--profile <name>", "strict hides what policies classify and what detectors find; raw needs the role raw-export", "strict")
+    .option("--key-file <file>", "key of the pseudonyms (default: COUNTERSIGN_EXPORT_KEY, else export.key in the data folder)")
+    .option("--split-seed <text>", "seed of the splits (default: countersign)")
+    .option("--holdout-from <instant>", "runs that began at or after this are the split holdout")
+    .addHelpText(
+      "after",
+      examples(
+        "export --target trl-preference --out ./pairs",
+        "export --target parquet --from 2026-01-01 --to 2026-04-01 --out ./q1",
+        "export --target openai-sft --since-last --out ./weekly",
+        "export list-targets",
+      ),
+    );
+  command.addCommand(listTargets(cli));
+  return where(command).action((options: Options) => run(cli, options));
 }
 
-async function endOfEarlier(path: string): Promise<Checkpoint> {
-  const { endOf } = await import("../../evals/export.ts");
-  try {
-    return endOf(JSON.parse(fileText(path, "--since")) as Manifest);
-  } catch (cause) {
-    if (cause instanceof CountersignError) throw cause;
-    throw new CountersignError("file_invalid", `${path} is no manifest of an export`, {
-      cause,
-      field: "--since",
-      fix: "name the manifest.json of an earlier export",
+function listTargets(cli: Cli): Command {
+  return new Command("list-targets")
+    .summary("the targets of an export")
+    .description("Lists the targets: who reads them, which files they are, and what they take.")
+    .addHelpText("after", examples("export list-targets", "export list-targets --json"))
+    .action(async () => {
+      const { TARGETS } = await import("../../evals/targets/table.ts");
+      for (const { name, summary, files, takes, needsContext } of TARGETS)
+        if (cli.json()) cli.data({ name, summary, files, takes, needsTranscript: needsContext });
+        else cli.say(`${name.padEnd(16)} ${summary}\n${" ".repeat(17)}${files}`);
     });
+}
+
+async function run(cli: Cli, options: Options): Promise<void> {
+  if (options.out === undefined) throw new CountersignError("usage", "Nothing says where to write", { field: "--out", fix: "name a folder with --out" });
+  if (options.sinceLast === true && options.from !== undefined)
+    throw new CountersignError("usage", "--since-last and --from exclude each other", { field: "--from", fix: "leave one of them out" });
+  const { exportDataset, targetOf } = await import("../../evals/export.ts");
+  targetOf(options.target);
+  const { log: url, data } = whereOf(cli.io, options);
+  const keyFolder = options.data === undefined && url.startsWith("sqlite:") ? url.slice("sqlite:".length) : data;
+  const rawBy = await rawExporter(cli.io, options.profile, keyFolder);
+  const holdoutFrom = instantOf(options.holdoutFrom, "--holdout-from");
+  const { log, registry } = await openExisting(url);
+  try {
+    const { loadCodec } = await import("../../log/schemas.ts");
+    const codec = await loadCodec(registry);
+    const place = placeOf(options);
+    const from = place.from === undefined ? await boundOf(options.from, "--from", log) : { offsets: await endOfEarlier(place.from, "--since-last") };
+    const to = await boundOf(options.to, "--to", log);
+    log.onTrouble = (sentence) => sentence !== null && cli.note(sentence);
+    const manifest = await exportDataset(place.out, options.target, {
+      log,
+      codec,
+      schemaText: (id) => registry.textOf(id),
+      signal: cli.io.signal,
+      key: exportKey(cli.io, { keyFile: options.keyFile, data: keyFolder }),
+      transcripts: options.transcripts,
+      profile: options.profile === "raw" ? "raw" : "strict",
+      onProgress: (read, all) => cli.progress(`reading the topics: ${read} of ${all} events`),
+      ...boundsOf(from.offsets, to.offsets),
+      ...(from.instant !== undefined && { after: from.instant }),
+      ...(to.instant !== undefined && { before: to.instant }),
+      ...(options.workspace !== undefined && { workspace: options.workspace }),
+      ...(options.splitSeed !== undefined && { splitSeed: options.splitSeed }),
+      ...(holdoutFrom !== undefined && { holdoutFrom }),
+      ...(rawBy !== null && { rawBy }),
+    });
+    cli.progress(null);
+    if (cli.json()) return cli.data({ out: place.out, ...manifest });
+    tell(cli, place.out, manifest);
+  } finally {
+    cli.progress(null);
+    await registry.close();
+    await log.close();
   }
+}
+
+function boundsOf(from: Checkpoint | undefined, to: Checkpoint | undefined): { from?: Checkpoint; to?: Checkpoint } {
+  return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
+}
+
+/** Where this export goes, and after which manifest it goes on. */
+function placeOf({ out, sinceLast }: Options): { out: string; from?: string } {
+  if (sinceLast !== true) return { out };
+  const parts = existsSync(out) ? readdirSync(out).filter((name) => /^part-\d{4,}$/.test(name) && existsSync(join(out, name, "manifest.json"))) : [];
+  const last = parts.map((name) => Number(name.slice(5))).sort((a, b) => b - a)[0];
+  const next = join(out, `part-${String((last ?? 0) + 1).padStart(4, "0")}`);
+  if (last !== undefined) return { out: next, from: join(out, `part-${String(last).padStart(4, "0")}`, "manifest.json") };
+  const own = join(out, "manifest.json");
+  return existsSync(own) ? { out: next, from: own } : { out: next };
+}
+
+function instantOf(text: string | undefined, flag: string): number | undefined {
+  if (text === undefined) return undefined;
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms))
+    throw new CountersignError("usage", `${flag} ${text} is no instant`, { field: flag, value: text, fix: "give one such as 2026-01-01T00:00:00Z" });
+  return ms;
 }
 
 function tell(cli: Cli, out: string, manifest: Manifest): void {
   const kinds = Object.entries(manifest.byDecision).map(([kind, n]) => `${kind} ${n}`);
-  cli.say(`${plural(manifest.rows, "example")} of ${plural(manifest.items, "item")} in ${out}: ${kinds.join(", ")}`);
+  cli.say(`${plural(manifest.rows, "row")} for ${manifest.target} in ${out}`);
+  cli.say(`  from ${plural(manifest.examples, "decision")} on ${plural(manifest.items, "item")}: ${kinds.join(", ")}`);
+  for (const { class: labelClass, reason, rows } of manifest.rejected)
+    cli.say(`  left out: ${plural(rows, "row")} of ${labelClass}: ${reason.replaceAll("_", " ")}`);
   const { undecodable, unknownSchema, misplaced } = manifest.skipped;
   if (undecodable + unknownSchema + misplaced > 0)
-    cli.say(`  left out: ${undecodable} undecodable, ${unknownSchema} of an unknown schema, ${misplaced} under a wrong key`);
+    cli.say(`  skipped records: ${undecodable} undecodable, ${unknownSchema} of an unknown schema, ${misplaced} under a wrong key`);
   if (manifest.parked > 0) cli.say(`  ${plural(manifest.parked, "decision")} without a cause in the range`);
+  if (manifest.redaction.unreadablePolicies.length > 0) cli.note(`Fields of these policies are not known: ${manifest.redaction.unreadablePolicies.join(", ")}`);
+  if (manifest.redaction.profile === "raw") cli.note(`Raw: nothing is hidden. Recorded for ${manifest.redaction.by?.id} in the manifest.`);
   for (const file of manifest.files) cli.say(`  ${file.name}  ${plural(file.rows, "row")}, ${file.bytes} bytes, sha256 ${file.sha256}`);
 }

@@ -1,0 +1,69 @@
+import { existsSync } from "node:fs";
+import { CountersignError } from "../errors.ts";
+import type { Manifest } from "../evals/manifest.ts";
+import { isTopic, TOPICS } from "../events/topics.ts";
+import type { Checkpoint, EventLog, MutableCheckpoint } from "../log/log.ts";
+import { fileText } from "./args.ts";
+
+/** One end of a range: offsets, an instant, or nothing (the beginning, or the head). */
+export interface Bound {
+  readonly offsets?: Checkpoint;
+  /** Milliseconds since the epoch. */
+  readonly instant?: number;
+}
+
+const FORMS = "an ISO 8601 instant, the manifest.json of an export, or TOPIC:PARTITION:OFFSET (several with commas)";
+
+/**
+ * Reads `--from` or `--to`: beginning or now, an instant, an earlier export's manifest (where it ended), or offsets.
+ *
+ * @throws CountersignError usage, file_invalid
+ */
+export async function boundOf(text: string | undefined, flag: string, log: Pick<EventLog, "heads" | "partitions">): Promise<Bound> {
+  if (text === undefined || text === "beginning") return text === undefined || flag === "--from" ? {} : { offsets: everywhere(0, log.partitions) };
+  if (text === "now") return flag === "--to" ? {} : { offsets: await headOf(log) };
+  if (/^\d{4}-\d{2}-\d{2}/.test(text) && !Number.isNaN(Date.parse(text))) return { instant: Date.parse(text) };
+  if (/^[a-z]+:\d+:\d+(,|$)/.test(text)) return { offsets: positionsOf(text, flag, log.partitions) };
+  if (existsSync(text)) return { offsets: await endOfEarlier(text, flag) };
+  throw new CountersignError("usage", `${flag} ${text} names no place in the log`, { field: flag, value: text, fix: `give ${FORMS}` });
+}
+
+function everywhere(offset: number, partitions: number): Checkpoint {
+  return Object.fromEntries(TOPICS.map((topic) => [topic, Object.fromEntries(Array.from({ length: partitions }, (_, p) => [p, offset]))]));
+}
+
+async function headOf(log: Pick<EventLog, "heads">): Promise<Checkpoint> {
+  const out: MutableCheckpoint = {};
+  for (const { topic, partition, next } of await log.heads()) out[topic] = { ...out[topic], [partition]: next };
+  return out;
+}
+
+function positionsOf(text: string, flag: string, partitions: number): Checkpoint {
+  const out: MutableCheckpoint = {};
+  for (const part of text.split(",")) {
+    const [topic = "", partition = "", offset = ""] = part.trim().split(":");
+    if (!isTopic(topic) || !/^\d+$/.test(partition) || !/^\d+$/.test(offset) || Number(partition) >= partitions)
+      throw new CountersignError("usage", `${flag} ${part} is no place in this log`, {
+        field: flag,
+        value: part,
+        fix: `give TOPIC:PARTITION:OFFSET such as decisions:3:120, with a topic of ${TOPICS.join(", ")} and a partition below ${partitions}`,
+      });
+    out[topic] = { ...out[topic], [Number(partition)]: Number(offset) };
+  }
+  return out;
+}
+
+/** Where an export ended. @throws CountersignError file_invalid, usage */
+export async function endOfEarlier(path: string, flag: string): Promise<Checkpoint> {
+  const { endOf } = await import("../evals/ranges.ts");
+  try {
+    return endOf(JSON.parse(fileText(path, flag)) as Manifest);
+  } catch (cause) {
+    if (cause instanceof CountersignError) throw cause;
+    throw new CountersignError("file_invalid", `${path} is no manifest of an export`, {
+      cause,
+      field: flag,
+      fix: "name the manifest.json of an earlier export",
+    });
+  }
+}

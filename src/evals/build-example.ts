@@ -1,0 +1,272 @@
+import { type Json, parseStrict, sha256 } from "../events/canonical.ts";
+import type { Topic } from "../events/topics.ts";
+import type { EventOf } from "../events/types.generated.ts";
+import { editedActions } from "../ledger/edits.ts";
+import { type DecisionNode, type Entry, type Item, keyOf, nodeOf, type VerdictNode } from "../ledger/item.ts";
+import { lifeOf } from "../ledger/life.ts";
+import { changesOf, patchOf } from "./diff.ts";
+import type { FoldedItem } from "./fold-items.ts";
+import {
+  type Context,
+  EXAMPLE_KINDS,
+  type ExampleAction,
+  type ExampleKind,
+  type Operation,
+  type OutcomeClass,
+  type ReviewedExample,
+  type Source,
+} from "./reviewed-example.ts";
+
+/** An example before it is compared with the others: what depends on other items is still missing. */
+export type Draft = Omit<ReviewedExample, "split" | "quality" | "duplicateOf" | "labels">;
+
+/** An operation before it has its split. */
+export type OperationDraft = Omit<Operation, "split">;
+
+/** What to make of an item. */
+export interface BuildOptions {
+  /** Whether the decision at this offset and time is in the range. */
+  readonly wanted: (offset: number, occurredAt: number) => boolean;
+  /** Whether transcripts come along. */
+  readonly context: boolean;
+  /** Whether a change of this field is cosmetic, by the action catalogue. */
+  readonly isCosmetic: (tool: string, path: string) => boolean;
+}
+
+/** The effective events of an item on a topic, in log order: the fold's own order depends on how the topics were interleaved. */
+function effective<T extends Topic>({ memory }: FoldedItem, topic: T): (Entry & { event: EventOf[T] })[] {
+  const found: Entry[] = [];
+  for (const { status, entry } of memory.statuses.values()) if (status === "effective" && entry.topic === topic) found.push(entry);
+  return found.sort((a, b) => a.offset - b.offset) as (Entry & { event: EventOf[T] })[];
+}
+
+/**
+ * The examples in an item: one for each effective decision of a person on a verdict that is wanted. An incident that was reported in the
+ * range brings the examples of its item back, because what they are worth has changed.
+ */
+export function examplesOf(folded: FoldedItem, options: BuildOptions): Draft[] {
+  const decisions = effective(folded, "decisions");
+  const isWanted = ({ offset, event }: (typeof decisions)[number]) => options.wanted(offset, event.occurredAt);
+  const reported = decisions.some((d) => d.event.kind === "report" && isWanted(d));
+  return decisions
+    .filter((d) => (EXAMPLE_KINDS as readonly string[]).includes(d.event.kind) && d.event.answers?.topic === "verdicts" && (reported || isWanted(d)))
+    .map((d) => exampleOf(folded, d.event, decisions, options));
+}
+
+/** Escalations and expiries of an item. */
+export function operationsOf(folded: FoldedItem, wanted: BuildOptions["wanted"]): OperationDraft[] {
+  return effective(folded, "decisions")
+    .filter(
+      ({ offset, event }) => (event.kind === "expire" || event.kind === "escalate") && event.answers?.topic === "verdicts" && wanted(offset, event.occurredAt),
+    )
+    .map(({ offset, event }) => operationOf(folded, event, offset));
+}
+
+function exampleOf(folded: FoldedItem, decision: EventOf["decisions"], decisions: readonly { event: EventOf["decisions"] }[], options: BuildOptions): Draft {
+  const { item } = folded;
+  const proposal = eventIn(folded, "proposals", item.proposal) as EventOf["proposals"];
+  const answered = nodeOf(item, "verdicts", (decision.answers as { eventId: string }).eventId) as VerdictNode;
+  const standing = standingVerdict(item, answered);
+  const verdict = eventIn(folded, "verdicts", standing.id) as EventOf["verdicts"];
+  const asked = eventIn(folded, "verdicts", answered.id) as EventOf["verdicts"];
+  const editNode = decision.kind === "edit" ? nodeOf(item, "decisions", decision.eventId) : undefined;
+  const rejudged = eventIn(folded, "verdicts", editNode?.verdict ?? null);
+  const presented = answered.actions.map(actionOf);
+  const finalTerms = decision.kind === "approve" ? answered.actions : decision.kind === "edit" ? editedActions(answered.actions, decision) : null;
+  const final = finalTerms === null ? null : finalTerms.map(actionOf);
+  const edited = decision.kind === "edit" && final !== null ? differences(presented, final, options) : { patch: [], changes: [] };
+  const { run } = proposal;
+  return {
+    id: idOf(item.id, decision.eventId),
+    itemId: item.id,
+    workspace: proposal.workspace,
+    ask: proposal.ask,
+    question: proposal.question,
+    intent: proposal.intent,
+    reasoning: proposal.reasoning,
+    evidence: proposal.evidence.map(({ label, value }) => ({ label, value })),
+    agent: { id: proposal.agent.id, version: proposal.agent.version, model: proposal.agent.model },
+    run: run && { framework: run.framework, threadId: run.threadId, checkpointId: run.checkpointId, step: run.step },
+    retryOf: proposal.retryOf,
+    context: contextOf(proposal.transcript, options.context),
+    proposed: proposal.actions.map(actionOf),
+    presented,
+    final,
+    ...edited,
+    dropped: decision.dropped,
+    order: decision.order,
+    decision: {
+      kind: decision.kind as ExampleKind,
+      reasonCodes: decision.reasonCodes,
+      message: decision.message,
+      scope: decision.scope,
+      reviewer: { id: decision.actor.id, roles: decision.actor.roles },
+      decidedAt: decision.occurredAt,
+    },
+    review: {
+      activeMs: decision.review?.activeMs ?? null,
+      channel: decision.review?.channel ?? null,
+      batch: batchOf(folded, answered, decision.batchId),
+      waitedMs: Math.max(0, decision.occurredAt - asked.occurredAt),
+      scores: decision.scores.map(({ criterion, score }) => ({ criterion, score })),
+      others: decisions
+        .filter(({ event }) => event !== decision && event.actor.kind === "person" && (EXAMPLE_KINDS as readonly string[]).includes(event.kind))
+        .map(({ event }) => ({ kind: event.kind, reviewer: event.actor.id })),
+    },
+    policy: verdict.policy,
+    verdict: {
+      route: verdict.route,
+      risk: verdict.risk,
+      score: verdict.score,
+      reversibility: verdict.reversibility,
+      gate: verdict.gate,
+      owner: verdict.owner,
+      matched: verdict.matched.map((m) => m.rule),
+      because: verdict.because,
+      fallback: answered.fallback,
+    },
+    rejudged: rejudged ? { route: rejudged.route, risk: rejudged.risk, because: rejudged.because } : null,
+    outcome: outcomeOf(folded, decisions),
+    sources: sourcesOf(folded, [proposal.eventId, standing.id, answered.id, decision.eventId, rejudged?.eventId, answered.batch ?? undefined]),
+  };
+}
+
+/** The id of a row: of the item and its decision. */
+function idOf(itemId: string, eventId: string): string {
+  return sha256(`${itemId}\0${eventId}`).slice(0, 32);
+}
+
+function differences(
+  presented: readonly ExampleAction[],
+  final: readonly ExampleAction[],
+  { isCosmetic }: BuildOptions,
+): Pick<ReviewedExample, "patch" | "changes"> {
+  const pairs = final.flatMap((after) => {
+    const before = presented.find((a) => a.actionId === after.actionId);
+    if (before === undefined || before.argsSha256 === after.argsSha256) return [];
+    return [{ before, after, operations: patchOf(before.args, after.args) }];
+  });
+  return {
+    patch: pairs.map(({ after, operations }) => ({ actionId: after.actionId, operations })),
+    changes: pairs.flatMap(({ before, after, operations }) => changesOf(after.actionId, before.args, operations, (path) => isCosmetic(after.tool, path))),
+  };
+}
+
+/** The verdict whose terms hold: a forbidden edit brings back those of the verdict before it. */
+function standingVerdict(item: Item, verdict: VerdictNode): VerdictNode {
+  let standing = verdict;
+  while (standing.fallback) {
+    const edit = item.nodes.get(standing.cause) as DecisionNode;
+    standing = item.nodes.get(edit.cause) as VerdictNode;
+  }
+  return standing;
+}
+
+function actionOf({
+  actionId,
+  tool,
+  args,
+  argsSha256,
+  argsSchema,
+}: {
+  actionId: string;
+  tool: string;
+  args: string;
+  argsSha256: string;
+  argsSchema: string | null;
+}): ExampleAction {
+  return { actionId, tool, args: parsed(args), argsSha256, schemaSha256: argsSchema === null ? null : sha256(argsSchema) };
+}
+
+/** The JSON value of a text. A text that a foreign producer wrote and that is no strict JSON stays a text, so that it stops no export. */
+export function parsed(text: string): Json {
+  try {
+    return parseStrict(text);
+  } catch {
+    return text;
+  }
+}
+
+function contextOf(transcript: EventOf["proposals"]["transcript"], wanted: boolean): Context {
+  if (transcript === null) return { status: "no_transcript", sha256: null, uri: null, messages: null, tools: null };
+  const known = { sha256: transcript.sha256, uri: transcript.uri, messages: null, tools: null };
+  if (!wanted) return { ...known, status: "left_out" };
+  try {
+    // JSON.parse: the text was hashed as it is, and nothing is computed from its numbers.
+    const messages = transcript.messages === null ? null : (JSON.parse(transcript.messages) as Json);
+    const tools = transcript.tools === null ? null : (JSON.parse(transcript.tools) as Json);
+    const status = messages === null ? (transcript.uri === null ? "no_transcript" : "elsewhere") : tools === null ? "no_tools" : "complete";
+    return { ...known, status, messages, tools };
+  } catch {
+    return { ...known, status: "unreadable" };
+  }
+}
+
+function eventIn<T extends Topic>({ memory }: FoldedItem, topic: T, eventId: string | null): EventOf[T] | undefined {
+  return eventId === null ? undefined : (memory.statuses.get(keyOf(topic, eventId))?.entry.event as EventOf[T] | undefined);
+}
+
+function batchOf(folded: FoldedItem, verdict: VerdictNode, decidedIn: string | null): ReviewedExample["review"]["batch"] {
+  const batch = eventIn(folded, "batches", verdict.batch);
+  if (batch === undefined || (decidedIn !== null && decidedIn !== batch.batchId)) return null;
+  return { id: batch.batchId, size: batch.members.length, position: batch.members.indexOf(folded.item.id) + 1 };
+}
+
+const FINAL = new Set(["succeeded", "failed", "unknown", "lapsed", "revoked", "compensated"]);
+
+function outcomeOf(folded: FoldedItem, decisions: readonly { event: EventOf["decisions"] }[]): ReviewedExample["outcome"] {
+  const { stage, outcome } = lifeOf(folded.item);
+  const receipts = effective(folded, "receipts")
+    .map(({ event }) => event)
+    .filter((r) => FINAL.has(r.kind))
+    .map((r) => ({ kind: r.kind, actionId: r.actionId, externalRef: r.externalRef, error: r.error && `${r.error.code}: ${r.error.message}` }));
+  const incidents = decisions
+    .filter(({ event }) => event.kind === "report" && event.incident !== null)
+    .map(({ event }) => ({ severity: event.incident?.severity as string, message: event.message, url: event.incident?.url ?? null }));
+  return { class: incidents.length > 0 ? "incident" : classOf(stage, outcome), stage, outcome, receipts, incidents };
+}
+
+function classOf(stage: string, outcome: string | null): OutcomeClass {
+  if (stage === "in_doubt") return "unknown";
+  if (stage !== "done") return "open";
+  if (outcome === "succeeded") return "executed";
+  if (outcome === "failed") return "failed";
+  return outcome === "compensated" ? "rolled_back" : "not_executed";
+}
+
+/** The events an example was made of: those named, and all effective resumes and receipts of the item, and its incidents. In the order of causes. */
+function sourcesOf({ memory, partition }: FoldedItem, ids: readonly (string | undefined)[]): Source[] {
+  const order: readonly Topic[] = ["proposals", "verdicts", "batches", "decisions", "resumes", "receipts"];
+  const belongs = ({ topic, event }: Entry) =>
+    ids.includes(event.eventId) || topic === "resumes" || topic === "receipts" || (topic === "decisions" && (event as EventOf["decisions"]).kind === "report");
+  return [...memory.statuses.values()]
+    .filter(({ status, entry }) => status === "effective" && belongs(entry))
+    .map(({ entry }) => ({ topic: entry.topic, partition, offset: entry.offset, eventId: entry.event.eventId }))
+    .sort((a, b) => order.indexOf(a.topic) - order.indexOf(b.topic) || a.offset - b.offset);
+}
+
+function operationOf(folded: FoldedItem, decision: EventOf["decisions"], offset: number): OperationDraft {
+  const { item, partition } = folded;
+  const proposal = eventIn(folded, "proposals", item.proposal) as EventOf["proposals"];
+  const answered = nodeOf(item, "verdicts", (decision.answers as { eventId: string }).eventId) as VerdictNode;
+  const verdict = eventIn(folded, "verdicts", standingVerdict(item, answered).id) as EventOf["verdicts"];
+  const asked = eventIn(folded, "verdicts", answered.id) as EventOf["verdicts"];
+  return {
+    id: idOf(item.id, decision.eventId),
+    itemId: item.id,
+    workspace: proposal.workspace,
+    kind: decision.kind as "expire" | "escalate",
+    occurredAt: decision.occurredAt,
+    agentId: proposal.agent.id,
+    tools: proposal.actions.map((a) => a.tool),
+    policy: verdict.policy,
+    risk: verdict.risk,
+    route: verdict.route,
+    onExpiry: verdict.onExpiry,
+    from: decision.escalation?.from ?? answered.group.owner ?? verdict.owner,
+    to: decision.escalation?.to ?? null,
+    step: decision.escalation?.step ?? null,
+    waitedMs: Math.max(0, decision.occurredAt - asked.occurredAt),
+    source: { topic: "decisions", partition, offset, eventId: decision.eventId },
+  };
+}

@@ -1,0 +1,85 @@
+import type { EventOf } from "../events/types.generated.ts";
+import { parsePolicy } from "../policy/document.ts";
+import { glob, isGlob } from "../policy/regex.ts";
+import type { FieldRule, Treatment } from "./redact/treatment.ts";
+
+/** What the policy documents in the log say of a tool's arguments, as far as an export needs it. */
+export interface ToolFields {
+  readonly rules: readonly FieldRule[];
+  readonly isCosmetic: (path: string) => boolean;
+  readonly rubric: readonly string[];
+}
+
+/** What a class means where a field names no `export` of its own. */
+const BY_CLASS: { readonly [name: string]: Treatment } = { secret: "drop", personal: "pseudonym" };
+
+interface Described {
+  readonly matches: (tool: string) => boolean;
+  readonly rules: readonly FieldRule[];
+  readonly cosmetic: readonly string[];
+  readonly rubric: readonly string[];
+}
+
+/** The action catalogues of all workspaces, from the policy documents that were published before the end of the range. */
+export class Catalogue {
+  /** By workspace and policy id, the newest by event id last: the order of the log, also where it was moved. */
+  private readonly documents = new Map<string, { eventId: string; described: readonly Described[] }[]>();
+  private readonly known = new Map<string, ToolFields>();
+  /** Documents that this version cannot read: what they classify is not known. */
+  readonly unreadable = new Set<string>();
+
+  add(event: EventOf["policies"]): void {
+    if (event.kind !== "policy" || event.document === null || event.actor.kind !== "authority") return;
+    const name = `${event.policyId}@${event.version ?? "?"}`;
+    const described = this.described(event.document, name);
+    if (described === undefined) return;
+    const id = `${event.workspace}\0${event.policyId}`;
+    const versions = this.documents.get(id) ?? [];
+    versions.push({ eventId: event.eventId, described });
+    this.documents.set(
+      id,
+      versions.sort((a, b) => (a.eventId < b.eventId ? -1 : 1)),
+    );
+    this.known.clear();
+  }
+
+  /** What is known of a tool: from each policy of the workspace its newest document that describes the tool. */
+  fieldsOf(workspace: string, tool: string): ToolFields {
+    const key = `${workspace}\0${tool}`;
+    const known = this.known.get(key);
+    if (known !== undefined) return known;
+    const found = [...this.documents]
+      .filter(([id]) => id.startsWith(`${workspace}\0`))
+      .flatMap(([, versions]) => versions.map((v) => v.described.filter((d) => d.matches(tool))).findLast((d) => d.length > 0) ?? []);
+    const cosmetic = found.flatMap((d) => d.cosmetic);
+    const fields: ToolFields = {
+      rules: found.flatMap((d) => d.rules),
+      isCosmetic: (path) => cosmetic.some((c) => path === c || path.startsWith(`${c}/`)),
+      rubric: [...new Set(found.flatMap((d) => d.rubric))],
+    };
+    this.known.set(key, fields);
+    return fields;
+  }
+
+  private described(document: string, name: string): readonly Described[] | undefined {
+    try {
+      const { content } = parsePolicy(document, { file: name });
+      return Object.entries(content.actions).map(([tool, action]) => {
+        const pattern = isGlob(tool) ? glob(tool) : undefined;
+        const fields = Object.entries(action.fields ?? {});
+        return {
+          matches: pattern === undefined ? (given: string) => given === tool : (given: string) => pattern(given) !== false,
+          rules: fields.flatMap(([path, field]) => {
+            const treatment = field.export ?? (field.class === undefined ? undefined : BY_CLASS[field.class]);
+            return treatment === undefined ? [] : [{ path, treatment }];
+          }),
+          cosmetic: fields.filter(([, field]) => field.cosmetic === true).map(([path]) => path),
+          rubric: (action.rubric ?? []).map((criterion) => criterion.id),
+        };
+      });
+    } catch {
+      this.unreadable.add(name);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,99 @@
+import type { Json } from "../events/canonical.ts";
+import { isNegativeByIncident } from "./quality.ts";
+import type { ExampleAction, ReviewedExample } from "./reviewed-example.ts";
+
+/** What a decision can become. */
+export const LABEL_CLASSES = [
+  "preference",
+  "sft",
+  "kto_positive",
+  "kto_negative",
+  "should_not_call",
+  "should_have_asked",
+  "policy_test",
+  "regression",
+] as const;
+export type LabelClass = (typeof LABEL_CLASSES)[number];
+
+/** Calls of one side of a label. */
+export type Calls = readonly Pick<ExampleAction, "actionId" | "tool" | "args">[];
+
+/** A label: what a target makes a row of. */
+export type Label =
+  | { readonly class: "preference"; readonly chosen: Calls; readonly rejected: Calls; readonly from: "edit" | "retry" }
+  | { readonly class: "sft"; readonly target: Calls }
+  | { readonly class: "kto_positive" | "kto_negative"; readonly completion: Calls }
+  | { readonly class: "should_not_call"; readonly calls: Calls }
+  | { readonly class: "should_have_asked"; readonly question: string | null; readonly answer: string }
+  | { readonly class: "policy_test"; readonly decided: "edit" | "reject"; readonly calls: Calls }
+  | { readonly class: "regression"; readonly wrong: Calls | null; readonly expected: Calls };
+
+/** What the label map of the manifest says. */
+export const LABEL_MAP = {
+  edit: ["preference", "sft", "kto_positive", "kto_negative", "policy_test", "regression"],
+  reject: ["kto_negative", "should_not_call", "policy_test", "preference (only with a later approved retry)"],
+  approve: ["sft and kto_positive and regression (gold, silver)", "kto_positive (bronze)"],
+  respond: ["should_have_asked"],
+  acknowledge: [],
+  incident: ["high, critical: kto_negative and should_not_call instead of any positive", "low, medium: disputed, no label"],
+  timeout: ["operations, never a quality label"],
+} as const;
+
+/**
+ * What a decision becomes.
+ *
+ * @param retry what was approved in a later item that tries this one again; null where there is none
+ * @returns nothing for a disputed example
+ */
+export function labelsOf(
+  example: Pick<ReviewedExample, "decision" | "presented" | "final" | "quality" | "outcome" | "question">,
+  retry: Calls | null,
+): Label[] {
+  const { decision, presented, final, quality } = example;
+  if (quality.tier === "disputed") return [];
+  const no: Label[] = [
+    { class: "kto_negative", completion: presented },
+    { class: "should_not_call", calls: presented },
+  ];
+  const policyTest = (decided: "edit" | "reject"): Label => ({ class: "policy_test", decided, calls: presented });
+  switch (decision.kind) {
+    case "edit":
+      if (final === null) return [];
+      // What ran did harm: both sides are negative, and there is nothing to prefer.
+      if (isNegativeByIncident(example))
+        return [
+          { class: "kto_negative", completion: presented },
+          { class: "kto_negative", completion: final },
+          { class: "should_not_call", calls: final },
+        ];
+      return [
+        { class: "preference", chosen: final, rejected: presented, from: "edit" },
+        { class: "sft", target: final },
+        { class: "kto_positive", completion: final },
+        { class: "kto_negative", completion: presented },
+        policyTest("edit"),
+        { class: "regression", wrong: presented, expected: final },
+      ];
+    case "reject":
+      return [...no, policyTest("reject"), ...(retry === null ? [] : [{ class: "preference", chosen: retry, rejected: presented, from: "retry" } as const])];
+    case "approve":
+      if (final === null) return [];
+      if (isNegativeByIncident(example)) return no;
+      return quality.tier === "bronze"
+        ? [{ class: "kto_positive", completion: final }]
+        : [
+            { class: "sft", target: final },
+            { class: "kto_positive", completion: final },
+            { class: "regression", wrong: null, expected: final },
+          ];
+    case "respond":
+      return decision.message === null ? [] : [{ class: "should_have_asked", question: example.question, answer: decision.message }];
+    case "acknowledge":
+      return [];
+  }
+}
+
+/** Calls as a JSON value, without ids: what two sides are compared by. */
+export function callsValue(calls: Calls): Json {
+  return calls.map(({ tool, args }) => ({ name: tool, arguments: args }));
+}

@@ -1,0 +1,80 @@
+import { canonicalize, type Json } from "../events/canonical.ts";
+import type { Draft } from "./build-example.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { PatchOperation } from "./diff.ts";
+import { type Redaction, redactedMessages } from "./redact/redactor.ts";
+import type { FieldRule } from "./redact/treatment.ts";
+import type { ExampleAction } from "./reviewed-example.ts";
+
+/** A draft with what must not leave hidden, in both sides of a pair alike. The differences were found before, on what really stood there. */
+export function redactedDraft(draft: Draft, redaction: Redaction, catalogue: Catalogue): Draft {
+  const rulesOf = (tool: string) => catalogue.fieldsOf(draft.workspace, tool).rules;
+  const toolOf = new Map([...draft.proposed, ...draft.presented, ...(draft.final ?? [])].map((a) => [a.actionId, a.tool]));
+  const rulesAt = (actionId: string) => rulesOf(toolOf.get(actionId) ?? "");
+  // Twice over the arguments: the first look learns what classified fields hold, so that the second finds it in other fields as well.
+  for (const action of [...draft.proposed, ...draft.presented, ...(draft.final ?? [])]) redaction.args(action.args, rulesOf(action.tool));
+  // Transcripts next: their calls hold classified values too.
+  const messages = redactedMessages(draft.context.messages, redaction, rulesOf);
+  const actionOf = (action: ExampleAction): ExampleAction => ({ ...action, args: redaction.args(action.args, rulesOf(action.tool)) ?? null });
+  const text = <T extends string | null>(value: T): T => (value === null ? value : redaction.text(value)) as T;
+  const texts = (values: readonly string[]) => values.map((value) => redaction.text(value));
+  return {
+    ...draft,
+    question: text(draft.question),
+    intent: text(draft.intent),
+    reasoning: text(draft.reasoning),
+    evidence: draft.evidence.map(({ label, value }) => ({ label: text(label), value: text(value) })),
+    run: draft.run && { ...draft.run, threadId: text(draft.run.threadId), checkpointId: text(draft.run.checkpointId) },
+    context: { ...draft.context, uri: text(draft.context.uri), messages, tools: redaction.value(draft.context.tools) },
+    proposed: draft.proposed.map(actionOf),
+    presented: draft.presented.map(actionOf),
+    final: draft.final === null ? null : draft.final.map(actionOf),
+    patch: draft.patch.map(({ actionId, operations }) => ({
+      actionId,
+      operations: operations.flatMap((o) => redactedOperation(o, redaction, rulesAt(actionId))),
+    })),
+    changes: draft.changes.map((change) => ({
+      ...change,
+      path: text(change.path),
+      before: redaction.args(change.before, rulesAt(change.actionId), change.path) ?? null,
+      after: redaction.args(change.after, rulesAt(change.actionId), change.path) ?? null,
+    })),
+    decision: {
+      ...draft.decision,
+      message: text(draft.decision.message),
+      reasonCodes: texts(draft.decision.reasonCodes),
+      reviewer: { ...draft.decision.reviewer, id: redaction.person(draft.decision.reviewer.id) },
+    },
+    review: { ...draft.review, others: draft.review.others.map((o) => ({ ...o, reviewer: redaction.person(o.reviewer) })) },
+    verdict: { ...draft.verdict, owner: ownerOf(draft.verdict.owner, redaction), because: texts(draft.verdict.because) },
+    rejudged: draft.rejudged && { ...draft.rejudged, because: texts(draft.rejudged.because) },
+    outcome: {
+      ...draft.outcome,
+      receipts: draft.outcome.receipts.map((r) => ({
+        ...r,
+        externalRef: r.externalRef && { system: r.externalRef.system, id: text(r.externalRef.id), url: text(r.externalRef.url) },
+        error: text(r.error),
+      })),
+      incidents: draft.outcome.incidents.map((i) => ({ ...i, message: text(i.message), url: text(i.url) })),
+    },
+  };
+}
+
+/** Roles stay, persons do not. */
+export function ownerOf(owner: string | null, redaction: Redaction): string | null {
+  return owner === null || owner.startsWith("role:") ? owner : redaction.person(owner.replace(/^person:/, ""));
+}
+
+/** An operation on a field that is dropped has nothing to stand on. */
+function redactedOperation(operation: PatchOperation, redaction: Redaction, rules: readonly FieldRule[]): PatchOperation[] {
+  const path = redaction.text(operation.path);
+  if (operation.op === "remove") return [{ op: "remove", path }];
+  const value = redaction.args(operation.value, rules, operation.path);
+  return value === undefined ? [] : [{ ...operation, path, value }];
+}
+
+/** Whether the two sides of an edit are the same after redaction: then it teaches nothing. */
+export function isEqualPair({ presented, final }: { readonly presented: readonly ExampleAction[]; readonly final: readonly ExampleAction[] | null }): boolean {
+  const value = (actions: readonly ExampleAction[]): Json => actions.map(({ actionId, tool, args }) => ({ actionId, tool, args }));
+  return final !== null && canonicalize(value(presented)) === canonicalize(value(final));
+}
