@@ -86,7 +86,8 @@ function dimensionsOf(policies: readonly LoadedPolicy[], tool: string): Dimensio
       walk(when, (group, key, leaf) => {
         const path = group === "args" || group === "target" ? [group, ...(pointerKeys(key) ?? [])] : key === "" ? [group] : [group, key];
         const schemas = group === "args" ? schemasOf(policy, tool).flatMap((schema) => sampleValues(schema, pointerKeys(key) ?? [])) : [];
-        add(path, [...schemas, ...leafValues(leaf), undefined]);
+        // An ordinary proposal is one that no rule is about: of the state around it, the side that does not match comes first.
+        add(path, group === "args" ? [...schemas, ...leafValues(leaf), undefined] : [...leafValues(leaf).reverse(), undefined]);
       });
     add(
       ["confidence"],
