@@ -18,10 +18,12 @@ import { openProjector, type Projector, type ProjectorOptions } from "./projecto
 import { openQueries, type Queries } from "./projector/queries.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
+import { policyBar } from "./workers/policy-bar.ts";
 import { policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
 import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
+import { liveUsage } from "./workers/usage.ts";
 import { type RunningWorker, runWorker } from "./workers/worker.ts";
 import type { Body, Write } from "./workers/write.ts";
 
@@ -97,6 +99,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
   projector.onFolded((batch) => events.remember(batch));
   const write = writer(log, codec, now);
   const policies = publishedPolicies(queries, projector.onFolded);
+  const usage = liveUsage(queries, projector.onFolded, policies.meters, now);
   const halts = openHalts(projector.views.db, projector.onFolded);
   const stop = new AbortController();
   const workers: RunningWorker[] = [];
@@ -118,8 +121,12 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
       onError: (name: string, itemId: string, error: unknown) => options.onTrouble?.(`${name}, item ${itemId}: ${(error as Error).message}`),
     };
     const acrossItems = { queries, write, waitFor: projector.waitFor };
-    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, haltingJudge(policies.judge, halts), now)));
-    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, [haltBar(halts, now)])));
+    workers.push(
+      runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge: haltingJudge(policies.judge, halts), usage }, now)),
+    );
+    workers.push(
+      runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, [haltBar(halts, now), policyBar(events, policies, usage, now)])),
+    );
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
     workers.push(runSweep(haltSweep(acrossItems, halts, now), sweep));
   }
