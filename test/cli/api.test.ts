@@ -299,7 +299,7 @@ describe("beside the running up", () => {
     expect(first.rows).toBeGreaterThanOrEqual(2);
     expect(again.files).toEqual(first.files);
     const since = JSON.parse(
-      (await cli(["export", "--data", data, "--out", join(data, "more"), "--since", join(out, "manifest.json"), "--json"])).out,
+      (await cli(["export", "--data", data, "--out", join(data, "more"), "--from", join(out, "manifest.json"), "--json"])).out,
     ) as typeof first;
     expect(since.rows).toBe(0);
   });
