@@ -1,4 +1,5 @@
 import { RE2JS } from "re2js";
+import { literalFilter, literalsOf } from "./literal-filter.ts";
 
 /** Longest text that a pattern is tried on, in UTF-16 units. */
 export const MAX_REGEX_TEXT = 64 * 1024;
@@ -19,7 +20,10 @@ export function regex(pattern: string): (text: string) => boolean | undefined {
   if (pattern.length > MAX_PATTERN) throw new Error(`the pattern has ${pattern.length} characters, more than ${MAX_PATTERN}`);
   const compiled = RE2JS.compile(pattern);
   const longest = Math.min(MAX_REGEX_TEXT, MAX_STEPS / Math.max(1, compiled.programSize()));
-  return (text) => (text.length > longest ? undefined : compiled.test(text));
+  const literals = literalsOf(pattern);
+  if (literals === undefined) return (text) => (text.length > longest ? undefined : compiled.test(text));
+  const mayMatch = literalFilter(literals);
+  return (text) => (text.length > longest ? undefined : mayMatch(text) && compiled.test(text));
 }
 
 /** How many instructions a pattern has; its time is this times the length of the text. @throws as `regex` */
