@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { RE2JS } from "re2js";
 import { describe, expect, it } from "vitest";
-import { literalsOf } from "../../src/policy/literal-filter.ts";
-import { regex } from "../../src/policy/regex.ts";
+import { literalsOf } from "../../src/events/literal-filter.ts";
+import { regex } from "../../src/events/regex.ts";
 
 describe("the literals of a pattern", () => {
   it.each([
