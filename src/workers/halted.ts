@@ -30,9 +30,13 @@ export function haltingJudge(judge: Judge, halts: Halts): Judge {
     const verdict = judge(input);
     const { workspace, agent } = input.proposal;
     const halt = halts.covering({ workspace, agent: agent.id, tools: input.actions.map((a) => a.tool) }, input.now);
-    if (halt === undefined) return verdict;
-    return interrupting(verdict, "halted", haltWords(halt));
+    return halt === undefined ? verdict : underHalt(verdict, haltWords(halt));
   };
+}
+
+/** A verdict as a halt leaves it. */
+export function underHalt(verdict: ReturnType<Judge>, words: string): ReturnType<Judge> {
+  return interrupting(verdict, "halted", words);
 }
 
 /** The clock under halts: takes back what is granted and has not begun. */

@@ -50,7 +50,7 @@ export function standingJudge(
       const amount = standing.amount === null ? undefined : amountOf(scope, actions);
       if (!hasRoom(standing, scope, proposal.itemId, amount)) continue;
       reserved.set(proposal.itemId, { standing: standing.eventId, amount });
-      return allowed(verdict, standing);
+      return underStanding(verdict, standing.eventId, wordsOf(standing));
     }
     return verdict;
   };
@@ -81,14 +81,18 @@ function isEntitled(
   return approvalOrder[0] === undefined || isOwner(approvalOrder[0], by, roles);
 }
 
-function allowed(verdict: Verdict, { eventId, by, max, amount }: Standing): Verdict {
-  const bounds = `at most ${max}${amount === null ? "" : `, up to ${amount} in all`}`;
+function wordsOf({ by, max, amount }: Standing): string {
+  return `Standing approval of ${by} (at most ${max}${amount === null ? "" : `, up to ${amount} in all`})`;
+}
+
+/** A verdict as a standing approval leaves it. */
+export function underStanding(verdict: Verdict, standing: string, words: string): Verdict {
   return {
     ...verdict,
     route: "allow",
     gate: "none",
-    standing: eventId,
-    because: [`Standing approval of ${by} (${bounds})`, ...(verdict.because ?? [])],
+    standing,
+    because: [words, ...(verdict.because ?? [])],
     approvals: 0,
     approvalOrder: [],
     separation: [],

@@ -77,6 +77,16 @@ async function withKeys(cli: Cli, options: { data?: string }, make: boolean, use
 }
 
 function makeKey(cli: Cli, store: Keys, { scope, id, roles = [], workspace, owner, expires }: CreateOptions): void {
+  if (roles.length > 0 && scope !== "reviewer")
+    throw new CountersignError("usage", `--roles goes with --scope reviewer, not with ${scope}`, {
+      field: "--roles",
+      fix: "leave it out: only people have roles",
+    });
+  if (owner !== undefined && scope !== "agent")
+    throw new CountersignError("usage", `--owner goes with --scope agent, not with ${scope}`, {
+      field: "--owner",
+      fix: "leave it out: only agents have an owner",
+    });
   const { keyId, key } = store.createKey({
     scope,
     id,

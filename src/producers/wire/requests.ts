@@ -105,7 +105,7 @@ export const decisionRequest = z
       .describe(
         "On claim: for how long. takeOver (also on approve, edit, reject, respond, acknowledge): take the claim of somebody else first, which takes the role takeover.",
       ),
-    receipt: eventId.optional().describe("On settle the unknown receipt (default: the one in doubt), on report the final receipt."),
+    receipt: eventId.optional().describe("On settle the unknown receipt (default: the one in doubt), on report the final receipt (default: the last one)."),
     standing: standingRequest.optional().describe("On approve: this and alike may run, within bounds. Never for what is irreversible or critical."),
     settlement: z.strictObject({ outcome: z.enum(["succeeded", "failed", "retry"]), externalRef: externalRef.optional() }).optional(),
     incident: z.strictObject({ severity: z.enum(["low", "medium", "high", "critical"]), url: url.optional() }).optional(),
