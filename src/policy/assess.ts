@@ -62,7 +62,8 @@ export function assess(policy: CompiledPolicy, action: CompiledAction, facts: Fa
   return grants.length === 0 ? strict : outcomeOf(policy, action, facts, missing, hits, grants);
 }
 
-function hitsOf(rules: readonly CompiledRule[], facts: Facts, budgets: readonly Hit[]): readonly Hit[] {
+/** The rules that take hold, and budgets. */
+export function hitsOf(rules: readonly CompiledRule[], facts: Facts, budgets: readonly Hit[] = []): readonly Hit[] {
   let hits: Hit[] | undefined;
   for (let i = 0; i < rules.length; i++) {
     const rule = rules[i] as CompiledRule;

@@ -92,11 +92,10 @@ export function judgeBudgets(policy: CompiledPolicy, subjects: readonly BudgetSu
   if (policy.budgets.length === 0) return NO_BUDGETS;
   const hits = new Map<number, Hit[]>();
   const used: BudgetUse[] = [];
-  const described = subjects.map((subject) => policy.find(subject.tool).length > 0);
   for (const budget of policy.budgets) {
     const byKey = new Map<string, { index: number; counted: Counted }[]>();
     for (const [index, subject] of subjects.entries()) {
-      const counted = described[index] ? budget.meter.read(subject) : undefined;
+      const counted = budget.meter.read(subject);
       if (counted === undefined) continue;
       const group = byKey.get(counted.key);
       if (group === undefined) byKey.set(counted.key, [{ index, counted }]);

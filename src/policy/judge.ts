@@ -1,5 +1,5 @@
 import { CountersignError, messageOf } from "../errors.ts";
-import { canonicalize, type Json, parseStrict, sha256 } from "../events/canonical.ts";
+import { isCanonical, type Json, parseStrict, sha256 } from "../events/canonical.ts";
 import type { Draft } from "../events/draft.ts";
 import { LIMITS } from "../events/limits.ts";
 import type { ActionProposed, Card, EventError, VerdictReached } from "../events/types.generated.ts";
@@ -90,6 +90,19 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
   });
 }
 
+/** Actions as budgets count them. `args`: their arguments, where they are parsed already. `flowed`: they run without a person. */
+export function countablesOf(
+  proposal: ActionProposed,
+  actions: readonly JudgedAction[],
+  { args, flowed = false }: { args?: readonly Json[]; flowed?: boolean } = {},
+): BudgetSubject[] {
+  const { workspace, agent, onBehalfOf, run } = proposal;
+  return actions.map(({ actionId, tool, argsSha256, ...action }, i) => {
+    const of = { workspace, agent: agent.id, onBehalfOf: onBehalfOf?.id ?? null, thread: run?.threadId ?? null };
+    return { ...of, actionId, tool, args: args?.[i] ?? parseStrict(action.args), argsSha256, flowed };
+  });
+}
+
 /** What stands around the actions of an item: budgets, and what is left of grants. */
 interface Around {
   readonly budgets: ReadonlyMap<CompiledPolicy, BudgetOutcome>;
@@ -100,11 +113,8 @@ const NO_HITS: Surroundings["budgets"] = [];
 
 /** What the budgets of each policy say of the whole item: the steps of a plan count together. */
 function surroundings(all: readonly CompiledPolicy[], subjects: readonly Subject[], { proposal, actions, now, usage = NOTHING_USED }: JudgeInput): Around {
-  const countable = subjects.map(({ actionId, facts: { tool, args }, index }): BudgetSubject => {
-    const { workspace, agent, onBehalfOf, run } = proposal;
-    const argsSha256 = actions[index]?.argsSha256 ?? "";
-    return { workspace, agent: agent.id, onBehalfOf: onBehalfOf?.id ?? null, thread: run?.threadId ?? null, actionId, tool, args, argsSha256, flowed: false };
-  });
+  const args = subjects.map(({ facts }) => facts.args);
+  const countable = countablesOf(proposal, actions, { args });
   const budgets = new Map(all.filter(({ mode }) => mode !== "off").map((policy) => [policy, judgeBudgets(policy, countable, usage, now)]));
   return {
     budgets,
@@ -156,7 +166,7 @@ function faultOf({ proposal, actions }: JudgeInput): EventError | undefined {
     if (!known.has(actionId) || seen.has(actionId)) return { code: "event_invalid", message: `The ${name} is not one of the proposal, or comes twice` };
     seen.add(actionId);
     try {
-      if (canonicalize(parseStrict(args, { name: "arguments", maxBytes: LIMITS.args })) !== args)
+      if (!isCanonical(args, { name: "arguments", maxBytes: LIMITS.args }))
         return { code: "args_not_canonical", message: `The arguments of ${name} are not canonical JSON (RFC 8785)` };
     } catch (error) {
       return { code: error instanceof CountersignError ? error.code : "json_syntax", message: `The arguments of ${name}: ${plain(messageOf(error), 300)}` };
@@ -167,7 +177,7 @@ function faultOf({ proposal, actions }: JudgeInput): EventError | undefined {
 }
 
 /** The actions with everything that conditions read of them. */
-export function subjectsOf({ proposal, actions, now }: JudgeInput): Subject[] {
+export function subjectsOf({ proposal, actions, now }: Pick<JudgeInput, "proposal" | "actions" | "now">): Subject[] {
   const proposed = new Map(proposal.actions.map((action) => [action.actionId, action]));
   const evidence = new Set(proposal.evidence.filter((piece) => piece.value !== null || piece.url !== null).map((piece) => piece.label));
   return actions.map(({ actionId, tool, args }, index) => {

@@ -17,7 +17,7 @@ export interface MeterHead {
 
 /** A meter of a document. */
 export function meterOf(content: PolicyContent, { id, action, per, windowMs }: MeterHead, measure: Measure, same?: readonly string[] | "all"): Meter {
-  const tools = namesMatcher(action);
+  const [named, describes] = [namesMatcher(action), namesMatcher(Object.keys(content.actions))];
   const parts = per.map((part) => partReader(part, secretPaths(content)));
   const sameKeys = same === undefined || same === "all" ? same : same.map((path) => pointerKeys(path) ?? []);
   const measureKeys = measure.kind === "count" ? [] : (pointerKeys(measure.path) ?? []);
@@ -27,7 +27,7 @@ export function meterOf(content: PolicyContent, { id, action, per, windowMs }: M
     windowMs,
     kind: measure.kind,
     read(action) {
-      if (action.workspace !== content.workspace || !tools(action.tool)) return undefined;
+      if (action.workspace !== content.workspace || !named(action.tool) || !describes(action.tool)) return undefined;
       const key = [...parts.map((read) => read(action)), ...(sameKeys === undefined ? [] : [sameness(action, sameKeys)])];
       const unknown = key.includes(undefined);
       const counted = unknown ? undefined : measured(measure.kind, valueAt(action.args, measureKeys));
