@@ -36,7 +36,7 @@ const NEEDS: { readonly [kind: string]: readonly (keyof DecideRequest)[] } = {
   respond: ["verdict", "seen", "message"],
   acknowledge: ["verdict", "seen"],
   settle: ["settlement"],
-  report: ["receipt", "incident"],
+  report: ["incident"],
   clear: ["cleared"],
 };
 
