@@ -18,6 +18,7 @@ import { type Halts, openHalts } from "./projector/halts.ts";
 import { openProjector, type Projector, type ProjectorOptions } from "./projector/projector.ts";
 import { openQueries, type Queries } from "./projector/queries.ts";
 import { openStandings, type Standings } from "./projector/standings.ts";
+import { authority } from "./workers/authority.ts";
 import { branchBar, branchSweep } from "./workers/branches.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
@@ -149,6 +150,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
         retrySweep(acrossItems, policies.retries, (view) => bars.some((bar) => bar(view) !== null)),
         sweep,
       ),
+      runSweep(authority(acrossItems, now), sweep),
     );
   }
 

@@ -36,15 +36,15 @@ export function dispatcher(
     if (view === undefined || (node?.topic !== "verdicts" && node?.topic !== "decisions") || node.resume !== null) return undefined;
     const called = calledBy(view.item, node);
     if (called === null) return undefined;
-    const takenBack = takenBackBefore(node);
+    const verdict = verdictAbove(view.item, node);
+    const takenBack = takenBackBefore(node, verdict, called.outcome);
     const withdrawn = takenBack !== null;
     // A flag keeps everything from running until a person clears it; what does not run may go on.
     if (isGrant(called.outcome) && view.flagged && !withdrawn) return undefined;
-    const verdict = verdictAbove(view.item, node);
     const barred =
       takenBack !== null ? await takenBack(events, todo.itemId) : isGrant(called.outcome) ? await barredBy(bars, view, verdict, called.outcome) : null;
     // What has begun must be brought to an end: a retry of what is in doubt and a roll_back wait until nothing is in their way.
-    if (barred !== null && hasBegun(node, called.outcome)) return "wait";
+    if (barred !== null && !withdrawn && hasBegun(node, called.outcome)) return "wait";
     const { topic, id: eventId } = node;
     const proposal = await events.get(todo.itemId, "proposals", view.item.proposal as string);
     if (proposal === undefined) throw new CountersignError("unavailable", `The proposal of ${todo.itemId} cannot be read`, { retryable: true });
@@ -64,16 +64,21 @@ export function dispatcher(
   };
 }
 
-/** What was allowed and taken back before its grant was out: by the agent, by the clock, or by the review of an audit. */
-function takenBackBefore(node: VerdictNode | DecisionNode): ((events: EventStore, itemId: string) => Promise<string>) | null {
-  if (node.topic !== "verdicts") return null;
-  const { withdrawn, closedBy } = node.group;
+/** What ran at once can be taken back by its agent, by the clock or by its review: it is not granted then, and not tried again. */
+function takenBackBefore(
+  node: VerdictNode | DecisionNode,
+  { group: { withdrawn, closedBy } }: VerdictNode,
+  outcome: string,
+): ((events: EventStore, itemId: string) => Promise<string>) | null {
+  const again = node.topic === "decisions" && node.settlement === "retry";
+  if (outcome === "roll_back" || (node.topic !== "verdicts" && !again)) return null;
+  const when = again ? "while it ran: it is not tried again" : "before anything was granted";
   if (closedBy?.kind === "reject")
     return async (events, itemId) => {
       const message = (await events.get(itemId, "decisions", closedBy.id))?.message ?? null;
-      return `Its review refused it before anything was granted${message === null ? "." : `: ${message}`}`;
+      return `Its review refused it ${when}${message === null ? "." : `: ${message}`}`;
     };
-  return withdrawn ? async () => "It was withdrawn before anything was granted." : null;
+  return withdrawn ? async () => `It was withdrawn ${when}.` : null;
 }
 
 /** What a grant names. Of what an audit refused only what has, or may have, had an effect is undone, the last step first. */
