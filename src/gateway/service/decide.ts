@@ -99,7 +99,7 @@ function verdictEvent(context: Context, view: StoredItemView, request: DecideReq
       value: "withdraw",
       fix: "nothing: it has ended",
     });
-  if (request.kind === "withdraw" && verdict.group.closedBy?.kind === "approve") throw approvedBefore(view);
+  if (request.kind === "withdraw" && verdict.group.closedBy?.kind === "approve" && !asksForRevocation(view, request)) throw approvedBefore(view);
   const event = decisionEvent(context, request, view.itemId, { topic: "verdicts", eventId: verdict.id }, verdict);
   const proposal = nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode;
   if (request.scope === "branch" && proposal.threadId === null)
@@ -114,13 +114,12 @@ function verdictEvent(context: Context, view: StoredItemView, request: DecideReq
   return { event, ruling };
 }
 
-/** An approval settled it, so the withdrawal comes too late: whoever asks for it must not believe that nothing runs. */
-function approvedBefore({ stage, life }: StoredItemView): CountersignError {
-  const lapses = life.resume?.notAfter ?? null;
-  return new CountersignError("settled", `The withdraw has no effect: it was approved before, and the action will still run (the item is ${stage})`, {
+/** It has started, so the withdrawal comes too late: whoever asks for it must not believe that nothing runs. */
+function approvedBefore({ stage }: StoredItemView): CountersignError {
+  return new CountersignError("settled", `The withdraw has no effect: it was approved before, and the item is ${stage}`, {
     field: "/kind",
     value: "withdraw",
-    fix: `do not start the grant${lapses === null ? "" : `: it lapses at ${new Date(lapses).toISOString()}`}; where another executor may start it, ask somebody with the role halt to halt the action`,
+    fix: "see its outcome; what has started is not taken back",
   });
 }
 
