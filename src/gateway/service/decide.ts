@@ -77,11 +77,22 @@ function verdictEvent(context: Context, view: StoredItemView, request: DecideReq
       value: "withdraw",
       fix: "nothing: it has ended",
     });
+  if (request.kind === "withdraw" && verdict.group.closedBy?.kind === "approve") throw approvedBefore(view);
   const event = decisionEvent(context, request, view.itemId, { topic: "verdicts", eventId: verdict.id }, verdict);
   const proposal = nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode;
   const ruling = legalDecision({ proposal, verdict }, verdict.group, event);
   if (ruling.status !== "effective" && ruling.reason.startsWith("not allowed:")) throw notAllowed(view, verdict, request, ruling.reason);
   return { event, ruling };
+}
+
+/** An approval settled it, so the withdrawal comes too late: whoever asks for it must not believe that nothing runs. */
+function approvedBefore({ stage, life }: StoredItemView): CountersignError {
+  const lapses = life.resume?.notAfter ?? null;
+  return new CountersignError("settled", `The withdraw has no effect: it was approved before, and the action will still run (the item is ${stage})`, {
+    field: "/kind",
+    value: "withdraw",
+    fix: `do not start the grant${lapses === null ? "" : `: it lapses at ${new Date(lapses).toISOString()}`}; where another executor may start it, ask somebody with the role halt to halt the action`,
+  });
 }
 
 function notAllowed(view: StoredItemView, { terms }: VerdictNode, { kind }: DecideRequest, reason: string): CountersignError {
