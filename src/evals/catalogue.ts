@@ -2,6 +2,7 @@ import type { EventOf } from "../events/types.generated.ts";
 import { parsePolicy } from "../policy/document.ts";
 import { glob, isGlob } from "../policy/regex.ts";
 import type { FieldRule, Treatment } from "./redact/treatment.ts";
+import type { PublishedDocument } from "./targets/target.ts";
 
 /** What the policy documents in the log say of a tool's arguments, as far as an export needs it. */
 export interface ToolFields {
@@ -23,7 +24,7 @@ interface Described {
 /** The action catalogues of all workspaces, from the policy documents that were published before the end of the range. */
 export class Catalogue {
   /** By workspace and policy id, the newest by event id last: the order of the log, also where it was moved. */
-  private readonly documents = new Map<string, { eventId: string; described: readonly Described[] }[]>();
+  private readonly documents = new Map<string, { eventId: string; text: string; described: readonly Described[] }[]>();
   private readonly known = new Map<string, ToolFields>();
   /** Documents that this version cannot read: what they classify is not known. */
   readonly unreadable = new Set<string>();
@@ -35,7 +36,7 @@ export class Catalogue {
     if (described === undefined) return;
     const id = `${event.workspace}\0${event.policyId}`;
     const versions = this.documents.get(id) ?? [];
-    versions.push({ eventId: event.eventId, described });
+    versions.push({ eventId: event.eventId, text: event.document, described });
     this.documents.set(
       id,
       versions.sort((a, b) => (a.eventId < b.eventId ? -1 : 1)),
@@ -59,6 +60,15 @@ export class Catalogue {
     };
     this.known.set(key, fields);
     return fields;
+  }
+
+  /** Every policy as it was last published. */
+  newest(): PublishedDocument[] {
+    const all = [...this.documents].map(([id, versions]) => {
+      const [workspace = "", policyId = ""] = id.split("\0");
+      return { workspace, policyId, text: versions.at(-1)?.text ?? "" };
+    });
+    return all.sort((a, b) => (`${a.workspace}\0${a.policyId}` < `${b.workspace}\0${b.policyId}` ? -1 : 1));
   }
 
   private described(document: string, name: string): readonly Described[] | undefined {

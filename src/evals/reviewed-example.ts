@@ -20,6 +20,8 @@ export interface ExampleAction {
   readonly argsSha256: string;
   /** SHA-256 of the JSON Schema that the agent worked with; null where the proposal carried none. */
   readonly schemaSha256: string | null;
+  /** The model's confidence in the call as it proposed it, 0 to 1. */
+  readonly confidence: number | null;
 }
 
 /** Where an event of the example lies in the log. */
