@@ -24,7 +24,7 @@ interface Described {
 /** The action catalogues of all workspaces, from the policy documents that were published before the end of the range. */
 export class Catalogue {
   /** By workspace and policy id, the newest by event id last: the order of the log, also where it was moved. */
-  private readonly documents = new Map<string, { eventId: string; text: string; described: readonly Described[] }[]>();
+  private readonly documents = new Map<string, { eventId: string; text: string; described: readonly Described[] | undefined }[]>();
   private readonly known = new Map<string, ToolFields>();
   /** Documents that this version cannot read: what they classify is not known. */
   readonly unreadable = new Set<string>();
@@ -33,7 +33,6 @@ export class Catalogue {
     if (event.kind !== "policy" || event.document === null || event.actor.kind !== "authority") return;
     const name = `${event.policyId}@${event.version ?? "?"}`;
     const described = this.described(event.document, name);
-    if (described === undefined) return;
     const id = `${event.workspace}\0${event.policyId}`;
     const versions = this.documents.get(id) ?? [];
     versions.push({ eventId: event.eventId, text: event.document, described });
@@ -44,17 +43,20 @@ export class Catalogue {
     this.known.clear();
   }
 
-  /** What is known of a tool: from each policy of the workspace its newest document that describes the tool. */
+  /**
+   * What is known of a tool: from each policy of the workspace its newest document that describes the tool. Where the newest document of a
+   * policy cannot be read, nobody knows what it classifies: then everything is masked.
+   */
   fieldsOf(workspace: string, tool: string): ToolFields {
     const key = `${workspace}\0${tool}`;
     const known = this.known.get(key);
     if (known !== undefined) return known;
-    const found = [...this.documents]
-      .filter(([id]) => id.startsWith(`${workspace}\0`))
-      .flatMap(([, versions]) => versions.map((v) => v.described.filter((d) => d.matches(tool))).findLast((d) => d.length > 0) ?? []);
+    const own = [...this.documents].filter(([id]) => id.startsWith(`${workspace}\0`)).map(([, versions]) => versions);
+    const found = own.flatMap((versions) => versions.map((v) => (v.described ?? []).filter((d) => d.matches(tool))).findLast((d) => d.length > 0) ?? []);
+    const unknown: FieldRule[] = own.some((versions) => versions.at(-1)?.described === undefined) ? [{ path: "", treatment: "mask" }] : [];
     const cosmetic = found.flatMap((d) => d.cosmetic);
     const fields: ToolFields = {
-      rules: found.flatMap((d) => d.rules),
+      rules: [...unknown, ...found.flatMap((d) => d.rules)],
       isCosmetic: (path) => cosmetic.some((c) => path === c || path.startsWith(`${c}/`)),
       rubric: [...new Set(found.flatMap((d) => d.rubric))],
     };
