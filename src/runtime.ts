@@ -1,4 +1,3 @@
-import { mkdirSync } from "node:fs";
 import { join } from "node:path";
 import { AppendOutcomeUnknown } from "./errors.ts";
 import { cloudEventHeaders } from "./events/cloudevents.ts";
@@ -12,16 +11,19 @@ import { openLog } from "./log/open.ts";
 import { partitionOf } from "./log/partitioner.ts";
 import type { SchemaRegistry } from "./log/registry.ts";
 import { loadCodec } from "./log/schemas.ts";
+import { makeFolder } from "./make-folder.ts";
 import { type EventStore, eventStore } from "./projector/event-store.ts";
 import { type Halts, openHalts } from "./projector/halts.ts";
 import { openProjector, type Projector, type ProjectorOptions } from "./projector/projector.ts";
 import { openQueries, type Queries } from "./projector/queries.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
+import { policyBar } from "./workers/policy-bar.ts";
 import { policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
 import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
+import { liveUsage } from "./workers/usage.ts";
 import { type RunningWorker, runWorker } from "./workers/worker.ts";
 import type { Body, Write } from "./workers/write.ts";
 
@@ -79,7 +81,7 @@ export async function openLedger(options: LedgerOptions): Promise<Ledger> {
 
 /** Options of the projector for a log's views in a folder. */
 export function viewsOptions({ log, registry, codec }: { log: EventLog; registry: SchemaRegistry; codec: Codec }, data: string): ProjectorOptions {
-  if (data !== ":memory:") mkdirSync(data, { recursive: true });
+  if (data !== ":memory:") makeFolder(data);
   return {
     log,
     registry,
@@ -97,6 +99,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
   projector.onFolded((batch) => events.remember(batch));
   const write = writer(log, codec, now);
   const policies = publishedPolicies(queries, projector.onFolded);
+  const usage = liveUsage(queries, projector.onFolded, policies.meters, now);
   const halts = openHalts(projector.views.db, projector.onFolded);
   const stop = new AbortController();
   const workers: RunningWorker[] = [];
@@ -118,8 +121,12 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
       onError: (name: string, itemId: string, error: unknown) => options.onTrouble?.(`${name}, item ${itemId}: ${(error as Error).message}`),
     };
     const acrossItems = { queries, write, waitFor: projector.waitFor };
-    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, haltingJudge(policies.judge, halts), now)));
-    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, [haltBar(halts, now)])));
+    workers.push(
+      runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge: haltingJudge(policies.judge, halts), usage }, now)),
+    );
+    workers.push(
+      runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, [haltBar(halts, now), policyBar(events, policies, usage, now)])),
+    );
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
     workers.push(runSweep(haltSweep(acrossItems, halts, now), sweep));
   }

@@ -2,6 +2,8 @@
 export const LIMITS = {
   /** Arguments of one action, canonical. */
   args: 256 * 1024,
+  /** The JSON Schema that comes with an action's arguments. */
+  schema: 64 * 1024,
   /** Messages and tools of a transcript, together. */
   transcript: 512 * 1024,
   /** Result in a receipt. */

@@ -1,21 +1,12 @@
-import { Ajv, type Options } from "ajv";
-import { Ajv2020 } from "ajv/dist/2020.js";
-import { RE2JS } from "re2js";
+import type { ValidateFunction } from "ajv";
+import { checkWithin, compileBounded, compilers } from "../events/bounded-schema.ts";
+import { type Json, parseStrict } from "../events/canonical.ts";
+import { LIMITS } from "../events/limits.ts";
 
-interface Validate {
-  (value: unknown): boolean;
-  errors?: { instancePath: string; keyword: string; params?: { missingProperty?: unknown; additionalProperty?: unknown }; message?: string }[] | null;
-}
+/** Formats are not judged here: their expressions differ from version to version, and a folded state must not. */
+const COMPILERS = compilers({ strict: false, logger: false, validateFormats: false });
 
-/** Agents write these schemas: a pattern must not be able to hang the fold. ajv keeps one pattern per `toString()`. */
-function linearRegExp(pattern: string): { test(text: string): boolean; toString(): string } {
-  const compiled = RE2JS.compile(pattern);
-  return { test: (text) => compiled.matcher(text).find(), toString: () => pattern };
-}
-
-const options: Options = { strict: false, logger: false, validateFormats: false, code: { regExp: Object.assign(linearRegExp, { code: "RE2" }) } };
-
-const compiled = new Map<string, Validate | string>();
+const compiled = new Map<string, ValidateFunction | boolean | string>();
 const MOST = 500;
 
 /** How a value breaks a JSON Schema. */
@@ -39,24 +30,25 @@ export function schemaFault(schema: string): string | null {
   return typeof validate === "string" ? validate : null;
 }
 
-/** The first place where a value breaks a JSON Schema (given as text); null when it is valid. Never throws. */
+/** The first place where a value breaks a JSON Schema (given as text); null when it is valid. Takes bounded time and never throws. */
 export function argsFault(schema: string, value: unknown): ArgsFault | null {
   const validate = compiledSchema(schema);
   if (typeof validate === "string") return { path: "", rule: "schema", message: validate };
+  if (typeof validate === "boolean") return validate ? null : { path: "", rule: "false schema", message: "must not be sent: the schema is false" };
   try {
-    if (validate(value)) return null;
+    if (checkWithin(validate, value as Json)) return null;
   } catch (error) {
-    // A schema that refers to itself without end exhausts the stack: that must not stop the fold.
     return { path: "", rule: "schema", message: `its schema is unusable: ${(error as Error).message}` };
   }
   const error = validate.errors?.[0];
+  validate.errors = null; // holds the value otherwise
   const { missingProperty, additionalProperty } = error?.params ?? {};
   const key = missingProperty ?? additionalProperty;
   const path = `${error?.instancePath ?? ""}${typeof key === "string" && error?.keyword === "additionalProperties" ? `/${key.replaceAll("~", "~0").replaceAll("/", "~1")}` : ""}`;
   return { path, rule: error?.keyword ?? "invalid", message: error?.message ?? "invalid" };
 }
 
-function compiledSchema(schema: string): Validate | string {
+function compiledSchema(schema: string): ValidateFunction | boolean | string {
   let validate = compiled.get(schema);
   if (validate === undefined) {
     if (compiled.size >= MOST) compiled.clear();
@@ -65,14 +57,12 @@ function compiledSchema(schema: string): Validate | string {
   return validate;
 }
 
-function compile(text: string): Validate | string {
+function compile(text: string): ValidateFunction | boolean | string {
   try {
-    const schema = JSON.parse(text);
-    // It would answer with a promise: taken for true, and ending the process when it is rejected.
-    if (schema?.$async !== undefined) return "its schema is unusable: $async is not supported";
-    const draft2020 = typeof schema?.$schema === "string" && schema.$schema.includes("2020-12");
-    // One instance per schema: two agents may use the same $id for different schemas.
-    return (draft2020 ? new Ajv2020(options) : new Ajv(options)).compile(schema) as unknown as Validate;
+    const schema = parseStrict(text, { name: "it", maxBytes: LIMITS.schema });
+    if (typeof schema === "boolean") return schema;
+    if (typeof schema !== "object" || schema === null || Array.isArray(schema)) return "its schema is unusable: it is no object";
+    return compileBounded(schema, COMPILERS, (ajv, prepared) => ajv.compile(prepared));
   } catch (error) {
     return `its schema is unusable: ${(error as Error).message}`;
   }

@@ -96,6 +96,8 @@ export interface VerdictNode {
   readonly cause: NodeKey;
   /** True for a forbid of an edit: `terms`, `actions` and the group are those of the verdict before. */
   readonly fallback: boolean;
+  /** When policy reached it; on a fallback, when it reached the verdict that is restored. Nothing that is legal depends on it. */
+  readonly judgedAt: number;
   readonly terms: Terms;
   readonly actions: readonly ActionTerms[];
   /** Persons who approved other arguments before, or edited. */
@@ -129,6 +131,8 @@ export interface ReceiptGroup {
   readonly done: number;
   readonly running: { readonly actionId: string; readonly leaseId: string; readonly endsAt: number } | null;
   readonly leaseIds: readonly string[];
+  /** When the action that was started last was started. Nothing that is legal depends on it. */
+  readonly startedAt: number | null;
   readonly closedBy: { readonly kind: string; readonly id: string } | null;
 }
 

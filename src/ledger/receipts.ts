@@ -9,7 +9,7 @@ const WHOLE_GRANT = new Set(["lapsed", "revoked"]);
 const NEEDS_HASH = new Set(["started", "succeeded", "failed"]);
 
 /** The receipts on a grant before the first. */
-export const NO_RECEIPTS: ReceiptGroup = { done: 0, running: null, leaseIds: [], closedBy: null };
+export const NO_RECEIPTS: ReceiptGroup = { done: 0, running: null, leaseIds: [], startedAt: null, closedBy: null };
 
 /** Receipts that end an action or a grant: what a report can be about. */
 export const FINAL_RECEIPTS: ReadonlySet<string> = new Set(["succeeded", "failed", "compensated", "lapsed", "revoked"]);
@@ -66,7 +66,8 @@ export function applyReceipt(grant: Grant, group: ReceiptGroup, event: ReceiptRe
     case "started":
     case "renewed": {
       const lease = event.lease as NonNullable<ReceiptRecorded["lease"]>;
-      return { ...group, running: { actionId: event.actionId as string, leaseId: lease.id, endsAt: lease.endsAt }, leaseIds: [...group.leaseIds, lease.id] };
+      const running = { actionId: event.actionId as string, leaseId: lease.id, endsAt: lease.endsAt };
+      return { ...group, running, leaseIds: [...group.leaseIds, lease.id], startedAt: event.kind === "started" ? event.occurredAt : group.startedAt };
     }
     case "succeeded":
     case "compensated": {

@@ -38,6 +38,7 @@ export function verdictNode(past: VerdictPast, event: VerdictReached): VerdictNo
       ...base,
       cause: keyOf("proposals", past.proposal.id),
       fallback: false,
+      judgedAt: event.occurredAt,
       terms: termsOf(event),
       actions: past.proposal.actions,
       earlierApprovers: [],
@@ -49,13 +50,22 @@ export function verdictNode(past: VerdictPast, event: VerdictReached): VerdictNo
   if (event.route === "forbid") {
     // The terms as they were, under a new id. The lease ends: its holder has decided.
     const group: DecisionGroup = { ...before.group, lease: null, closedBy: null };
-    return { ...base, cause, fallback: true, terms: before.terms, actions: before.actions, earlierApprovers: before.earlierApprovers, group };
+    return {
+      ...base,
+      cause,
+      fallback: true,
+      judgedAt: before.judgedAt,
+      terms: before.terms,
+      actions: before.actions,
+      earlierApprovers: before.earlierApprovers,
+      group,
+    };
   }
   const terms = termsOf(event);
   const actions = editedActions(before.actions, decision);
   const earlierApprovers = [...new Set([...before.earlierApprovers, ...before.group.votes])];
   const votes = mayVote(past.proposal, terms, earlierApprovers, decision) ? [decision.person] : [];
-  return { ...base, cause, fallback: false, terms, actions, earlierApprovers, group: { ...noDecisions(event.owner), votes } };
+  return { ...base, cause, fallback: false, judgedAt: event.occurredAt, terms, actions, earlierApprovers, group: { ...noDecisions(event.owner), votes } };
 }
 
 /** Whether the editor's vote counts on the new arguments. */

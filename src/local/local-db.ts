@@ -1,7 +1,8 @@
-import { chmodSync, mkdirSync } from "node:fs";
+import { chmodSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { CountersignError, messageOf } from "../errors.ts";
+import { makeFolder } from "../make-folder.ts";
 
 /** local.db: keys, sessions, delivery state. Not the ledger: it is never rebuilt. */
 export interface LocalDb {
@@ -26,7 +27,7 @@ export function openLocalDb(data: string): LocalDb {
   const path = data === ":memory:" ? data : join(data, "local.db");
   let db: Database.Database | undefined;
   try {
-    if (data !== ":memory:") mkdirSync(data, { recursive: true });
+    if (data !== ":memory:") makeFolder(data);
     db = new Database(path);
     // Hashes of keys are nobody else's business.
     if (data !== ":memory:") chmodSync(path, 0o600);

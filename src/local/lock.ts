@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { CountersignError, messageOf } from "../errors.ts";
+import { makeFolder } from "../make-folder.ts";
 
 /** Who uses a data folder. For people: the lock itself is the operating system's. */
 export interface Holder {
@@ -71,7 +72,7 @@ export function lockedBy(data: string): Holder | "unknown" | null {
 function tryLock(data: string, waitMs: number, mustExist = false): Database.Database | null {
   let db: Database.Database | undefined;
   try {
-    if (!mustExist) mkdirSync(data, { recursive: true });
+    if (!mustExist) makeFolder(data);
     db = new Database(join(data, LOCK), { timeout: waitMs, fileMustExist: mustExist });
     db.exec("BEGIN EXCLUSIVE");
     return db;

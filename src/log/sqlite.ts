@@ -1,9 +1,10 @@
 import { randomUUID } from "node:crypto";
-import { mkdirSync } from "node:fs";
+
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { AppendOutcomeUnknown, CountersignError, messageOf } from "../errors.ts";
 import { TOPICS } from "../events/topics.ts";
+import { makeFolder } from "../make-folder.ts";
 import type { SchemaRow, SchemaTable } from "./embedded-registry.ts";
 import { FORMAT, keyOf, MARK_EVERY, packHeads, placeOf, storedKey, TABLES, unpackHeads } from "./layout.ts";
 import type { Batch, Checkpoint, EventLog, Head, LogRecord, NewRecord, Position, ReadOptions } from "./log.ts";
@@ -47,7 +48,7 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<SqliteLo
   const { dir, create = true } = options;
   let db: Database.Database | undefined;
   try {
-    if (create) mkdirSync(dir, { recursive: true });
+    if (create) makeFolder(dir);
     db = new Database(join(dir, "log.db"), { fileMustExist: !create, timeout: 5000 });
     return new SqliteFile(db, options);
   } catch (error) {

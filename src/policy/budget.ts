@@ -1,15 +1,14 @@
-import { canonicalize, type Json, sha256 } from "../events/canonical.ts";
 import type { BudgetUse } from "../events/types.generated.ts";
+import type { Hit } from "./assess.ts";
 import type { CompiledPolicy, CompiledRule } from "./compile.ts";
 import type { Reading } from "./condition.ts";
 import { add, compare, type Decimal, decimalOf, decimalText, subtract, ZERO } from "./decimal.ts";
 import { durationText } from "./duration.ts";
-import type { Hit } from "./judge-action.ts";
+import { meterOf, namesMatcher } from "./meter.ts";
 import { pointerKeys, valueAt } from "./pointer.ts";
-import { glob, isGlob } from "./regex.ts";
 import { moneyText, plain } from "./render.ts";
 import type { PolicyContent } from "./shape.ts";
-import type { BudgetContent, DuplicateContent, Measure, PerPart } from "./shape-budget.ts";
+import type { BudgetContent, DuplicateContent } from "./shape-budget.ts";
 import { ABSENT, YES } from "./truth.ts";
 import type { Countable, Counted, Meter, UsageReader } from "./usage.ts";
 
@@ -75,95 +74,6 @@ function compileLimit(above: Decimal, { raise, forbid }: Pick<DuplicateContent, 
   };
 }
 
-interface MeterHead {
-  readonly id: string;
-  readonly action: readonly string[];
-  readonly per: readonly PerPart[];
-  readonly windowMs: number;
-}
-
-function meterOf(content: PolicyContent, { id, action, per, windowMs }: MeterHead, measure: Measure, same?: readonly string[] | "all"): Meter {
-  const tools = namesMatcher(action);
-  const parts = per.map((part) => partReader(part, secretPaths(content)));
-  const sameKeys = same === undefined || same === "all" ? same : same.map((path) => pointerKeys(path) ?? []);
-  const measureKeys = measure.kind === "count" ? [] : (pointerKeys(measure.path) ?? []);
-  return {
-    id: `${content.policy}/${id}`,
-    workspace: content.workspace,
-    windowMs,
-    kind: measure.kind,
-    read(action) {
-      if (action.workspace !== content.workspace || !tools(action.tool)) return undefined;
-      const key = [...parts.map((read) => read(action)), ...(sameKeys === undefined ? [] : [sameness(action, sameKeys)])];
-      const unknown = key.includes(undefined);
-      const counted = unknown ? undefined : measured(measure.kind, valueAt(action.args, measureKeys));
-      return { key: readable(key.map((part) => part ?? "unknown").join(" ")), amount: counted?.amount, values: counted?.values ?? [] };
-    },
-  };
-}
-
-/** A key as a verdict can show it: what is long or invisible is cut, and told apart by its hash. */
-function readable(key: string): string {
-  return /^[\x20-\x7e]{1,300}$/.test(key) ? key : `${plain(key, 200)} #${sha256(key).slice(0, 16)}`;
-}
-
-/** What a value counts; undefined where it cannot be counted. A negative amount would make room for others, so it is none. */
-function measured(kind: Meter["kind"], value: Json | undefined): Omit<Counted, "key"> | undefined {
-  if (kind === "count") return { amount: { n: 1n, scale: 0 }, values: [] };
-  if (value === undefined || value === null) return undefined;
-  if (kind === "sum") {
-    const amount = decimalOf(value);
-    return amount === undefined || amount.n < 0n ? undefined : { amount, values: [] };
-  }
-  const members = Array.isArray(value) ? value : [value];
-  const values = [...new Set(members.map((member) => canonicalize(member)))].map((text) => (text.length <= 100 ? text : sha256(text)));
-  return { amount: { n: BigInt(values.length), scale: 0 }, values };
-}
-
-function partReader(part: PerPart, secrets: readonly string[]): (action: Countable) => string | undefined {
-  switch (part) {
-    case "tenant":
-      return ({ workspace }) => `tenant=${workspace}`;
-    case "agent":
-      return ({ agent }) => `agent=${agent}`;
-    case "on_behalf_of":
-      return ({ onBehalfOf }) => `on_behalf_of=${onBehalfOf ?? "nobody"}`;
-    case "run":
-      return ({ thread }) => (thread === null ? undefined : `run=${thread}`);
-    case "action":
-      return ({ tool }) => `action=${tool}`;
-    default: {
-      const keys = pointerKeys(part) ?? [];
-      const isSecret = secrets.some((secret) => `${part}/`.startsWith(`${secret}/`) || `${secret}/`.startsWith(`${part}/`));
-      return ({ args }) => {
-        const value = valueAt(args, keys);
-        if (value === undefined || value === null) return undefined;
-        const text = canonicalize(value);
-        // A verdict is read by many: what is secret, or long, is only told apart.
-        return `${part}=${isSecret || text.length > 100 ? sha256(text).slice(0, 16) : text}`;
-      };
-    }
-  }
-}
-
-function sameness({ tool, args, argsSha256 }: Countable, same: readonly (readonly string[])[] | "all"): string | undefined {
-  if (same === "all") return `same=${sha256(`${tool}\0${argsSha256}`).slice(0, 16)}`;
-  const values = same.map((keys) => valueAt(args, keys));
-  return values.includes(undefined) ? undefined : `same=${sha256(`${tool}\0${canonicalize(values as Json)}`).slice(0, 16)}`;
-}
-
-function namesMatcher(names: readonly string[]): (tool: string) => boolean {
-  const exact = new Set(names.filter((name) => !isGlob(name)));
-  const globs = names.filter(isGlob).map(glob);
-  return (tool) => exact.has(tool) || globs.some((matches) => matches(tool) === true);
-}
-
-function secretPaths(content: PolicyContent): string[] {
-  return Object.values(content.actions).flatMap((action) =>
-    Object.entries(action.fields ?? {}).flatMap(([path, field]) => (field.class === "secret" ? [path] : [])),
-  );
-}
-
 /** The unit of a sum; `checkBudgets` has made sure that the actions agree. */
 function unitOf(content: PolicyContent, names: readonly string[], path: string): string | undefined {
   const matches = namesMatcher(names);
@@ -182,11 +92,10 @@ export function judgeBudgets(policy: CompiledPolicy, subjects: readonly BudgetSu
   if (policy.budgets.length === 0) return NO_BUDGETS;
   const hits = new Map<number, Hit[]>();
   const used: BudgetUse[] = [];
-  const described = subjects.map((subject) => policy.find(subject.tool).length > 0);
   for (const budget of policy.budgets) {
     const byKey = new Map<string, { index: number; counted: Counted }[]>();
     for (const [index, subject] of subjects.entries()) {
-      const counted = described[index] ? budget.meter.read(subject) : undefined;
+      const counted = budget.meter.read(subject);
       if (counted === undefined) continue;
       const group = byKey.get(counted.key);
       if (group === undefined) byKey.set(counted.key, [{ index, counted }]);
@@ -281,6 +190,7 @@ function ruleOf({ id }: CompiledBudget, exceeded: readonly CompiledLimit[], beca
     risk: tiers.sort((a, b) => RANK.indexOf(a) - RANK.indexOf(b)).at(-1),
     points: Math.max(...exceeded.map(({ effect }) => effect.points)),
     approvals: Math.max(...exceeded.map(({ effect }) => effect.approvals)),
+    approvalOrder: [],
     hard: exceeded.some(({ effect }) => effect.hard),
     separation: [],
     forbid: exceeded.some(({ effect }) => effect.forbid),

@@ -39,7 +39,7 @@ export function cardOf(proposed: readonly CardAction[], because: readonly string
   };
   return {
     headline: headlineOf(actions),
-    why: plain(because.map((reason) => (/[.!?…)]$/.test(reason) ? reason : `${reason}.`)).join(" "), 4_000),
+    why: plain(because.map((reason) => (/[.!?…]$/.test(reason) ? reason : `${reason}.`)).join(" "), 4_000),
     ifApproved: each("if_approved"),
     ifRejected: each("if_rejected"),
     rollback: each("rollback"),

@@ -1,23 +1,21 @@
-import type { Json } from "../events/canonical.ts";
+import { settle } from "./action-defaults.ts";
 import { checkBudgets } from "./check-budgets.ts";
+import { checkCondition, type Report, schemaOf } from "./check-condition.ts";
+import { checkGate, checkGrants } from "./check-grants.ts";
 import { DEFAULT_TIMEOUT } from "./defaults.ts";
-import { durationText } from "./duration.ts";
 import { declares, fieldsOf } from "./json-schema.ts";
 import { pointerKeys } from "./pointer.ts";
 import { didYouMean, type Problem, shown } from "./problems.ts";
-import { glob, isGlob } from "./regex.ts";
-import type { ActionContent, PolicyContent, RouteContent } from "./shape.ts";
-import type { Condition } from "./shape-condition.ts";
+import type { ActionContent, PolicyContent, RouteContent, WrittenContent } from "./shape.ts";
+import { isLonger, type Span, spanText } from "./span.ts";
 import { parseTemplate, slotsOf } from "./template.ts";
-import { TIERS } from "./tiers.ts";
-
-type Report = (path: readonly PropertyKey[], message: string) => void;
+import { REVERSIBILITIES, TIERS } from "./tiers.ts";
 
 /** Names of contributions that are not rules. */
 const RESERVED = ["base", "confidence"];
 
-/** What only shows when the parts of a document are held side by side: names, paths against schemas, ladders, gates. */
-export function checkContent(content: PolicyContent): Problem[] {
+/** What only shows when the parts of a document are held side by side: names, paths against schemas, ladders, gates, calendars. */
+export function checkContent(content: PolicyContent, written: WrittenContent): Problem[] {
   const problems: Problem[] = [];
   const report: Report = (path, message) => void problems.push({ path, message });
   const { tiers } = content;
@@ -26,13 +24,22 @@ export function checkContent(content: PolicyContent): Problem[] {
   for (const [i, step] of (content.confidence ?? []).entries())
     if (TIERS.indexOf(step.to) <= TIERS.indexOf(step.from))
       report(["confidence", i, "to"], `must be above ${step.from}, because confidence can only raise, not ${shown(step.to)}`);
-  for (const [name, action] of Object.entries(content.actions)) checkAction(name, action, (path, message) => report(["actions", name, ...path], message));
-  checkPeople(content.questions ?? {}, (path, message) => report(["questions", ...path], message));
-  checkPeople(content.notices ?? {}, (path, message) => report(["notices", ...path], message));
+  checkCalendar(content, report);
+  const calendar = content.calendar !== undefined;
+  for (const [name, action] of Object.entries(content.actions)) {
+    const at: Report = (path, message) => report(["actions", name, ...path], message);
+    if (settle(written.actions[name] as WrittenContent["actions"][string], content.defaults).reversibility === undefined)
+      at(["reversibility"], `is missing, and nothing follows from the tags ${action.effects.join(", ")}; give one of ${REVERSIBILITIES.join(", ")}`);
+    checkAction(name, action, calendar, at);
+  }
+  checkPeople(content.questions ?? {}, calendar, (path, message) => report(["questions", ...path], message));
+  checkPeople(content.notices ?? {}, calendar, (path, message) => report(["notices", ...path], message));
+  checkSpan(content.batch?.window, calendar, (message) => report(["batch", "window"], message));
   checkRules(content, report);
+  checkGrants(content, report);
   for (const { path, message } of checkBudgets(content)) report(path, message);
   for (const [i, route] of content.routes.entries()) {
-    checkPeople(route, (path, message) => report(["routes", i, ...path], message));
+    checkPeople(route, calendar, (path, message) => report(["routes", i, ...path], message));
     if (route.when !== undefined) checkCondition(route.when, "route", content, report, ["routes", i, "when"]);
     if (route.when === undefined && i < content.routes.length - 1)
       report(["routes", i], "applies always, so the routes after it are never reached; give it a `when`, or move it to the end");
@@ -40,11 +47,23 @@ export function checkContent(content: PolicyContent): Problem[] {
   return problems;
 }
 
-function checkAction(name: string, action: ActionContent, report: Report): void {
+/** Working time means nothing without the hours in which people work. */
+function checkSpan(span: Span | undefined, calendar: boolean, report: (message: string) => void): void {
+  if (typeof span === "object" && !calendar)
+    report(`is ${spanText(span)}, but the document has no calendar; add calendar: { time_zone, hours, holidays }, or give an ISO 8601 duration such as PT4H`);
+}
+
+function checkCalendar({ calendar }: PolicyContent, report: Report): void {
+  for (const [i, { from, to }] of (calendar?.hours ?? []).entries())
+    if (from >= to) report(["calendar", "hours", i, "to"], "must be later than from; hours over midnight are two entries, one to 24:00 and one from 00:00");
+}
+
+function checkAction(name: string, action: ActionContent, calendar: boolean, report: Report): void {
   if (action.risk === undefined && action.points === undefined) report([], `${shown(name)} has no base risk; give it risk: ${TIERS.join(" | ")}, or points`);
   if (action.risk !== undefined && action.points !== undefined) report(["points"], "stands beside risk; keep one of the two");
-  checkGate(action, report);
-  checkPeople(action, report);
+  checkGate(action, (path, message) => report(["gate", ...path], message));
+  checkSpan(action.gate?.window, calendar, (message) => report(["gate", "window"], message));
+  checkPeople(action, calendar, report);
   const known = (path: readonly PropertyKey[], pointer: string, what: string) => {
     if (declares(schemaOf(action), pointerKeys(pointer) ?? []) === "no")
       report(path, `${what} ${shown(pointer)}, which the arguments do not declare${didYouMean(pointer, fieldsOf(schemaOf(action)))}`);
@@ -62,30 +81,13 @@ function checkAction(name: string, action: ActionContent, report: Report): void 
     report(["editable"], "is without effect, because decisions do not allow edit");
 }
 
-function checkGate({ gate, reversibility }: ActionContent, report: Report): void {
-  if (gate === undefined) return;
-  const { kind } = gate;
-  if (reversibility === "irreversible" && kind !== "hard")
-    report(
-      ["gate", "kind"],
-      `an irreversible action always has a hard gate, without exception: nothing can undo what ${kind === "audit" ? "an audit finds afterwards" : `${shown(kind)} lets through`}; use { kind: hard }`,
-    );
-  else if (kind === "audit") report(["gate", "kind"], "audit is not supported yet by this version; use soft or hard");
-  if (kind === "soft" && gate.from_risk === undefined && gate.below_confidence === undefined)
-    report(["gate"], "soft needs from_risk, below_confidence or both");
-  if (kind !== "soft" && gate.from_risk !== undefined) report(["gate", "from_risk"], `belongs to a soft gate, not to ${shown(kind)}`);
-  if (kind !== "soft" && gate.below_confidence !== undefined) report(["gate", "below_confidence"], `belongs to a soft gate, not to ${shown(kind)}`);
-  if (kind !== "audit" && gate.window !== undefined) report(["gate", "window"], `belongs to an audit gate, not to ${shown(kind)}`);
-}
-
-function checkPeople(people: Pick<RouteContent, "ladder" | "timeout" | "approvals" | "approval_order">, report: Report): void {
-  let before = people.timeout ?? DEFAULT_TIMEOUT;
+function checkPeople(people: Pick<RouteContent, "ladder" | "timeout" | "approvals" | "approval_order">, calendar: boolean, report: Report): void {
+  checkSpan(people.timeout, calendar, (message) => report(["timeout"], message));
+  let before: Span = people.timeout ?? DEFAULT_TIMEOUT;
   for (const [i, step] of (people.ladder ?? []).entries()) {
-    if (step.timeout > before)
-      report(
-        ["ladder", i, "timeout"],
-        `is ${durationText(step.timeout)}, longer than the ${durationText(before)} before it; each step has less time, not more`,
-      );
+    if (isLonger(step.timeout, before))
+      report(["ladder", i, "timeout"], `is ${spanText(step.timeout)}, longer than the ${spanText(before)} before it; each step has less time, not more`);
+    checkSpan(step.timeout, calendar, (message) => report(["ladder", i, "timeout"], message));
     before = step.timeout;
   }
   const order = people.approval_order?.length ?? 0;
@@ -103,40 +105,4 @@ function checkRules(content: PolicyContent, report: Report): void {
       if (empty && rule.forbid === undefined) report(at, "has no effect; give it raise: { risk | points | approvals | gate }, or forbid: true");
       if (rule.when !== undefined) checkCondition(rule.when, "rule", content, report, [...at, "when"]);
     }
-}
-
-/** Names and paths that no action has would make a rule that silently never applies. */
-function checkCondition(
-  when: Condition,
-  place: "rule" | "route",
-  content: PolicyContent,
-  report: Report,
-  at: readonly PropertyKey[],
-  outer?: readonly string[],
-): void {
-  const catalogue = Object.keys(content.actions);
-  const reach = (outer ?? catalogue).filter((name) => when.action === undefined || when.action.some((wanted) => meets(wanted, name)));
-  for (const wanted of when.action ?? [])
-    if (!catalogue.some((name) => meets(wanted, name))) report([...at, "action"], `no action is called ${shown(wanted)}${didYouMean(wanted, catalogue)}`);
-  if (place === "rule" && when.risk !== undefined) report([...at, "risk"], "rules read base_risk; the final risk depends on the rules themselves");
-  if (place === "route" && when.base_risk !== undefined) report([...at, "base_risk"], "routes read risk, which is the final one");
-  for (const path of Object.keys(when.args ?? {})) {
-    const schemas = reach.map((name) => schemaOf(content.actions[name]));
-    if (schemas.length > 0 && schemas.every((schema) => declares(schema, pointerKeys(path) ?? []) === "no"))
-      report([...at, "args", path], `no argument ${shown(path)} is declared by ${reach.join(", ")}${didYouMean(path, schemas.flatMap(fieldsOf))}`);
-  }
-  for (const word of ["all", "any"] as const)
-    for (const [i, part] of (when[word] ?? []).entries()) checkCondition(part, place, content, report, [...at, word, i], reach);
-  if (when.not !== undefined) checkCondition(when.not, place, content, report, [...at, "not"], reach);
-}
-
-/** Whether a wanted name or glob and a name or glob of the catalogue can mean the same tool. Two globs may always. */
-function meets(wanted: string, name: string): boolean {
-  if (isGlob(wanted) && isGlob(name)) return true;
-  return isGlob(name) ? glob(name)(wanted) === true : glob(wanted)(name) === true;
-}
-
-/** The schema of an action's arguments; undefined where there is none to ask yet (none given, or still a file). */
-function schemaOf(action: ActionContent | undefined): Json | undefined {
-  return typeof action?.arguments === "string" ? undefined : action?.arguments;
 }

@@ -1,7 +1,9 @@
 import type { Json } from "../events/canonical.ts";
 import type { AllowedDecision, Execution, OnExpiry, PolicyRef, Reversibility, Separation } from "../events/types.generated.ts";
 import { type CompiledBudget, compileBudgets } from "./budget.ts";
-import { type Check, compileCondition } from "./condition.ts";
+import type { Calendar } from "./calendar.ts";
+import { type Cap, type CompiledGate, type CompiledGrant, capsOf, compileGate, compileGrant } from "./compile-grant.ts";
+import { type Check, compileCondition, type Scope } from "./condition.ts";
 import { DEFAULT_BATCH, DEFAULT_CLAIM, DEFAULT_CONFIDENCE, DEFAULT_GRANT_TTL, DEFAULT_LEASE } from "./defaults.ts";
 import type { PolicyDocument } from "./document.ts";
 import { compileSchema, declares, type SchemaCheck } from "./json-schema.ts";
@@ -9,21 +11,28 @@ import { pointerKeys } from "./pointer.ts";
 import { policyInvalid } from "./problems.ts";
 import { glob, isGlob } from "./regex.ts";
 import type { ActionContent, PolicyContent, RouteContent, RuleContent } from "./shape.ts";
+import type { Span } from "./span.ts";
 import { parseTemplate, type Template } from "./template.ts";
 import { DEFAULT_THRESHOLDS, pointsOf, type Thresholds, type Tier, tierOf } from "./tiers.ts";
+import { compileCalendar } from "./time-window.ts";
+import { raises } from "./truth.ts";
+import type { Meter } from "./usage.ts";
 
 /** A policy as closures, ready to judge. */
 export interface CompiledPolicy {
   readonly ref: PolicyRef;
   readonly workspace: string;
   readonly owner: string;
-  readonly mode: "enforce" | "off";
+  readonly mode: PolicyContent["mode"];
+  readonly calendar: Calendar | undefined;
   readonly thresholds: Thresholds;
   readonly confidence: readonly ConfidenceStep[];
-  readonly batch: { readonly max: number; readonly window: number };
+  readonly batch: { readonly max: number; readonly window: Span };
   readonly questions: People;
   readonly notices: People;
   readonly budgets: readonly CompiledBudget[];
+  /** Everything that counts over many items: of budgets, rules on repetition and grants. */
+  readonly meters: readonly Meter[];
   /** What the catalogue says of a tool: one entry for its exact name, else one for every glob that matches, else none. */
   readonly find: (tool: string) => readonly CompiledAction[];
   /** For a tool that the catalogue does not have: high, irreversible, a person. */
@@ -44,8 +53,8 @@ export interface People {
   readonly approvals?: number | undefined;
   readonly approval_order?: readonly string[] | undefined;
   readonly separation?: readonly Separation[] | undefined;
-  readonly timeout?: number | undefined;
-  readonly ladder?: readonly { readonly to: string; readonly timeout: number; readonly page: boolean }[] | undefined;
+  readonly timeout?: Span | undefined;
+  readonly ladder?: readonly { readonly to: string; readonly timeout: Span; readonly page: boolean }[] | undefined;
   readonly on_expiry?: OnExpiry | undefined;
 }
 
@@ -58,9 +67,11 @@ export interface CompiledAction {
   readonly execution: Exclude<Execution, "unrecognized">;
   readonly basePoints: number;
   readonly baseRisk: Tier;
-  readonly gate: NonNullable<ActionContent["gate"]>;
+  readonly gate: CompiledGate;
   readonly evidence: readonly string[];
+  /** Those that can ever take hold of it. */
   readonly rules: readonly CompiledRule[];
+  readonly grants: readonly CompiledGrant[];
   readonly routes: readonly CompiledRoute[];
   readonly people: People;
   readonly decisions: readonly AllowedDecision[];
@@ -89,6 +100,7 @@ export interface CompiledRule {
   readonly risk: Tier | undefined;
   readonly points: number;
   readonly approvals: number;
+  readonly approvalOrder: readonly string[];
   readonly hard: boolean;
   readonly separation: readonly Separation[];
   readonly forbid: boolean;
@@ -119,10 +131,14 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
         message: `${JSON.stringify(action.arguments)} is the name of a file; inline it before the document is compiled`,
       })),
     );
+  const calendar = compileCalendar(content.calendar);
+  const budgets = compileBudgets(content);
+  const caps = new Map(content.grants.map((grant) => [grant.id, capsOf(content, grant)]));
+  const around: Around = { content, calendar, caps };
   const exact = new Map<string, readonly CompiledAction[]>();
   const globs: { matches: (tool: string) => boolean | undefined; action: CompiledAction }[] = [];
   for (const [name, action] of Object.entries(content.actions)) {
-    const compiled = compileAction(name, action, content);
+    const compiled = compileAction(name, action, around);
     if (isGlob(name)) globs.push({ matches: glob(name), action: compiled });
     else exact.set(name, [compiled]);
   }
@@ -131,15 +147,24 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
     workspace: document.workspace,
     owner: content.owner,
     mode: content.mode,
+    calendar,
     thresholds: content.tiers ?? DEFAULT_THRESHOLDS,
     confidence: content.confidence ?? DEFAULT_CONFIDENCE,
     batch: content.batch ?? DEFAULT_BATCH,
     questions: content.questions ?? {},
     notices: content.notices ?? {},
-    budgets: compileBudgets(content),
+    budgets,
+    meters: [...budgets.map(({ meter }) => meter), ...[...caps.values()].flat().map(({ meter }) => meter)],
     find: (tool) => exact.get(tool) ?? globs.filter(({ matches }) => matches(tool) === true).map(({ action }) => action),
-    undescribed: compileAction(undefined, UNDESCRIBED, content),
+    undescribed: compileAction(undefined, UNDESCRIBED, around),
   };
+}
+
+/** What compiling an action needs of the document. */
+interface Around {
+  readonly content: PolicyContent;
+  readonly calendar: Calendar | undefined;
+  readonly caps: ReadonlyMap<string, readonly Cap[]>;
 }
 
 const UNDESCRIBED: ActionContent = {
@@ -150,10 +175,13 @@ const UNDESCRIBED: ActionContent = {
   decisions: ["approve", "reject"],
 };
 
-function compileAction(name: string | undefined, action: ActionContent, content: PolicyContent): CompiledAction {
+function compileAction(name: string | undefined, action: ActionContent, { content, calendar, caps }: Around): CompiledAction {
   const thresholds = content.tiers ?? DEFAULT_THRESHOLDS;
   const schema = action.arguments as Json | undefined;
   const declared = (keys: readonly string[]) => declares(schema, keys);
+  const scope: Scope = { declared, tool: name === undefined || isGlob(name) ? undefined : name, effects: action.effects, calendar };
+  const rules = [...content.rules.map((rule) => compileRule(rule, scope, false)), ...content.floors.map((rule) => compileRule(rule, scope, true))];
+  const grants = name === undefined || action.reversibility === "irreversible" ? [] : content.grants;
   const basePoints = action.points ?? pointsOf(action.risk ?? "high", thresholds);
   const { owner, approvals, approval_order, separation, timeout, ladder, on_expiry } = action;
   const edits = action.decisions.includes("edit");
@@ -164,13 +192,12 @@ function compileAction(name: string | undefined, action: ActionContent, content:
     execution: action.execution,
     basePoints,
     baseRisk: tierOf(basePoints, thresholds),
-    gate: action.reversibility === "irreversible" ? { kind: "hard" } : (action.gate ?? { kind: "none" }),
+    gate: compileGate(action.reversibility === "irreversible" ? { kind: "hard" } : action.gate),
     evidence: name === undefined ? [] : [...new Set([...(content.require?.evidence ?? []), ...(action.require?.evidence ?? [])])],
     // Sorted, so that sums of points and lists of reasons do not depend on the order in the document.
-    rules: [...content.rules.map((rule) => compileRule(rule, declared, false)), ...content.floors.map((rule) => compileRule(rule, declared, true))].sort(
-      (a, b) => (a.id < b.id ? -1 : 1),
-    ),
-    routes: content.routes.map((route) => compileRoute(route, declared)),
+    rules: rules.filter(({ when }) => mayRaise(when)).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    grants: grants.flatMap((grant) => compileGrant(grant, scope, caps.get(grant.id) ?? []) ?? []).sort((a, b) => (a.id < b.id ? -1 : 1)),
+    routes: content.routes.map((route) => compileRoute(route, scope)).filter(({ when }) => mayRaise(when)),
     people: { owner, approvals, approval_order, separation, timeout, ladder, on_expiry },
     decisions: action.decisions,
     editable: edits ? (action.editable ?? [""]) : [],
@@ -193,15 +220,23 @@ function compileAction(name: string | undefined, action: ActionContent, content:
   };
 }
 
-function compileRule(rule: RuleContent, declared: (keys: readonly string[]) => "yes" | "no" | "open", floor: boolean): CompiledRule {
+/** Whether a condition can ever come to something that takes hold. */
+function mayRaise(when: Check | undefined): boolean {
+  return when === undefined || when.can.some(raises);
+}
+
+function compileRule(rule: RuleContent, scope: Scope, floor: boolean): CompiledRule {
+  const order = rule.raise?.approval_order ?? [];
+  const approvals = Math.max(rule.raise?.approvals ?? 1, order.length);
   return {
     id: rule.id,
-    when: rule.when && compileCondition(rule.when, declared),
+    when: rule.when && compileCondition(rule.when, scope),
     risk: rule.raise?.risk,
     points: rule.raise?.points ?? 0,
-    approvals: rule.raise?.approvals ?? 1,
-    // Two people can only be asked where one is: more approvals bring a person with them.
-    hard: rule.raise?.gate === "hard" || (rule.raise?.approvals ?? 1) > 1,
+    approvals,
+    approvalOrder: order,
+    // Two people can only be asked where one is: more approvals, and roles that approve, bring a person with them.
+    hard: rule.raise?.gate === "hard" || approvals > 1 || order.length > 0,
     separation: rule.raise?.separation ?? [],
     forbid: rule.forbid === true,
     floor,
@@ -209,13 +244,15 @@ function compileRule(rule: RuleContent, declared: (keys: readonly string[]) => "
   };
 }
 
-function compileRoute({ when, ...people }: RouteContent, declared: (keys: readonly string[]) => "yes" | "no" | "open"): CompiledRoute {
-  return { when: when && compileCondition(when, declared), people };
+function compileRoute({ when, ...people }: RouteContent, scope: Scope): CompiledRoute {
+  return { when: when && compileCondition(when, scope), people };
 }
 
 /** How long a reviewer's claim lasts, in milliseconds: the shortest that the policies of a workspace say of these tools. */
 export function claimMs(policies: readonly CompiledPolicy[], workspace: string, tools: readonly string[]): number {
-  const found = policies.filter((policy) => policy.workspace === workspace).flatMap((policy) => tools.flatMap((tool) => policy.find(tool)));
+  const found = policies
+    .filter((policy) => policy.workspace === workspace && policy.mode !== "shadow")
+    .flatMap((policy) => tools.flatMap((tool) => policy.find(tool)));
   return found.length === 0 ? DEFAULT_CLAIM : Math.min(...found.map((action) => action.claimMs));
 }
 

@@ -1,25 +1,16 @@
 import type { Json } from "../events/canonical.ts";
-import type { AgentRef, ExternalRef } from "../events/types.generated.ts";
+import type { Calendar } from "./calendar.ts";
+import { compileCel } from "./cel.ts";
+import { type Facts, present, runFacts } from "./facts.ts";
 import { OPERATORS, type Test } from "./operators.ts";
-import { pointerKeys, valueAt } from "./pointer.ts";
+import { pointerKeys, valueReader } from "./pointer.ts";
 import { glob, isGlob } from "./regex.ts";
-import type { Condition, Leaf } from "./shape-condition.ts";
-import { TIERS, type Tier } from "./tiers.ts";
+import { type Condition, type Leaf, RUN_FIELDS } from "./shape-condition.ts";
+import { TIERS } from "./tiers.ts";
+import { compileTimeWindow } from "./time-window.ts";
 import { ABSENT, NEVER, NO, not, type Truth, truthOf, UNKNOWN, YES } from "./truth.ts";
 
-/** Everything that a condition may read of one action. */
-export interface Facts {
-  readonly tool: string;
-  readonly args: Json;
-  /** The state of the target, where the proposal brought one. */
-  readonly target: Json | undefined;
-  readonly agent: AgentRef;
-  readonly origin: ExternalRef | null;
-  readonly confidence: number | null;
-  readonly baseRisk: Tier;
-  /** The final tier; only routes read it. */
-  readonly risk: Tier;
-}
+export type { Facts } from "./facts.ts";
 
 /** A comparison that made a condition hold. */
 export interface Reading {
@@ -41,19 +32,34 @@ export interface Check {
   readonly test: (facts: Facts) => Truth;
   /** The comparisons behind the answer, for people. */
   readonly read: (facts: Facts, negated: boolean, out: Reading[]) => void;
+  /** The truths that it can come to for this action: what never takes hold need not be judged. */
+  readonly can: readonly Truth[];
 }
 
 /** Whether the action's schema declares an argument: see `declares`. */
 export type Declares = (keys: readonly string[]) => "yes" | "no" | "open";
 
+/** What is known of the action that a condition is compiled for. */
+export interface Scope {
+  readonly declared: Declares;
+  /** The tool, where the entry of the catalogue means just one. */
+  readonly tool: string | undefined;
+  readonly effects: readonly string[];
+  readonly calendar: Calendar | undefined;
+}
+
+const ANY: readonly Truth[] = [NEVER, NO, ABSENT, UNKNOWN, YES];
+const NOTHING = (): void => {};
+
 /** Compiles a condition for one action of the catalogue. */
-export function compileCondition(condition: Condition, declared: Declares): Check {
+export function compileCondition(condition: Condition, scope: Scope): Check {
   const parts: Check[] = [];
-  if (condition.action !== undefined) parts.push(actionCheck(condition.action));
-  for (const [path, leaf] of Object.entries(condition.args ?? {})) parts.push(argumentCheck(path, leaf, declared));
+  if (condition.action !== undefined) parts.push(actionCheck(condition.action, scope.tool));
+  if (condition.effects !== undefined) parts.push(constant(condition.effects.some((tag) => scope.effects.includes(tag)) ? YES : NO));
+  for (const [path, leaf] of Object.entries(condition.args ?? {})) parts.push(argumentCheck(path, leaf, scope.declared));
   for (const [path, leaf] of Object.entries(condition.target ?? {})) {
-    const keys = pointerKeys(path) ?? [];
-    parts.push(factCheck(`target${path}`, leaf, (facts) => (facts.target === undefined ? undefined : valueAt(facts.target, keys))));
+    const read = valueReader(pointerKeys(path) ?? []);
+    parts.push(factCheck(`target${path}`, leaf, (facts) => (facts.target === undefined ? undefined : read(facts.target))));
   }
   for (const key of ["id", "version", "model", "owner"] as const) {
     const leaf = condition.agent?.[key];
@@ -63,55 +69,89 @@ export function compileCondition(condition: Condition, declared: Declares): Chec
     const leaf = condition.origin?.[key];
     if (leaf !== undefined) parts.push(factCheck(`origin/${key}`, leaf, (facts) => facts.origin?.[key]));
   }
+  for (const key of RUN_FIELDS) {
+    const leaf = condition.run?.[key];
+    if (leaf !== undefined) parts.push(factCheck(`run/${key}`, leaf, (facts) => runFacts(facts.run)?.[key]));
+  }
   if (condition.confidence !== undefined) parts.push(factCheck("confidence", condition.confidence, (facts) => facts.confidence ?? undefined));
+  if (condition.confidence_source !== undefined)
+    parts.push(factCheck("confidence_source", condition.confidence_source, (facts) => facts.confidenceSource ?? undefined));
   if (condition.base_risk !== undefined) parts.push(factCheck("base_risk", condition.base_risk, (facts) => TIERS.indexOf(facts.baseRisk)));
   if (condition.risk !== undefined) parts.push(factCheck("risk", condition.risk, (facts) => TIERS.indexOf(facts.risk)));
-  if (condition.all !== undefined)
-    parts.push(
-      join(
-        condition.all.map((part) => compileCondition(part, declared)),
-        Math.min,
-      ),
-    );
-  if (condition.any !== undefined)
-    parts.push(
-      join(
-        condition.any.map((part) => compileCondition(part, declared)),
-        Math.max,
-      ),
-    );
-  if (condition.not !== undefined) parts.push(inverse(compileCondition(condition.not, declared)));
-  return parts.length === 1 ? (parts[0] as Check) : join(parts, Math.min);
+  if (condition.time !== undefined) parts.push(timeCheck(compileTimeWindow(condition.time, scope.calendar), condition.time as Json));
+  if (condition.all !== undefined) parts.push(all(condition.all.map((part) => compileCondition(part, scope))));
+  if (condition.any !== undefined) parts.push(any(condition.any.map((part) => compileCondition(part, scope))));
+  if (condition.not !== undefined) parts.push(inverse(compileCondition(condition.not, scope)));
+  // Last, because it is the slowest: what comes before it may have answered.
+  if (condition.cel !== undefined) parts.push(celCheck(condition.cel, scope.declared));
+  return all(parts);
 }
 
-function join(parts: readonly Check[], of: (a: number, b: number) => number): Check {
-  const [first, ...rest] = parts;
-  if (first === undefined) return { test: () => YES, read: () => {} };
+function constant(truth: Truth): Check {
+  return { test: () => truth, read: NOTHING, can: [truth] };
+}
+
+/** Whether a check always says the same. */
+const always = (check: Check, truth: Truth): boolean => check.can.length === 1 && check.can[0] === truth;
+
+/** The least of all parts. */
+function all(given: readonly Check[]): Check {
+  const parts = given.filter((part) => !always(part, YES));
+  if (parts.some((part) => always(part, NEVER))) return constant(NEVER);
+  return joined(given, parts, YES, Math.min, (truth) => truth === NEVER);
+}
+
+/** The most of all parts. */
+function any(given: readonly Check[]): Check {
+  const parts = given.filter((part) => !always(part, NEVER));
+  return joined(given, parts, NEVER, Math.max, (truth) => truth === YES);
+}
+
+function joined(given: readonly Check[], parts: readonly Check[], empty: Truth, of: (a: number, b: number) => number, final: (truth: Truth) => boolean): Check {
+  const [first, second] = parts;
+  const read: Check["read"] = (facts, negated, out) => {
+    for (const part of given) part.read(facts, negated, out);
+  };
+  if (first === undefined) return { ...constant(empty), read };
+  if (second === undefined) return { ...first, read };
+  const can = parts.slice(1).reduce((some, part) => unique(some.flatMap((a) => part.can.map((b) => of(a, b) as Truth))), first.can);
   return {
-    test: (facts) => rest.reduce<Truth>((truth, part) => of(truth, part.test(facts)) as Truth, first.test(facts)),
-    read: (facts, negated, out) => {
-      for (const part of parts) part.read(facts, negated, out);
+    test: (facts) => {
+      let truth = first.test(facts);
+      for (let i = 1; i < parts.length && !final(truth); i++) truth = of(truth, (parts[i] as Check).test(facts)) as Truth;
+      return truth;
     },
+    read,
+    can,
   };
 }
 
-function inverse(inner: Check): Check {
-  return { test: (facts) => not(inner.test(facts)), read: (facts, negated, out) => inner.read(facts, !negated, out) };
+function unique(truths: readonly Truth[]): readonly Truth[] {
+  return [...new Set(truths)];
 }
 
-function actionCheck(names: readonly string[]): Check {
+function inverse(inner: Check): Check {
+  return {
+    test: (facts) => not(inner.test(facts)),
+    read: (facts, negated, out) => inner.read(facts, !negated, out),
+    can: unique(inner.can.map(not)),
+  };
+}
+
+function actionCheck(names: readonly string[], known: string | undefined): Check {
   const exact = new Set(names.filter((name) => !isGlob(name)));
   const globs = names.filter(isGlob).map(glob);
-  return { test: ({ tool }) => (exact.has(tool) || globs.some((matches) => matches(tool) === true) ? YES : NO), read: () => {} };
+  const meant = (tool: string): Truth => (exact.has(tool) || globs.some((matches) => matches(tool) === true) ? YES : NO);
+  return known === undefined ? { test: ({ tool }) => meant(tool), read: NOTHING, can: [NO, YES] } : constant(meant(known));
 }
 
 /** Where there is no schema to ask, a value that is there is compared and a missing one is no field of the action. */
 function argumentCheck(path: string, leaf: Leaf, declared: Declares): Check {
   const keys = pointerKeys(path) ?? [];
   const known = declared(keys);
-  const missing = known === "yes" ? UNKNOWN : NEVER;
-  if (known === "no") return { test: () => NEVER, read: () => {} };
-  return leafCheck(path, leaf, (facts) => valueAt(facts.args, keys), missing, true);
+  if (known === "no") return constant(NEVER);
+  const read = valueReader(keys);
+  return leafCheck(path, leaf, (facts) => read(facts.args), known === "yes" ? UNKNOWN : NEVER, true);
 }
 
 function factCheck(path: string, leaf: Leaf, value: (facts: Facts) => Json | undefined): Check {
@@ -131,5 +171,38 @@ function leafCheck(path: string, { operator, threshold }: Leaf, value: (facts: F
       const truth = negated ? not(compare(operand)) : compare(operand);
       if (truth >= ABSENT) out.push({ path, operator, threshold, operand, isArgument, negated, truth });
     },
+    can: test === undefined ? [NO, YES] : unique([missing, NO, UNKNOWN, YES]),
+  };
+}
+
+function timeCheck(inside: (at: number) => boolean, threshold: Json): Check {
+  return {
+    test: (facts) => truthOf(inside(facts.now)),
+    read: (facts, negated, out) => {
+      if (inside(facts.now) === negated) return;
+      out.push({ path: "time", operator: "within", threshold, operand: new Date(facts.now).toISOString(), isArgument: false, negated, truth: YES });
+    },
+    can: [NO, YES],
+  };
+}
+
+/** Reads an argument that the action does not declare: does not apply. Fails: unknown, and absent where the proposal lacks what it reads. */
+function celCheck(text: string, declared: Declares): Check {
+  const { test, reads, argumentKeys } = compileCel(text);
+  if (argumentKeys.some((keys) => declared(keys) === "no")) return constant(NEVER);
+  const truth = (facts: Facts): Truth => {
+    const { target, confidence } = facts;
+    const values = { args: facts.args, target, agent: present({ ...facts.agent }), run: runFacts(facts.run), confidence: confidence ?? undefined };
+    const result = test(values);
+    const absent = result === undefined && [...reads].some((name) => values[name as keyof typeof values] === undefined && name in values);
+    return absent ? ABSENT : truthOf(result);
+  };
+  return {
+    test: truth,
+    read: (facts, negated, out) => {
+      const found = negated ? not(truth(facts)) : truth(facts);
+      if (found >= ABSENT) out.push({ path: "cel", operator: "cel", threshold: text, operand: undefined, isArgument: false, negated, truth: found });
+    },
+    can: ANY,
   };
 }

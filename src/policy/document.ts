@@ -2,7 +2,7 @@ import type { core, ZodType } from "zod";
 import { sha256 } from "../events/canonical.ts";
 import { checkContent } from "./check.ts";
 import { type Problem, policyInvalid, shown } from "./problems.ts";
-import { type PolicyContent, policyShape } from "./shape.ts";
+import { type PolicyContent, policyShape, settled } from "./shape.ts";
 import { readYaml, type Source } from "./yaml.ts";
 
 /** A policy document that has been checked. Durations are in milliseconds. */
@@ -40,8 +40,9 @@ export function checkPolicy(text: string, options: { file?: string } = {}): { do
 
 /** The same for a document that is a value already: its problems have a path and no place. */
 export function checkValue(value: unknown, from: { file: string; sha256: string }): { document?: PolicyDocument; problems: readonly Problem[] } {
-  const { data: content, problems } = readShape(policyShape, value);
-  const found = content === undefined ? problems : checkContent(content);
+  const { data: written, problems } = readShape(policyShape, value);
+  const content = written && settled(written);
+  const found = content === undefined || written === undefined ? problems : checkContent(content, written);
   if (content === undefined || found.length > 0) return { problems: found };
   return {
     document: { id: content.policy, workspace: content.workspace, version: content.version ?? from.sha256.slice(0, 12), ...from, content },

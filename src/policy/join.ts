@@ -1,5 +1,6 @@
 import type { EditablePath, VerdictStep } from "../events/types.generated.ts";
 import type { Opinion, Reason } from "./opinion.ts";
+import { longerOrder } from "./people.ts";
 import { EXECUTIONS, GATES, REVERSIBILITIES, ROUTES, TIERS, worst } from "./tiers.ts";
 
 /**
@@ -30,6 +31,7 @@ export function joinOpinions(opinions: readonly Opinion[]): Opinion {
     wouldPass: all((o) => o.wouldPass),
     error: sorted.find((o) => o.error !== null)?.error ?? null,
     approvals: Math.max(...sorted.map((o) => o.approvals)),
+    approvalOrder: sorted.reduce<readonly string[]>((order, o) => longerOrder(order, o.approvalOrder), []),
     separation: all((o) => o.separation).sort(),
     decisions: first.decisions.filter((decision) => rest.every((o) => o.decisions.includes(decision))),
     timeoutMs: Math.min(...sorted.map((o) => o.timeoutMs)),
@@ -38,6 +40,8 @@ export function joinOpinions(opinions: readonly Opinion[]): Opinion {
       batches[0] === undefined
         ? null
         : { key: batches[0].key, max: Math.min(...batches.map((b) => b.max)), windowMs: Math.min(...batches.map((b) => b.windowMs)) },
+    audit: joinAudits(sorted),
+    budgets: all((o) => o.budgets).sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)),
     editable: joinEditable(sorted),
     step: joinSteps(sorted),
     grantTtlMs: Math.min(...sorted.map((o) => o.grantTtlMs)),
@@ -54,6 +58,13 @@ function mostSevereFirst(a: Opinion, b: Opinion): number {
     b.score - a.score ||
     (a.rank < b.rank ? -1 : a.rank > b.rank ? 1 : 0)
   );
+}
+
+const keyOf = ({ name, key }: { name: string; key: string }): string => `${name}\0${key}`;
+
+/** The audit that is due first. */
+function joinAudits(opinions: readonly Opinion[]): Opinion["audit"] {
+  return opinions.reduce<Opinion["audit"]>((first, { audit }) => (first === null || (audit !== null && audit.untilMs < first.untilMs) ? audit : first), null);
 }
 
 /** What every opinion on an action opens; of two paths where one covers the other, the narrower. */

@@ -1,9 +1,8 @@
-import { Ajv, type ErrorObject, type FuncKeywordDefinition, type Options, type ValidateFunction } from "ajv";
-import { Ajv2020 } from "ajv/dist/2020.js";
+import type { Ajv, ErrorObject, ValidateFunction } from "ajv";
 import formats from "ajv-formats";
-import { canonicalize, type Json } from "../events/canonical.ts";
+import { checkWithin, compileBounded, compilers, spend } from "../events/bounded-schema.ts";
+import type { Json } from "../events/canonical.ts";
 import { didYouMean, nearest, shown } from "./problems.ts";
-import { scriptRegex } from "./regex.ts";
 
 /** What a value breaks in a schema. */
 export interface Breach {
@@ -36,59 +35,29 @@ export function compileSchema(schema: Json): SchemaCheck {
     return (value) => (schema ? undefined : { path: "", rule: "false", message: "no arguments are allowed (false)", value: shown(value) });
   if (typeof schema !== "object" || schema === null || Array.isArray(schema)) throw new Error(`a JSON Schema is an object, not ${shown(schema)}`);
   let check = compiled.get(schema);
-  if (check === undefined) compiled.set(schema, (check = checkOf(validatorOf(schema))));
+  if (check === undefined) compiled.set(schema, (check = checkOf(compileBounded(schema, COMPILERS, compileWith))));
   return check;
-}
-
-type Dialect = Ajv | Ajv2020;
-
-function validatorOf(schema: { [key: string]: Json }): ValidateFunction {
-  const { $schema, ...rest } = schema;
-  const old = typeof $schema === "string" && /draft-0[467]/.test($schema);
-  if (old) return compileWith(draft07(), rest);
-  const known = $schema === undefined || (typeof $schema === "string" && $schema.includes("2020-12"));
-  if (!known) throw new Error(`$schema must be 2020-12 or draft-07, not ${shown($schema)}`);
-  try {
-    return compileWith(draft2020(), rest);
-  } catch (error) {
-    if ($schema !== undefined) throw error;
-    try {
-      return compileWith(draft07(), rest);
-    } catch {
-      throw error;
-    }
-  }
 }
 
 /** What ajv's strict mode warned of while it compiled the last schema. */
 const warnings: string[] = [];
 
-const OPTIONS: Options = {
-  strict: "log",
-  strictTypes: false,
-  strictTuples: false,
-  strictRequired: false,
-  ownProperties: true, // else {"required": ["constructor"]} holds for every object
-  verbose: true,
-  code: { regExp: Object.assign(regExp, { code: "re2" }) }, // the code is asked for only when standalone modules are written
-  logger: { log: () => {}, error: () => {}, warn: (message: string) => void warnings.push(String(message)) },
-};
+const COMPILERS = compilers(
+  {
+    strict: "log",
+    strictTypes: false,
+    strictTuples: false,
+    strictRequired: false,
+    verbose: true,
+    logger: { log: () => {}, error: () => {}, warn: (message: string) => void warnings.push(String(message)) },
+  },
+  (ajv) => {
+    formats.default(ajv);
+    for (const [format, definition] of Object.entries(ajv.formats)) ajv.formats[format] = bounded(format, definition);
+  },
+);
 
-// One instance per dialect, made when first needed: its meta-schema costs 40 ms to compile.
-const instances = new Map<string, Dialect>();
-const draft2020 = (): Dialect => instances.get("2020") ?? prepared("2020", new Ajv2020(OPTIONS));
-const draft07 = (): Dialect => instances.get("07") ?? prepared("07", new Ajv(OPTIONS));
-
-function prepared(name: string, ajv: Dialect): Dialect {
-  formats.default(ajv as Ajv);
-  for (const [format, definition] of Object.entries(ajv.formats)) ajv.formats[format] = bounded(format, definition);
-  ajv.removeKeyword("uniqueItems");
-  ajv.addKeyword(uniqueItems);
-  instances.set(name, ajv);
-  return ajv;
-}
-
-function compileWith(ajv: Dialect, schema: object): ValidateFunction {
+function compileWith(ajv: Ajv, schema: object): ValidateFunction {
   warnings.length = 0;
   try {
     const validate = ajv.compile(schema) as ValidateFunction;
@@ -104,38 +73,28 @@ function compileWith(ajv: Dialect, schema: object): ValidateFunction {
     const format = /unknown format "([^"]+)"/.exec((error as Error).message)?.[1];
     if (format === undefined) throw error;
     throw new Error(`unknown format ${shown(format)}${didYouMean(format, Object.keys(ajv.formats))}`);
-  } finally {
-    ajv.removeSchema(schema); // two documents may use the same $id
   }
-}
-
-/** ajv's own comparison is quadratic: 250 kB of small objects would take minutes. */
-const uniqueItems: FuncKeywordDefinition = {
-  keyword: "uniqueItems",
-  type: "array",
-  schemaType: "boolean",
-  validate: (unique: boolean, items: Json[]) => !unique || new Set(items.map((item) => canonicalize(item))).size === items.length,
-  error: { message: "must not hold the same item twice" },
-};
-
-function regExp(pattern: string): { test: (text: string) => boolean } {
-  const find = scriptRegex(pattern);
-  const engine = { test: (text: string) => find(text) === true, toString: () => `re2:${pattern}` };
-  return engine; // ajv files expressions by their toString: without one of its own, every pattern would be the first that was ever compiled
 }
 
 type Formats = Ajv["formats"];
 
 function bounded(name: string, format: Formats[string]): Formats[string] {
-  if (["byte", "binary", "password"].includes(name)) return format;
-  if (format instanceof RegExp) return (text: string) => text.length <= MAX_FORMATTED && format.test(text);
-  if (typeof format === "function") return (text: string) => text.length <= MAX_FORMATTED && format(text);
-  return format;
+  if (["byte", "binary", "password"].includes(name) || !(format instanceof RegExp || typeof format === "function")) return format;
+  const test = format instanceof RegExp ? (text: string) => format.test(text) : format;
+  return (text: string) => {
+    if (text.length > MAX_FORMATTED) return false;
+    spend(text.length + text.length ** 2 / 1024);
+    return test(text);
+  };
 }
 
 function checkOf(validate: ValidateFunction): SchemaCheck {
   return (value) => {
-    if (validate(value)) return undefined;
+    try {
+      if (checkWithin(validate, value)) return undefined;
+    } catch (error) {
+      return { path: "", rule: "schema", message: `the arguments cannot be checked: ${(error as Error).message}`, value: undefined };
+    }
     const errors = validate.errors ?? [];
     const last = errors.at(-1);
     const error = last?.keyword === "if" ? errors[0] : last;

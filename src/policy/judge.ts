@@ -1,15 +1,19 @@
 import { CountersignError, messageOf } from "../errors.ts";
-import { canonicalize, type Json, parseStrict, sha256 } from "../events/canonical.ts";
+import { isCanonical, type Json, parseStrict, sha256 } from "../events/canonical.ts";
 import type { Draft } from "../events/draft.ts";
 import { LIMITS } from "../events/limits.ts";
 import type { ActionProposed, Card, EventError, VerdictReached } from "../events/types.generated.ts";
+import type { Surroundings } from "./assess.ts";
 import { type BudgetOutcome, type BudgetSubject, judgeBudgets } from "./budget.ts";
 import { askCard, type CardAction, cardOf } from "./card.ts";
 import { type CompiledAction, type CompiledPolicy, touchesSecret } from "./compile.ts";
 import { LAST_OWNER } from "./defaults.ts";
+import { grantReader } from "./grant-use.ts";
 import { joinOpinions } from "./join.ts";
-import { type Hit, judgeAction, told } from "./judge-action.ts";
-import { type Opinion, peopleOf, rankOf, type Subject, undescribed } from "./opinion.ts";
+import { judgeAction } from "./judge-action.ts";
+import { type Opinion, rankOf, type Subject, undescribed } from "./opinion.ts";
+import { peopleOf } from "./people.ts";
+import { told } from "./reasons.ts";
 import { fillExact, plain } from "./render.ts";
 import { NOTHING_USED, type UsageReader } from "./usage.ts";
 import { verdictOf } from "./verdict.ts";
@@ -51,15 +55,17 @@ export function judge(policies: readonly CompiledPolicy[], input: JudgeInput): D
 
 function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<VerdictBody> {
   const { proposal } = input;
-  const own = policies.filter((policy) => policy.workspace === proposal.workspace).sort((a, b) => (a.ref.id < b.ref.id ? -1 : a.ref.id > b.ref.id ? 1 : 0));
+  const all = policies.filter((policy) => policy.workspace === proposal.workspace).sort((a, b) => (a.ref.id < b.ref.id ? -1 : a.ref.id > b.ref.id ? 1 : 0));
+  const own = all.filter((policy) => policy.mode !== "shadow");
   const fallback = own.find((policy) => policy.ref.id === "default") ?? own[0];
   if (proposal.ask === "question" || proposal.ask === "notify") return asked(fallback, input, proposal.ask);
   if (proposal.ask !== "review") return broken(policies, input, { code: "event_invalid", message: "This version does not know what the proposal asks for" });
   const fault = faultOf(input);
   if (fault !== undefined) return refused(fallback, input, fault);
   const subjects = subjectsOf(input);
-  const budgets = budgetsOf(own, subjects, input);
-  const groups = subjects.map((subject) => opinionsOn(own, fallback, subject, budgets));
+  const around = surroundings(all, subjects, input);
+  const groups = subjects.map((subject) => opinionsOn(own, fallback, subject, around));
+  const watched = all.flatMap((policy) => (policy.mode === "shadow" ? watching(policy, subjects, around) : []));
   const perAction = groups.map(joinOpinions);
   const joined = joinOpinions(perAction);
   const because = told(joined.because);
@@ -79,36 +85,63 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
     steps: perAction.flatMap((opinion) => opinion.step ?? []),
     card: cardOf(cards, because),
     receiptTarget: receiptTargetOf(cards),
-    budgets: [...budgets.values()].flatMap(({ used }) => used),
+    budgets: [...[...around.budgets.values()].flatMap(({ used }) => used), ...watched.flatMap(({ opinion }) => opinion.budgets)],
+    shadow: watched.map(({ policy, opinion }) => ({ policy: policy.ref.id, route: opinion.route, risk: opinion.risk })),
   });
 }
 
-type Budgets = ReadonlyMap<CompiledPolicy, BudgetOutcome>;
+/** Actions as budgets count them. `args`: their arguments, where they are parsed already. `flowed`: they run without a person. */
+export function countablesOf(
+  proposal: ActionProposed,
+  actions: readonly JudgedAction[],
+  { args, flowed = false }: { args?: readonly Json[]; flowed?: boolean } = {},
+): BudgetSubject[] {
+  const { workspace, agent, onBehalfOf, run } = proposal;
+  return actions.map(({ actionId, tool, argsSha256, ...action }, i) => {
+    const of = { workspace, agent: agent.id, onBehalfOf: onBehalfOf?.id ?? null, thread: run?.threadId ?? null };
+    return { ...of, actionId, tool, args: args?.[i] ?? parseStrict(action.args), argsSha256, flowed };
+  });
+}
+
+/** What stands around the actions of an item: budgets, and what is left of grants. */
+interface Around {
+  readonly budgets: ReadonlyMap<CompiledPolicy, BudgetOutcome>;
+  readonly of: (policy: CompiledPolicy, index: number) => Surroundings;
+}
+
+const NO_HITS: Surroundings["budgets"] = [];
 
 /** What the budgets of each policy say of the whole item: the steps of a plan count together. */
-function budgetsOf(own: readonly CompiledPolicy[], subjects: readonly Subject[], { proposal, actions, now, usage = NOTHING_USED }: JudgeInput): Budgets {
-  const countable = subjects.map(({ actionId, facts: { tool, args }, index }): BudgetSubject => {
-    const { workspace, agent, onBehalfOf, run } = proposal;
-    const argsSha256 = actions[index]?.argsSha256 ?? "";
-    return { workspace, agent: agent.id, onBehalfOf: onBehalfOf?.id ?? null, thread: run?.threadId ?? null, actionId, tool, args, argsSha256, flowed: false };
-  });
-  return new Map(own.filter(({ mode }) => mode !== "off").map((policy) => [policy, judgeBudgets(policy, countable, usage, now)]));
+function surroundings(all: readonly CompiledPolicy[], subjects: readonly Subject[], { proposal, actions, now, usage = NOTHING_USED }: JudgeInput): Around {
+  const args = subjects.map(({ facts }) => facts.args);
+  const countable = countablesOf(proposal, actions, { args });
+  const budgets = new Map(all.filter(({ mode }) => mode !== "off").map((policy) => [policy, judgeBudgets(policy, countable, usage, now)]));
+  return {
+    budgets,
+    of: (policy, index) => ({ budgets: budgets.get(policy)?.hits.get(index) ?? NO_HITS, grant: grantReader(countable, index, usage, now) }),
+  };
+}
+
+/** What a policy that only watches would have said of what it describes. It never acts: not even its errors do. */
+function watching(policy: CompiledPolicy, subjects: readonly Subject[], around: Around): { policy: CompiledPolicy; opinion: Opinion }[] {
+  const opinions = subjects.flatMap((subject) => policy.find(subject.facts.tool).map((action) => opinionOf(policy, action, subject, around)));
+  return opinions.length === 0 ? [] : [{ policy, opinion: joinOpinions(opinions) }];
 }
 
 /** One opinion per policy and entry that describes the tool; where none does, that of the fallback on the undescribed. */
-function opinionsOn(own: readonly CompiledPolicy[], fallback: CompiledPolicy | undefined, subject: Subject, budgets: Budgets): Opinion[] {
+function opinionsOn(own: readonly CompiledPolicy[], fallback: CompiledPolicy | undefined, subject: Subject, around: Around): Opinion[] {
   const { tool } = subject.facts;
-  const opinions = own.flatMap((policy) => policy.find(tool).map((action) => opinionOf(policy, action, subject, budgets.get(policy)?.hits.get(subject.index))));
+  const opinions = own.flatMap((policy) => policy.find(tool).map((action) => opinionOf(policy, action, subject, around)));
   if (opinions.length > 0) return opinions;
   if (fallback === undefined) return [undescribed(undefined, subject, `No policy of this workspace describes ${plain(tool, 80)}`, LAST_OWNER)];
-  return [opinionOf(fallback, fallback.undescribed, subject)];
+  return [opinionOf(fallback, fallback.undescribed, subject, around)];
 }
 
-function opinionOf(policy: CompiledPolicy, action: CompiledAction, subject: Subject, budgets?: readonly Hit[]): Opinion {
+function opinionOf(policy: CompiledPolicy, action: CompiledAction, subject: Subject, around: Around): Opinion {
   if (policy.mode === "off") return { ...undescribed(policy, subject, `Policy ${policy.ref.id} is off: everything waits for a person`, policy.owner), action };
   try {
     const breach = action.check?.(subject.facts.args);
-    if (breach === undefined) return judgeAction(policy, action, subject, budgets);
+    if (breach === undefined) return judgeAction(policy, action, subject, around.of(policy, subject.index));
     const value = breach.value === undefined || touchesSecret(action.fields, breach.path) ? "" : `, not ${breach.value}`;
     const message = plain(`${breach.message}${value}`, 500);
     const opinion = undescribed(policy, subject, `The arguments of ${plain(subject.facts.tool, 80)} break its schema: ${message}`, policy.owner);
@@ -133,7 +166,7 @@ function faultOf({ proposal, actions }: JudgeInput): EventError | undefined {
     if (!known.has(actionId) || seen.has(actionId)) return { code: "event_invalid", message: `The ${name} is not one of the proposal, or comes twice` };
     seen.add(actionId);
     try {
-      if (canonicalize(parseStrict(args, { name: "arguments", maxBytes: LIMITS.args })) !== args)
+      if (!isCanonical(args, { name: "arguments", maxBytes: LIMITS.args }))
         return { code: "args_not_canonical", message: `The arguments of ${name} are not canonical JSON (RFC 8785)` };
     } catch (error) {
       return { code: error instanceof CountersignError ? error.code : "json_syntax", message: `The arguments of ${name}: ${plain(messageOf(error), 300)}` };
@@ -144,16 +177,17 @@ function faultOf({ proposal, actions }: JudgeInput): EventError | undefined {
 }
 
 /** The actions with everything that conditions read of them. */
-export function subjectsOf({ proposal, actions }: JudgeInput): Subject[] {
+export function subjectsOf({ proposal, actions, now }: Pick<JudgeInput, "proposal" | "actions" | "now">): Subject[] {
   const proposed = new Map(proposal.actions.map((action) => [action.actionId, action]));
   const evidence = new Set(proposal.evidence.filter((piece) => piece.value !== null || piece.url !== null).map((piece) => piece.label));
   return actions.map(({ actionId, tool, args }, index) => {
-    const { targetState = null, confidence = null } = proposed.get(actionId) ?? {};
+    const { targetState = null, confidence = null, confidenceSource = null } = proposed.get(actionId) ?? {};
+    const { agent, origin, run } = proposal;
     return {
       actionId,
       index,
       evidence,
-      facts: { tool, args: JSON.parse(args) as Json, target: stateOf(targetState), agent: proposal.agent, origin: proposal.origin, confidence },
+      facts: { tool, args: JSON.parse(args) as Json, target: stateOf(targetState), agent, origin, run, confidence, confidenceSource, now },
     };
   });
 }
@@ -184,21 +218,14 @@ function receiptTargetOf(cards: readonly CardAction[]): VerdictReached["receiptT
 }
 
 /** A question can only be answered, a notice only be closed. Neither runs anything. */
-function asked(policy: CompiledPolicy | undefined, { proposal, now }: JudgeInput, ask: "question" | "notify"): Draft<VerdictBody> {
-  const people = peopleOf(policy?.owner ?? LAST_OWNER, ask === "question" ? policy?.questions : policy?.notices);
+function asked(policy: CompiledPolicy | undefined, input: JudgeInput, ask: "question" | "notify"): Draft<VerdictBody> {
+  const { proposal, now } = input;
+  const { calendar } = policy ?? { calendar: undefined };
+  const people = peopleOf(policy?.owner ?? LAST_OWNER, { now, calendar }, ask === "question" ? policy?.questions : policy?.notices);
   const text = ask === "question" ? "The agent asks a question" : "The agent gives notice";
   const opinion: Opinion = {
-    ...undescribed(
-      policy,
-      {
-        actionId: "",
-        index: 0,
-        facts: { tool: "", args: null, target: undefined, agent: proposal.agent, origin: null, confidence: null },
-        evidence: new Set(),
-      },
-      text,
-      LAST_OWNER,
-    ),
+    ...undescribed(policy, bare(input, { actionId: "", tool: "" }, 0), text, LAST_OWNER),
+    calendar,
     ...people,
     approvals: 1,
     approvalOrder: [],
@@ -224,7 +251,7 @@ function refused(policy: CompiledPolicy | undefined, input: JudgeInput, error: E
 
 /** The last net: a person decides, knowing that policy could not. */
 function broken(policies: readonly CompiledPolicy[], input: JudgeInput, error: EventError): Draft<VerdictBody> {
-  const policy = policies.find((candidate) => candidate.workspace === input.proposal.workspace);
+  const policy = policies.find((candidate) => candidate.workspace === input.proposal.workspace && candidate.mode !== "shadow");
   const subjects = input.actions.map((action, index) => bare(input, action, index));
   const text = "Policy could not judge this; a person decides";
   const opinions = subjects.map((subject) => undescribed(policy, subject, text, LAST_OWNER, error));
@@ -245,7 +272,7 @@ function broken(policies: readonly CompiledPolicy[], input: JudgeInput, error: E
 function brokenCard(policies: readonly CompiledPolicy[], subjects: readonly Subject[], owner: string, because: readonly string[]): Card | null {
   try {
     const cards = subjects.map(({ actionId, facts: { tool, args } }) => {
-      const described = policies.flatMap((policy) => policy.find(tool));
+      const described = policies.flatMap((policy) => (policy.mode === "shadow" ? [] : policy.find(tool)));
       return { actionId, tool, args, described, reversibility: "irreversible", unusual: new Set<string>(), owner };
     });
     return cardOf(cards, because);
@@ -254,7 +281,8 @@ function brokenCard(policies: readonly CompiledPolicy[], subjects: readonly Subj
   }
 }
 
-function bare({ proposal }: JudgeInput, { actionId, tool, args }: { actionId: string; tool: string; args?: string }, index: number): Subject {
+function bare({ proposal, now }: JudgeInput, { actionId, tool, args }: { actionId: string; tool: string; args?: string }, index: number): Subject {
+  const { agent, origin, run } = proposal;
   let value: Json = null;
   try {
     value = args === undefined ? null : parseStrict(args);
@@ -264,7 +292,7 @@ function bare({ proposal }: JudgeInput, { actionId, tool, args }: { actionId: st
   return {
     actionId,
     index,
-    facts: { tool, args: value, target: undefined, agent: proposal.agent, origin: proposal.origin, confidence: null },
+    facts: { tool, args: value, target: undefined, agent, origin, run, confidence: null, confidenceSource: null, now },
     evidence: new Set(),
   };
 }

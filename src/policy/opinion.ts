@@ -1,5 +1,6 @@
 import type {
   AllowedDecision,
+  BudgetUse,
   Contribution,
   EditablePath,
   EventError,
@@ -13,9 +14,10 @@ import type {
   VerdictStep,
   WouldPass,
 } from "../events/types.generated.ts";
+import type { Calendar } from "./calendar.ts";
 import type { CompiledAction, CompiledPolicy, People } from "./compile.ts";
 import type { Facts } from "./condition.ts";
-import { DEFAULT_TIMEOUT } from "./defaults.ts";
+import { peopleOf } from "./people.ts";
 import type { Tier } from "./tiers.ts";
 
 /** What the judge knows of one action. */
@@ -56,30 +58,21 @@ export interface Opinion {
   readonly decisions: readonly AllowedDecision[];
   readonly timeoutMs: number;
   readonly ladder: NonNullable<People["ladder"]>;
+  /** By which working time of the ladder is counted. */
+  readonly calendar: Calendar | undefined;
   readonly onExpiry: Exclude<OnExpiry, "unrecognized">;
   readonly batch: { readonly key: string; readonly max: number; readonly windowMs: number } | null;
+  /** By when an audit is due, and who is called when it is not done. */
+  readonly audit: { readonly untilMs: number; readonly ladder: NonNullable<People["ladder"]> } | null;
   readonly editable: readonly EditablePath[];
   readonly step: VerdictStep | null;
   readonly grantTtlMs: number;
+  /** What was used up of the grants that were asked. */
+  readonly budgets: readonly BudgetUse[];
   /** Paths that a rule matched on. */
   readonly unusual: ReadonlySet<string>;
   /** The entry of the catalogue, for the card. */
   readonly action: CompiledAction | null;
-}
-
-/** The parts of an opinion that say who decides; the first that says something wins. */
-export function peopleOf(owner: string, ...said: readonly (People | undefined)[]) {
-  const first = <K extends keyof People>(key: K): People[K] => said.find((people) => people?.[key] !== undefined)?.[key];
-  const onExpiry = first("on_expiry");
-  return {
-    owner: first("owner") ?? owner,
-    approvals: Math.max(1, ...said.map((people) => people?.approvals ?? 1)),
-    approvalOrder: first("approval_order") ?? [],
-    separation: first("separation") ?? [],
-    timeoutMs: first("timeout") ?? DEFAULT_TIMEOUT,
-    ladder: first("ladder") ?? [],
-    onExpiry: onExpiry === "hold" ? ("hold" as const) : ("reject" as const),
-  };
 }
 
 /** The opinion of a policy that does not describe a tool, is off, or is not there at all: a person decides, as about the irreversible. */
@@ -98,9 +91,12 @@ export function undescribed(policy: CompiledPolicy | undefined, subject: Subject
     because,
     wouldPass: [],
     error,
-    ...peopleOf(policy?.owner ?? owner),
+    ...peopleOf(policy?.owner ?? owner, { now: subject.facts.now, calendar: undefined }),
+    calendar: undefined,
     decisions: ["approve", "reject"],
     batch: null,
+    audit: null,
+    budgets: [],
     editable: [],
     step: { actionId: subject.actionId, execution: "blind", leaseMs: policy?.undescribed.leaseMs ?? 120_000, reversibility: "irreversible", because: [why] },
     grantTtlMs: policy?.undescribed.grantTtlMs ?? 3_600_000,

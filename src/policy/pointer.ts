@@ -21,3 +21,13 @@ export function valueAt(value: Json, keys: readonly string[]): Json | undefined 
   }
   return at;
 }
+
+/** `valueAt` for keys that are known beforehand: the plain case, one key of an object, is read at once. */
+export function valueReader(keys: readonly string[]): (value: Json) => Json | undefined {
+  const [key, ...rest] = keys;
+  if (key === undefined || rest.length > 0) return (value) => valueAt(value, keys);
+  return (value) => {
+    if (typeof value !== "object" || value === null || Array.isArray(value)) return valueAt(value, keys);
+    return Object.hasOwn(value, key) ? value[key] : undefined;
+  };
+}

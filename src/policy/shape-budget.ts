@@ -19,7 +19,7 @@ const part = (value: unknown): PerPart | Error => {
   );
 };
 
-const per = custom((value): readonly PerPart[] | Error => {
+export const per = custom((value): readonly PerPart[] | Error => {
   const parts = (Array.isArray(value) ? value : [value]).map(part);
   const wrong = parts.find((p) => p instanceof Error);
   if (wrong !== undefined) return wrong;

@@ -1,9 +1,11 @@
 import { z } from "zod";
 import type { Json } from "../events/canonical.ts";
+import { compileCel } from "./cel.ts";
 import { OPERATOR_NAMES, OPERATORS } from "./operators.ts";
 import { didYouMean, shown } from "./problems.ts";
 import { glob } from "./regex.ts";
 import { custom, pointer, shape } from "./shape-parts.ts";
+import { type TimeContent, timeCondition } from "./shape-time.ts";
 import { TIERS } from "./tiers.ts";
 
 /** One comparison: an operator with its threshold. */
@@ -19,13 +21,21 @@ export interface Condition {
   readonly target?: Readonly<Record<string, Leaf>> | undefined;
   readonly agent?: Readonly<Partial<Record<"id" | "version" | "model" | "owner", Leaf | undefined>>> | undefined;
   readonly origin?: Readonly<Partial<Record<"system" | "id", Leaf | undefined>>> | undefined;
+  readonly run?: Readonly<Partial<Record<(typeof RUN_FIELDS)[number], Leaf | undefined>>> | undefined;
+  readonly effects?: readonly string[] | undefined;
+  readonly time?: TimeContent | undefined;
+  readonly cel?: string | undefined;
   readonly confidence?: Leaf | undefined;
+  readonly confidence_source?: Leaf | undefined;
   readonly base_risk?: Leaf | undefined;
   readonly risk?: Leaf | undefined;
   readonly all?: readonly Condition[] | undefined;
   readonly any?: readonly Condition[] | undefined;
   readonly not?: Condition | undefined;
 }
+
+/** What a condition may ask of the run. `thread` is the conversation. */
+export const RUN_FIELDS = ["framework", "framework_version", "thread", "step", "cost_usd", "ended"] as const;
 
 const NUMERIC = ["is", "not", "in", "not_in", "above", "at_least", "below", "at_most", "between", "exists"];
 const ORDERED = ["is", "not", "in", "not_in", "above", "at_least", "below", "at_most"];
@@ -88,22 +98,46 @@ const number = leafOf(NUMERIC, (value) => {
 const tier = leafOf(ORDERED, rank);
 const leaves = z.record(pointer, leaf);
 
+/** Effect tags, of which one is enough. */
+const tags = custom((value): readonly string[] | Error => {
+  const list: unknown[] = Array.isArray(value) ? value : [value];
+  const fits = list.length > 0 && list.every((tag) => typeof tag === "string" && tag !== "");
+  return fits ? (list as string[]) : new Error(`must be an effect tag such as money, or a list of tags of which one is enough, not ${shown(value)}`);
+});
+
+const cel = custom((value): string | Error => {
+  if (typeof value !== "string" || value.trim() === "") return new Error(`must be a CEL expression such as "args.amount > 100.0", not ${shown(value)}`);
+  compileCel(value);
+  return value;
+});
+
 /** A condition as it stands in a document. */
 export const condition: z.ZodType<Condition> = z.lazy(() =>
-  shape(
-    {
-      action: actionNames.optional(),
-      args: leaves.optional(),
-      target: leaves.optional(),
-      agent: shape({ id: leaf.optional(), version: leaf.optional(), model: leaf.optional(), owner: leaf.optional() }).optional(),
-      origin: shape({ system: leaf.optional(), id: leaf.optional() }).optional(),
-      confidence: number.optional(),
-      base_risk: tier.optional(),
-      risk: tier.optional(),
-      all: z.array(condition).min(1).optional(),
-      any: z.array(condition).min(1).optional(),
-      not: condition.optional(),
-    },
-    ["cel", "time", "run", "effects"],
-  ).refine((value) => Object.values(value).some((part) => part !== undefined), { message: "is empty; leave out `when` for a rule that always applies" }),
+  shape({
+    action: actionNames.optional(),
+    args: leaves.optional(),
+    target: leaves.optional(),
+    agent: shape({ id: leaf.optional(), version: leaf.optional(), model: leaf.optional(), owner: leaf.optional() }).optional(),
+    origin: shape({ system: leaf.optional(), id: leaf.optional() }).optional(),
+    run: shape({
+      framework: leaf.optional(),
+      framework_version: leaf.optional(),
+      thread: leaf.optional(),
+      step: number.optional(),
+      cost_usd: number.optional(),
+      ended: leaf.optional(),
+    }).optional(),
+    effects: tags.optional(),
+    time: timeCondition
+      .refine((value) => Object.keys(value).some((key) => key !== "zone"), { message: "is empty; give it between, days, from, until or business" })
+      .optional(),
+    cel: cel.optional(),
+    confidence: number.optional(),
+    confidence_source: leaf.optional(),
+    base_risk: tier.optional(),
+    risk: tier.optional(),
+    all: z.array(condition).min(1).optional(),
+    any: z.array(condition).min(1).optional(),
+    not: condition.optional(),
+  }).refine((value) => Object.values(value).some((part) => part !== undefined), { message: "is empty; leave out `when` for a rule that always applies" }),
 );

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { durationMs, isCalendarDuration, MAX_DURATION } from "./duration.ts";
 import { pointerKeys } from "./pointer.ts";
 import { didYouMean, nearest, shown } from "./problems.ts";
+import { readSpan, type Span } from "./span.ts";
 import { parseTemplate } from "./template.ts";
 
 /** A value that `read` accepts: it gives the value, or an Error (thrown or returned) with a sentence that says what is wrong. */
@@ -20,28 +21,19 @@ export function custom<T>(read: (value: unknown) => T | Error): z.ZodType<T> {
 }
 
 /** An object with exactly these keys. An unknown key is a problem of its own, with the known key that is nearest. */
-export function shape<S extends z.ZodRawShape>(fields: S, laterKeys: readonly string[] = []) {
+export function shape<S extends z.ZodRawShape>(fields: S) {
   const known = Object.keys(fields);
   return z.strictObject(fields, {
     error: (issue) => {
-      if (issue.code === "unrecognized_keys") return (issue.keys as string[]).map((key) => unknownKey(key, known, laterKeys)).join("\n");
+      if (issue.code === "unrecognized_keys") return (issue.keys as string[]).map((key) => unknownKey(key, known)).join("\n");
       return issue.code === "invalid_type" ? `must be a set of keys (${known.join(", ")}), not ${shown(issue.input)}` : undefined;
     },
   });
 }
 
-function unknownKey(key: string, known: readonly string[], laterKeys: readonly string[]): string {
-  if (laterKeys.includes(key)) return `${shown(key)} is not supported yet by this version; take it out, because it would be without effect`;
+function unknownKey(key: string, known: readonly string[]): string {
   return `unknown key ${shown(key)}${didYouMean(key, known) || `; known are ${known.join(", ")}`}`;
 }
-
-/** Something that the document may hold one day, and that must not be passed over in silence. An empty list or null is fine. */
-export const notYet = (what: string) =>
-  custom((value): undefined | Error =>
-    value === null || (Array.isArray(value) && value.length === 0)
-      ? undefined
-      : new Error(`${what} is not supported yet by this version; take it out, because it would be without effect`),
-  ).optional();
 
 /** One of a few words. */
 export function oneOf<const T extends string>(words: readonly T[]): z.ZodType<T> {
@@ -92,10 +84,19 @@ export const owner = custom((value) => {
 /** An ISO 8601 duration, read as milliseconds. */
 export const duration = custom((value) => {
   if (typeof value === "string" && /business/i.test(value))
-    return new Error(`business time (${shown(value)}) is not supported yet; use an ISO 8601 duration such as PT4H`);
+    return new Error(`is a fixed time and cannot be business time (${shown(value)}); use an ISO 8601 duration such as PT4H`);
   const ms = typeof value === "string" ? durationMs(value) : undefined;
   if (ms === undefined) return new Error(`must be an ISO 8601 duration such as PT10M or P1D, not ${shown(value)}`);
   return ms > 0 && ms <= MAX_DURATION ? ms : new Error(`must be longer than nothing and at most 366 days, not ${shown(value)}`);
+});
+
+/** How long people have: an ISO 8601 duration, read as milliseconds, or working time by the calendar of the document. */
+export const span = custom((value): Span | Error => {
+  const read = typeof value === "string" ? readSpan(value) : undefined;
+  if (read === undefined)
+    return new Error(`must be an ISO 8601 duration such as PT10M or P1D, or working time such as "4 business hours" or "2 business days", not ${shown(value)}`);
+  const fits = typeof read !== "number" || (read > 0 && read <= MAX_DURATION);
+  return fits ? read : new Error(`must be longer than nothing and at most 366 days, not ${shown(value)}`);
 });
 
 /** How long a record is kept, as an ISO 8601 duration of years, months, weeks or days. */

@@ -1,17 +1,20 @@
 import { z } from "zod";
 import type { Json } from "../events/canonical.ts";
+import { EFFECT_DEFAULTS, type Settled, settle } from "./action-defaults.ts";
 import { compileSchema } from "./json-schema.ts";
 import { didYouMean, nearest, shown } from "./problems.ts";
 import { budget, duplicate } from "./shape-budget.ts";
 import { condition } from "./shape-condition.ts";
-import { count, custom, duration, identifier, notYet, oneOf, owner, pointer, points, retention, shape, template, text } from "./shape-parts.ts";
+import { gate, grant } from "./shape-grant.ts";
+import { count, custom, duration, identifier, oneOf, owner, pointer, points, retention, shape, span, template, text } from "./shape-parts.ts";
+import { calendar } from "./shape-time.ts";
 import { policyCase } from "./testing/case-shape.ts";
 import { EXECUTIONS, REVERSIBILITIES, TIERS } from "./tiers.ts";
 
 /** What an export does with a field, most careful first. */
 export const EXPORT_TREATMENTS = ["drop", "mask", "pseudonym", "bucket", "keep"] as const;
 
-const EFFECTS = ["money", "external-comms", "data-loss", "access", "prod"];
+const EFFECTS = Object.keys(EFFECT_DEFAULTS);
 
 const effect = custom((value) => {
   if (typeof value !== "string" || !/^[a-z][a-z0-9-]{0,49}$/.test(value)) return new Error(`must be a tag such as money, not ${shown(value)}`);
@@ -38,8 +41,17 @@ const version = custom((value) =>
 );
 
 const separation = z.array(oneOf(["proposer", "agent_owner", "earlier_approver"]));
-const ladder = z.array(shape({ to: owner, timeout: duration, page: z.boolean().default(false) }));
-const evidence = z.array(text);
+const ladder = z.array(shape({ to: owner, timeout: span, page: z.boolean().default(false) }));
+/** What a proposal must bring, and how long the record of it is kept. */
+const requirements = shape({ evidence: z.array(text).optional(), audit_retention: retention.optional() });
+/** What an MCP server says of a tool, as it stands in its list. */
+const annotations = shape({
+  title: z.string().optional(),
+  readOnlyHint: z.boolean().optional(),
+  destructiveHint: z.boolean().optional(),
+  idempotentHint: z.boolean().optional(),
+  openWorldHint: z.boolean().optional(),
+});
 /** Cases for `policy test`, beside what they are about. */
 const examples = z.array(policyCase).optional();
 
@@ -49,24 +61,20 @@ const people = {
   approvals: count.optional(),
   approval_order: z.array(text).optional(),
   separation: separation.optional(),
-  timeout: duration.optional(),
+  timeout: span.optional(),
   ladder: ladder.optional(),
   on_expiry: oneOf(["reject", "hold"]).optional(),
 };
 
 const action = shape({
   arguments: argumentsSchema.optional(),
-  reversibility: oneOf(REVERSIBILITIES),
-  execution: oneOf(EXECUTIONS).default("blind"),
+  reversibility: oneOf(REVERSIBILITIES).optional(),
+  execution: oneOf(EXECUTIONS).optional(),
+  annotations: annotations.optional(),
   effects: z.array(effect).default([]),
   risk: oneOf(TIERS).optional(),
   points: points.optional(),
-  gate: shape({
-    kind: oneOf(["none", "soft", "hard", "audit"]),
-    from_risk: oneOf(TIERS).optional(),
-    below_confidence: share.optional(),
-    window: duration.optional(),
-  }).optional(),
+  gate: gate.optional(),
   amount: shape({ path: pointer, unit: text }).optional(),
   fields: z
     .record(
@@ -92,7 +100,7 @@ const action = shape({
     rollback: template.optional(),
   }).optional(),
   receipt_target: shape({ system: text, id: template, url: template.optional() }).optional(),
-  require: shape({ evidence: evidence.optional() }).optional(),
+  require: requirements.optional(),
   decisions: z
     .array(oneOf(["approve", "edit", "reject", "respond"]))
     .min(1)
@@ -103,18 +111,20 @@ const action = shape({
   grant_ttl: duration.optional(),
   examples,
   ...people,
+}).refine(({ reversibility, effects, annotations }) => reversibility !== undefined || annotations !== undefined || (effects ?? []).length > 0, {
+  path: ["reversibility"],
+  message: `is missing; give one of ${REVERSIBILITIES.join(", ")}, or effects that it follows from`,
+  when: ({ value }) => typeof value === "object" && value !== null && !Array.isArray(value),
 });
 
-const raise = shape(
-  {
-    risk: oneOf(TIERS).optional(),
-    points: points.optional(),
-    approvals: count.optional(),
-    gate: oneOf(["hard"]).optional(),
-    separation: separation.optional(),
-  },
-  ["approval_order"],
-);
+const raise = shape({
+  risk: oneOf(TIERS).optional(),
+  points: points.optional(),
+  approvals: count.optional(),
+  approval_order: z.array(text).min(1).optional(),
+  gate: oneOf(["hard"]).optional(),
+  separation: separation.optional(),
+});
 const rule = shape({ id: identifier, when: condition.optional(), raise: raise.optional(), forbid: z.literal(true).optional(), because: text, examples });
 
 /** The whole document, as it stands in its file. */
@@ -123,33 +133,44 @@ export const policyShape = shape({
   workspace: identifier,
   version: version.optional(),
   owner,
-  mode: custom((value) =>
-    value === "shadow"
-      ? new Error("shadow is not supported yet by this version; use enforce or off")
-      : ((["enforce", "off"] as const).find((mode) => mode === value) ??
-        new Error(`must be enforce or off, not ${shown(value)}${typeof value === "string" ? didYouMean(value, ["enforce", "off"]) : ""}`)),
-  ).default("enforce"),
-  require: shape({ evidence: evidence.optional(), audit_retention: retention.optional() }).optional(),
-  calendar: notYet("business time"),
+  mode: oneOf(["enforce", "shadow", "off"]).default("enforce"),
+  require: requirements.optional(),
+  calendar: calendar.optional(),
+  defaults: shape({
+    annotations: oneOf(["stricter", "trust"]).default("stricter"),
+    effects: z.record(effect, shape({ reversibility: oneOf(REVERSIBILITIES).optional(), risk: oneOf(TIERS).optional() })).default({}),
+  }).default({ annotations: "stricter", effects: {} }),
   tiers: shape({ medium: points, high: points, critical: points }).optional(),
   confidence: z.array(shape({ below: share, from: oneOf(TIERS), to: oneOf(TIERS), or_missing: z.boolean().default(false) })).optional(),
   actions: z.record(text, action),
   rules: z.array(rule).default([]),
   floors: z.array(rule).default([]),
-  grants: notYet("a grant (a loosening)"),
+  grants: z.array(grant).default([]),
   budgets: z.array(budget).default([]),
   duplicates: z.array(duplicate).default([]),
   routes: z.array(shape({ when: condition.optional(), ...people })).default([]),
-  batch: shape({ max: count.default(20), window: duration.default(1_800_000) }).optional(),
+  batch: shape({ max: count.default(20), window: span.default(1_800_000) }).optional(),
   questions: shape(people).optional(),
   notices: shape(people).optional(),
 });
 
-/** What a policy document says. Durations are in milliseconds. */
-export type PolicyContent = z.output<typeof policyShape>;
+/** What a policy document says, as it is written. Durations are in milliseconds. */
+export type WrittenContent = z.output<typeof policyShape>;
 
-/** One action of the catalogue. */
-export type ActionContent = PolicyContent["actions"][string];
+/** One action of the catalogue, with what follows from its effect tags and annotations. */
+export type ActionContent = WrittenContent["actions"][string] & Pick<Settled, "execution"> & { reversibility: (typeof REVERSIBILITIES)[number] };
+
+/** What a policy document says. Durations are in milliseconds. */
+export type PolicyContent = Omit<WrittenContent, "actions"> & { actions: Record<string, ActionContent> };
+
+/** A document with what follows from effect tags and annotations written out. */
+export function settled(content: WrittenContent): PolicyContent {
+  const actions = Object.entries(content.actions).map(([name, action]): [string, ActionContent] => {
+    const { reversibility = "irreversible", ...rest } = settle(action, content.defaults);
+    return [name, { ...action, ...rest, reversibility }];
+  });
+  return { ...content, actions: Object.fromEntries(actions) };
+}
 
 /** One rule or floor. */
 export type RuleContent = PolicyContent["rules"][number];

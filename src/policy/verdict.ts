@@ -1,11 +1,12 @@
 import { canonicalize, sha256 } from "../events/canonical.ts";
 import type { Draft } from "../events/draft.ts";
-import type { BudgetUse, Card, ExternalRef, LadderStep, VerdictStep } from "../events/types.generated.ts";
+import type { BudgetUse, Card, ExternalRef, LadderStep, ShadowVerdict, VerdictStep } from "../events/types.generated.ts";
 import type { VerdictBody } from "./judge.ts";
 import type { Opinion } from "./opinion.ts";
+import { spanEnd } from "./span.ts";
 
 /** Version of the engine, in every verdict: the same inputs and the same version give the same verdict. */
-export const ENGINE_VERSION = "1";
+export const ENGINE_VERSION = "2";
 
 /** What a verdict needs beside the opinion. */
 export interface Around {
@@ -17,17 +18,22 @@ export interface Around {
   readonly receiptTarget: ExternalRef | null;
   /** Every budget that applies, with what was used before. */
   readonly budgets?: readonly BudgetUse[];
+  /** What policies that only watch would have said. */
+  readonly shadow?: readonly ShadowVerdict[];
 }
 
 /** An opinion as the fields of a verdict, with its times made absolute. */
 export function verdictOf(opinion: Opinion, around: Around): Draft<VerdictBody> {
   const { card } = around;
-  const people = opinion.route === "batch" || opinion.route === "interrupt";
+  const audited = opinion.gate === "audit" && opinion.route !== "forbid";
+  const people = audited || opinion.route === "batch" || opinion.route === "interrupt";
+  // What has run can be approved or rolled back, nothing else, whatever the action allows beforehand.
+  const decisions = audited ? (["approve", "reject"] as const) : opinion.decisions;
   const forbidden = opinion.route === "forbid";
   // Policies that contradict each other leave no decision open: that is an error of theirs, and rejecting stays possible.
-  const contradicted = people && opinion.decisions.length === 0;
+  const contradicted = people && decisions.length === 0;
   const error = contradicted ? { code: "policy_error", message: "The policies leave no decision that all of them allow" } : opinion.error;
-  const { ladder, expiresAt } = people ? times(opinion, around) : { ladder: [], expiresAt: null };
+  const { ladder, expiresAt } = audited ? auditTimes(opinion, around.now) : people ? times(opinion, around) : { ladder: [], expiresAt: null };
   return {
     policy: opinion.policy,
     engineVersion: ENGINE_VERSION,
@@ -45,11 +51,11 @@ export function verdictOf(opinion: Opinion, around: Around): Draft<VerdictBody> 
     approvals: people ? opinion.approvals : 0,
     approvalOrder: people ? opinion.approvalOrder : [],
     separation: people ? opinion.separation : [],
-    allowedDecisions: people ? (contradicted ? ["reject"] : opinion.decisions) : [],
-    editablePaths: people && opinion.decisions.includes("edit") ? opinion.editable : [],
+    allowedDecisions: people ? (contradicted ? ["reject"] : decisions) : [],
+    editablePaths: people && !audited && decisions.includes("edit") ? opinion.editable : [],
     ladder,
     expiresAt,
-    onExpiry: opinion.onExpiry,
+    onExpiry: audited ? "hold" : opinion.onExpiry,
     batchKey: opinion.route === "batch" && !contradicted ? (opinion.batch?.key ?? null) : null,
     batchMax: opinion.route === "batch" && !contradicted ? (opinion.batch?.max ?? null) : null,
     batchWindowMs: opinion.route === "batch" && !contradicted ? (opinion.batch?.windowMs ?? null) : null,
@@ -58,9 +64,9 @@ export function verdictOf(opinion: Opinion, around: Around): Draft<VerdictBody> 
     card,
     cardSha256: card === null ? null : cardHash(card),
     receiptTarget: around.receiptTarget,
-    budgets: around.budgets ?? [],
+    budgets: [...(around.budgets ?? []), ...opinion.budgets],
     standing: null,
-    shadow: [],
+    shadow: around.shadow ?? [],
   };
 }
 
@@ -71,12 +77,29 @@ export function cardHash(card: Card): string {
 
 /** Each step is due when the time before it is over, and no step has more time than the one before. The agent may only shorten. */
 function times(opinion: Opinion, { now, requestedTimeoutMs }: Around): { ladder: LadderStep[]; expiresAt: number } {
-  let time = Math.min(opinion.timeoutMs, requestedTimeoutMs === null ? Number.POSITIVE_INFINITY : Math.max(0, requestedTimeoutMs));
-  let at = now + time;
-  const ladder = opinion.ladder.map(({ to, timeout, page }, i) => {
+  const requested = requestedTimeoutMs === null ? Number.POSITIVE_INFINITY : Math.max(0, requestedTimeoutMs);
+  const first = Math.min(opinion.timeoutMs, requested);
+  return rungs(opinion, opinion.ladder, now + first, first, requested);
+}
+
+/** A window that closes unreviewed goes up the ladder, and the last step holds it: what has run is never expired. */
+function auditTimes({ audit, calendar }: Opinion, now: number): { ladder: LadderStep[]; expiresAt: null } {
+  if (audit === null) throw new Error("an audit without a window");
+  const { ladder } = rungs({ calendar }, audit.ladder, now + audit.untilMs, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  return { ladder, expiresAt: null };
+}
+
+/**
+ * `most`: no step of fixed time has more than this. Working time is cut only to what the agent asked for: four hours from the morning on
+ * must not become four hours of the night.
+ */
+function rungs({ calendar }: Pick<Opinion, "calendar">, steps: Opinion["ladder"], start: number, most: number, requested: number) {
+  let time = most;
+  let at = start;
+  const ladder = steps.map(({ to, timeout, page }, i): LadderStep => {
     const step = { step: i + 1, at, to, page };
-    time = Math.min(time, timeout);
-    at += time;
+    if (typeof timeout === "number") time = Math.min(time, timeout);
+    at = typeof timeout === "number" ? at + time : Math.min(spanEnd(at, timeout, calendar), at + requested);
     return step;
   });
   return { ladder, expiresAt: at };

@@ -47,13 +47,15 @@ const MANY_EVENTS = 200;
 
 /** A folder for a views file. `mayWrite` throws inside the transaction when somebody else has taken over the file. */
 export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () => void = () => {}): BatchFolder {
-  const read = itemReader(db, codec);
+  let anyBad = false;
+  const read = itemReader(db, codec, () => anyBad);
   const blobs = blobTable(db);
   const writer = itemWriter(db, blobs);
   const addBad = db.prepare("INSERT INTO bad VALUES (?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const moveOn = db.prepare("INSERT INTO checkpoint VALUES (?,?,?,?) ON CONFLICT (topic, part) DO UPDATE SET next = excluded.next, last = excluded.last");
   const addDocument = db.prepare("INSERT INTO document VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const cache = new Map<string, CachedItem>();
+  const hasBad = db.prepare("SELECT 1 FROM bad LIMIT 1");
   const highest = db.prepare("SELECT max(n) FROM item").pluck();
   let lastNumber = 0;
   /** Next offset, by partition and topic. */
@@ -83,6 +85,7 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     const { topic, partition, offset, key } = record;
     const hash = sha256(record.value ?? new Uint8Array());
     const flags = unread === true && key !== null;
+    anyBad = true;
     const item = key === null ? null : itemBytes(key);
     rows.push(() => addBad.run(topicNumber(topic), partition, offset, item, reason, message, schemaId ?? null, hash, flags ? 1 : 0));
     if (!flags) return;
@@ -195,6 +198,7 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     blobs.forget();
     writer.forget();
     next.length = 0;
+    anyBad = hasBad.get() !== undefined;
     lastNumber = (highest.get() as number | null) ?? 0;
     for (const row of db.prepare("SELECT topic, part, next FROM checkpoint").all() as { topic: number; part: number; next: number }[])
       next[row.part * TOPICS.length + row.topic] = row.next;

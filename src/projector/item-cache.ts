@@ -118,8 +118,8 @@ export interface StoredItem {
   readonly bad: string[];
 }
 
-/** Reads items from the tables. */
-export function itemReader(db: Database.Database, codec: Codec): (cached: CachedItem) => StoredItem {
+/** Reads items from the tables. `anyBad`: whether there are rows in `bad` at all; most ledgers have none, and looking costs as much as the item itself. */
+export function itemReader(db: Database.Database, codec: Codec, anyBad: () => boolean): (cached: CachedItem) => StoredItem {
   const row = db.prepare("SELECT n, state, stage, outcome FROM item WHERE id = ?");
   const events = db.prepare("SELECT topic, id, status, hash FROM event WHERE item = ?");
   const parked = db.prepare("SELECT cause, topic, off, value FROM parked WHERE item = ? ORDER BY topic, off");
@@ -128,7 +128,7 @@ export function itemReader(db: Database.Database, codec: Codec): (cached: Cached
   const bad = db.prepare("SELECT sha256 FROM bad WHERE item = ? AND flags = 1");
   return ({ bytes }) => {
     const found = row.get(bytes) as StoredItem["row"];
-    const flags = (bad.all(bytes) as { sha256: string }[]).map((b) => b.sha256);
+    const flags = anyBad() ? (bad.all(bytes) as { sha256: string }[]).map((b) => b.sha256) : [];
     if (found === undefined) return { row: undefined, events: [], parked: [], payloads: [], bad: flags };
     const rows = events.all(found.n) as StoredItem["events"];
     return {

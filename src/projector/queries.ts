@@ -376,6 +376,12 @@ export function openQueries(views: Database.Database) {
       };
     },
 
+    /** Items of which something counts toward budgets: what is reserved, and what began at a time or later. */
+    *spent(since: number): Generator<Item> {
+      for (const { id, state } of db.prepare("SELECT id, state FROM item WHERE spent >= ? ORDER BY spent, n").all(since) as Pick<Row, "id" | "state">[])
+        yield readState(itemIdOfBytes(id), state, blobs).item;
+    },
+
     /** The policy documents in force: of each policy item the last one published. */
     policies(): { workspace: string; policyId: string; version: string; sha256: string; document: string; eventId: string }[] {
       const rows = db

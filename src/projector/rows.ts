@@ -5,6 +5,7 @@ import type { Entry, Item } from "../ledger/item.ts";
 import { type Life, lifeOf, OUTCOMES, STAGES } from "../ledger/life.ts";
 import { type Owed, owedTo } from "../ledger/owed.ts";
 import { isGrant } from "../ledger/resumes.ts";
+import { spendsOf } from "../ledger/spend.ts";
 import { type CachedItem, STATUSES, todoKey } from "./item-cache.ts";
 import { eventBytes, topicNumber } from "./keys.ts";
 import { type Blobs, writeState } from "./state.ts";
@@ -38,8 +39,8 @@ export function itemWriter(db: Database.Database, blobs: Blobs): { write(cached:
     `INSERT INTO event VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (item, topic, id) DO UPDATE SET status = excluded.status, reason = excluded.reason`,
   );
   const item = db.prepare(
-    `INSERT INTO item VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (n) DO UPDATE SET state = excluded.state, stage = excluded.stage,
-     outcome = excluded.outcome, owner = excluded.owner, agent = excluded.agent, risk = excluded.risk, deadline = excluded.deadline, proposed = excluded.proposed, flagged = excluded.flagged`,
+    `INSERT INTO item VALUES (?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (n) DO UPDATE SET state = excluded.state, stage = excluded.stage,
+     outcome = excluded.outcome, owner = excluded.owner, agent = excluded.agent, risk = excluded.risk, deadline = excluded.deadline, proposed = excluded.proposed, flagged = excluded.flagged, spent = excluded.spent`,
   );
   const addTodo = db.prepare("INSERT INTO todo (worker, due, item, duty, cause, names) VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const endTodo = db.prepare("DELETE FROM todo WHERE worker = ? AND due = ? AND item = ? AND duty = ? AND cause = ? AND names = ?");
@@ -110,6 +111,7 @@ export function itemWriter(db: Database.Database, blobs: Blobs): { write(cached:
       deadline,
       proposal === null ? null : proposedAt(state.proposal as string),
       cached.flagged() ? 1 : 0,
+      spentAt(state),
     );
     const name = `${stage}/${outcome}`;
     if (proposal !== null && cached.storedStage !== name) {
@@ -141,6 +143,13 @@ function isOver(item: Item, life: Life): boolean {
     if (node.topic === "receipts" && node.kind === "unknown" && node.settle === null) return false;
   }
   return true;
+}
+
+/** The latest time from which on something of an item counts toward budgets; null where nothing does. */
+function spentAt(item: Item): number | null {
+  let latest: number | null = null;
+  for (const { at } of spendsOf(item)) if (latest === null || at > latest) latest = at;
+  return latest;
 }
 
 /** What an item is owed as the todo list has it. A flagged item gets no grant: that todo stays, but is never due, so that it does not stand in the way of others. */

@@ -1,5 +1,5 @@
 /** Version of the fold and of these tables. Another number in a views file means: rebuild. */
-export const FOLD_VERSION = 2;
+export const FOLD_VERSION = 4;
 
 /**
  * The views. All of them are a function of the log; nothing that can be read from them depends on the order in which topics arrived. Items
@@ -16,12 +16,14 @@ CREATE TABLE checkpoint (topic INTEGER, part INTEGER, next INTEGER NOT NULL, las
 -- One row an item: its folded state with what lists show (state.ts), and what they are sorted and filtered by.
 CREATE TABLE item (
   n INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, state BLOB NOT NULL, stage INTEGER NOT NULL, outcome INTEGER,
-  owner TEXT, agent TEXT, risk INTEGER, deadline INTEGER, proposed INTEGER, flagged INTEGER NOT NULL DEFAULT 0
+  owner TEXT, agent TEXT, risk INTEGER, deadline INTEGER, proposed INTEGER, flagged INTEGER NOT NULL DEFAULT 0, spent INTEGER
 );
 CREATE INDEX item_queue ON item (owner, risk DESC, deadline) WHERE stage = 2;
 -- What may run, runs, or did and nobody knows how it ended: what a halt looks for.
 CREATE INDEX item_running ON item (stage) WHERE stage IN (5, 6, 7);
 CREATE INDEX item_proposed ON item (proposed) WHERE proposed IS NOT NULL;
+-- What counts toward budgets, by the time from which on it does; the latest time of an item with several actions.
+CREATE INDEX item_spent ON item (spent) WHERE spent IS NOT NULL;
 CREATE INDEX item_flagged ON item (id) WHERE flagged = 1;
 
 -- The timeline, which is dedup and cause lookup as well.

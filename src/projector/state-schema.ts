@@ -35,6 +35,7 @@ const nodes = [
     id: "bytes",
     cause: ref,
     fallback: "boolean",
+    judgedAt: "long",
     /** Terms of the verdict at this place, where they are the same. */
     sameTerms: ref,
     terms: opt(
@@ -94,6 +95,7 @@ const nodes = [
     done: "int",
     running: opt(running),
     leaseIds: list("string"),
+    startedAt: opt("long"),
     closedBy: opt("Closed"),
   }),
   record("X", { id: "bytes", kind: "string", cause: ref, actionId: opt("string"), settle: ref }),

@@ -86,6 +86,7 @@ function pack(item: Item, node: Node, nodes: readonly Node[], ref: Ref, blobs: B
           id,
           cause: at(node.cause),
           fallback: node.fallback,
+          judgedAt: node.judgedAt,
           sameTerms: ref("verdicts", before),
           terms: before === null ? { ...terms, cardSha256: terms.cardSha256 === null ? null : hexBytes(terms.cardSha256) } : null,
           actions: node.actions === proposed || sameActions(node.actions, proposed) ? null : node.actions.map((a) => packAction(a, blobs)),
@@ -233,6 +234,7 @@ function unpack(
         id: n.id,
         cause: keyAt(n.cause),
         fallback: n.fallback,
+        judgedAt: n.judgedAt,
         terms,
         actions: n.actions === null ? proposalOf(item).actions : n.actions.map((a: Packed) => unpackAction(a, blobs)),
         earlierApprovers: n.earlierApprovers,
@@ -251,10 +253,10 @@ function unpack(
         resume: idAt(n.resume),
       };
     case "R": {
-      const { done, running, leaseIds } = n;
+      const { done, running, leaseIds, startedAt } = n;
       const named = n.granted < 0 ? n.actions : (item.nodes.get(keyAt(n.granted)) as VerdictNode).actions;
       const actions = named.map((a: Packed) => ({ actionId: a.actionId, argsSha256: n.granted < 0 ? hexText(a.argsSha256) : a.argsSha256 }));
-      const group = { done, running, leaseIds, closedBy: n.closedBy === null ? null : { kind: n.closedBy.kind, id: idAt(n.closedBy.by) as string } };
+      const group = { done, running, leaseIds, startedAt, closedBy: n.closedBy === null ? null : { kind: n.closedBy.kind, id: idAt(n.closedBy.by) as string } };
       return { topic: "resumes", id: n.id, cause: keyAt(n.cause), outcome: n.outcome, actions, notAfter: n.notAfter, group };
     }
     case "X":

@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { dirname } from "node:path";
 import Database from "better-sqlite3";
 import { CountersignError, messageOf } from "../errors.ts";
 import type { Checkpoint, MutableCheckpoint } from "../log/log.ts";
+import { makeFolder } from "../make-folder.ts";
 import { topicOfNumber } from "./keys.ts";
 import { FOLD_VERSION, VIEWS_SQL } from "./schema.ts";
 
@@ -20,7 +21,7 @@ export interface Views {
  * of no use until it is complete, so that nothing is spent on surviving a crash.
  */
 export function openViews(path: string, logId: string, scratch = false): Views {
-  mkdirSync(dirname(path), { recursive: true });
+  makeFolder(dirname(path));
   let db = open(path, scratch);
   if (!isCurrent(db, logId)) {
     db.close();

@@ -13,7 +13,7 @@ import type { Write } from "./write.ts";
 const DEFAULT_TTL_MS = 60 * 60 * 1000;
 
 /** Why a grant must not be given now, in words for the model; null where nothing is in its way. */
-export type Bar = (view: StoredItemView, verdict: VerdictNode) => string | null;
+export type Bar = (view: StoredItemView, verdict: VerdictNode, outcome: EventOf["resumes"]["outcome"]) => string | null | Promise<string | null>;
 
 /**
  * Writes the resume that an item is owed: the grant of exactly the approved arguments, or why nothing runs. What is in the way of a first
@@ -36,7 +36,11 @@ export function dispatcher(
     // A flag keeps everything from running until a person clears it; what does not run may go on.
     if (isGrant(called.outcome) && view.flagged && !withdrawn) return undefined;
     const verdict = verdictAbove(view.item, node);
-    const barred = withdrawn ? "The agent withdrew it before anything was granted." : isGrant(called.outcome) ? barredBy(bars, view, verdict) : null;
+    const barred = withdrawn
+      ? "The agent withdrew it before anything was granted."
+      : isGrant(called.outcome)
+        ? await barredBy(bars, view, verdict, called.outcome)
+        : null;
     // What has begun must be brought to an end: a retry of what is in doubt and a roll_back wait until nothing is in their way.
     if (barred !== null && hasBegun(node, called.outcome)) return "wait";
     const { topic, id: eventId } = node;
@@ -58,9 +62,9 @@ export function dispatcher(
   };
 }
 
-function barredBy(bars: readonly Bar[], view: StoredItemView, verdict: VerdictNode): string | null {
+async function barredBy(bars: readonly Bar[], ...of: Parameters<Bar>): Promise<string | null> {
   for (const bar of bars) {
-    const why = bar(view, verdict);
+    const why = await bar(...of);
     if (why !== null) return why;
   }
   return null;

@@ -2,8 +2,11 @@ import { CountersignError } from "../errors.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { editedActions } from "../ledger/edits.ts";
 import type { VerdictNode } from "../ledger/item.ts";
+import { countablesOf } from "../policy/judge.ts";
+import type { UsageReader } from "../policy/usage.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Queries, Todo } from "../projector/queries.ts";
+import type { LiveUsage } from "./usage.ts";
 import type { Body, Write } from "./write.ts";
 
 /** What the worker needs of the policy engine: a verdict's body for a proposal and the arguments on the table. */
@@ -12,10 +15,17 @@ export type Judge = (input: {
   readonly actions: readonly { actionId: string; tool: string; args: string; argsSha256: string }[];
   readonly answers: "proposal" | "edit";
   readonly now: number;
+  readonly usage: UsageReader;
 }) => Omit<Body<"verdicts">, "workspace" | "answers" | "actor">;
 
-/** Judges proposals and edits. */
-export function policyWorker(queries: Queries, events: EventStore, write: Write, judge: Judge, now: () => number): (todo: Todo) => Promise<void> {
+/** Judges proposals and edits, and reserves what they count toward budgets. */
+export function policyWorker(
+  queries: Queries,
+  events: EventStore,
+  write: Write,
+  { judge, usage }: { judge: Judge; usage: LiveUsage },
+  now: () => number,
+): (todo: Todo) => Promise<void> {
   return async (todo) => {
     const view = queries.item(todo.itemId);
     const node = view?.item.nodes.get(todo.cause);
@@ -24,10 +34,18 @@ export function policyWorker(queries: Queries, events: EventStore, write: Write,
     if (proposal === undefined) throw new CountersignError("unavailable", `The proposal of ${todo.itemId} cannot be read`, { retryable: true });
     const edited = node.topic === "decisions";
     const actions = edited ? editedActions((view.item.nodes.get(node.cause) as VerdictNode).actions, node) : proposal.actions;
-    const body = judge({ proposal, actions, answers: edited ? "edit" : "proposal", now: now() });
+    const { workspace } = proposal;
+    const occurredAt = now();
+    // From here to the reservation nothing may be awaited: the next judgement must see what this one reserves.
+    const body = judge({ proposal, actions, answers: edited ? "edit" : "proposal", now: occurredAt, usage: usage.judging(todo.itemId, workspace) });
+    // A forbidden edit leaves reserved what was; a forbidden proposal reserves nothing.
+    const flowed = body.route === "allow" || body.gate === "audit";
+    if (body.route !== "forbid") usage.reserve(todo.itemId, todo.cause, occurredAt, countablesOf(proposal, actions, { flowed }));
     await write("verdicts", todo.itemId, {
       ...body,
-      workspace: proposal.workspace,
+      workspace,
+      // The time that it was judged by: the verdict can be recomputed from what it records.
+      occurredAt,
       answers: { topic: edited ? "decisions" : "proposals", eventId: node.id },
       actor: { kind: "policy", id: "policy-worker" },
       traceparent: proposal.traceparent,

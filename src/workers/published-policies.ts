@@ -1,14 +1,22 @@
-import { messageOf } from "../errors.ts";
+import { CountersignError, messageOf } from "../errors.ts";
+import { barAtGrant } from "../policy/at-grant.ts";
 import { type CompiledPolicy, claimMs, compilePolicy } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
 import { judge } from "../policy/judge.ts";
+import type { Meter } from "../policy/usage.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { Judge } from "./policy-worker.ts";
 
+type Tail<T extends readonly unknown[]> = T extends readonly [unknown, ...infer Rest] ? Rest : never;
+
 /** The policy engine over the documents in force. */
 export interface PublishedPolicies {
   readonly judge: Judge;
+  /** As `barAtGrant`, under the documents in force. @throws CountersignError policy_invalid where one of the workspace cannot be used: nothing is granted then */
+  readonly barAtGrant: (...of: Tail<Parameters<typeof barAtGrant>>) => string | null;
+  /** What counts over many items. The list is the same one until a document changes. */
+  readonly meters: () => readonly Meter[];
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
 }
@@ -19,7 +27,7 @@ export interface PublishedPolicies {
  * reason: leaving the document out could let pass what it forbids, and not judging would keep the item from everybody.
  */
 export function publishedPolicies(queries: Queries, onFolded: (listener: (batch: FoldedBatch) => void) => () => void): PublishedPolicies {
-  let compiled: { usable: CompiledPolicy[]; broken: Map<string, string> } | undefined;
+  let compiled: Compiled | undefined;
   onFolded((batch) => {
     if (batch.rebuilt || batch.effective.some((e) => e.topic === "policies")) compiled = undefined;
   });
@@ -30,11 +38,29 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
       const why = broken.get(input.proposal.workspace);
       return why === undefined ? judge(usable, input) : { ...judge([], input), error: { code: "policy_invalid", message: why } };
     },
+    barAtGrant(input, ...rest) {
+      const { usable, broken } = current();
+      const why = broken.get(input.proposal.workspace);
+      if (why !== undefined)
+        throw new CountersignError("policy_invalid", `${why}. Nothing is granted before its floors can be checked`, {
+          retryable: true,
+          fix: "publish a document that can be used",
+        });
+      return barAtGrant(usable, input, ...rest);
+    },
+    meters: () => current().meters,
     claimMs: (workspace, tools) => claimMs(current().usable, workspace, tools),
   };
 }
 
-function compileAll(queries: Queries): { usable: CompiledPolicy[]; broken: Map<string, string> } {
+interface Compiled {
+  readonly usable: readonly CompiledPolicy[];
+  readonly meters: readonly Meter[];
+  /** Why a workspace has no policy that can be used. */
+  readonly broken: ReadonlyMap<string, string>;
+}
+
+function compileAll(queries: Queries): Compiled {
   const usable: CompiledPolicy[] = [];
   const broken = new Map<string, string>();
   for (const p of queries.policies()) {
@@ -45,5 +71,5 @@ function compileAll(queries: Queries): { usable: CompiledPolicy[]; broken: Map<s
       broken.set(p.workspace, `Policy ${file} cannot be used: ${messageOf(error)}`.slice(0, 500));
     }
   }
-  return { usable, broken };
+  return { usable, broken, meters: usable.flatMap((policy) => policy.meters) };
 }

@@ -71,6 +71,18 @@ describe("POST /v1/items/{id}/decisions", () => {
     expect(body).toMatchObject({ rejudged: { state: "fell_back" }, item: { stage: "pending" } });
   });
 
+  it("edits: arguments that the agent's schema cannot be checked with are refused at once, and the item stays as it is", async () => {
+    const argsSchema = { properties: { reason: { items: { $ref: "#/properties/reason" }, allOf: [{ items: { $ref: "#/properties/reason" } }] } } };
+    const item = await w.judged({ tool: "issue_refund", args: { amount: 10 }, argsSchema });
+    const reason = JSON.parse(`${"[".repeat(50)}1${"]".repeat(50)}`);
+    const before = process.cpuUsage();
+    const { status, body } = await w.decide("lead", item, edit({ amount: 10, reason }));
+    expect([status, body.code]).toEqual([422, "schema_invalid"]);
+    expect(body.detail).toContain("more than 4000000 steps");
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(3000);
+    expect((await view(item.itemId)).stage).toBe("pending");
+  });
+
   it("responds to a question, which runs nothing", async () => {
     const item = await w.judged({ ask: "question", question: "Which account?" });
     expect(item).toMatchObject({ stage: "pending", allowedDecisions: ["respond"], question: "Which account?" });

@@ -81,13 +81,29 @@ describe("POST /v1/proposals", () => {
     expect(queue.body.items.map((i) => i.itemId)).not.toContain(item.itemId);
   });
 
+  const DOUBLING = {
+    $defs: Object.fromEntries(
+      Array.from({ length: 46 }, (_, i) => [
+        `d${i}`,
+        i === 45 ? { type: "number" } : { allOf: [{ $ref: `#/$defs/d${i + 1}` }, { $ref: `#/$defs/d${i + 1}` }] },
+      ]),
+    ),
+    properties: { amount: { $ref: "#/$defs/d0" } },
+  };
   const schema = { type: "object", properties: { amount: { type: "number" } }, required: ["amount"], additionalProperties: false };
   it.each<[string, object, string, string]>([
     ["arguments that break the agent's own schema, at the place", { tool: "t", args: { amount: "10" }, argsSchema: schema }, "schema_invalid", "/args/amount"],
     ["an argument that the agent's own schema does not know", { tool: "t", args: { amount: 1, evil: 2 }, argsSchema: schema }, "schema_invalid", "/args/evil"],
     ["a schema that does not compile", { actions: [{ tool: "t", args: {}, argsSchema: { type: "no such type" } }] }, "schema_invalid", "/actions/0/argsSchema"],
     ["a schema that would answer with a promise", { tool: "t", args: {}, argsSchema: { $async: true } }, "schema_invalid", "/argsSchema"],
-    ["a schema that refers to itself for ever", { tool: "t", args: {}, argsSchema: { $ref: "#" } }, "schema_invalid", "/args"],
+    ["a schema that refers to itself for ever", { tool: "t", args: {}, argsSchema: { $ref: "#" } }, "schema_invalid", "/argsSchema"],
+    ["a schema whose references double at every step", { tool: "t", args: { amount: 1 }, argsSchema: DOUBLING }, "schema_invalid", "/argsSchema"],
+    [
+      "a schema whose check of these arguments would never end",
+      { tool: "t", args: JSON.parse(`${'{"a":'.repeat(50)}1${"}".repeat(50)}`), argsSchema: { properties: { a: { allOf: [{ $ref: "#" }, { $ref: "#" }] } } } },
+      "schema_invalid",
+      "/argsSchema",
+    ],
     ["a field that it does not know", { tool: "t", args: {}, actor: { kind: "person", id: "carol" } }, "request_invalid", "/actor"],
     ["an agent's id in the body: it comes from the key", { tool: "t", args: {}, agent: { id: "other-bot" } }, "request_invalid", "/agent/id"],
     ["a control character in the key, which could make two keys one", { idempotencyKey: "a\0b", tool: "t", args: {} }, "request_invalid", "/idempotencyKey"],

@@ -42,6 +42,12 @@ describe("the shipped policies", () => {
     expect(judged("issue_refund", args, more)).toMatchObject(expected);
   });
 
+  it("a refund whose order the agent said nothing of has no word about charge-backs on its card, which begins with what matters", () => {
+    const { card, because } = judged("issue_refund", refund, { evidence: ["order"] });
+    expect(because.join(" ")).not.toMatch(/charged-back|could not be checked/);
+    expect(card?.why).not.toMatch(/charged-back/);
+  });
+
   const sql = { database: "orders", environment: "staging", migration: "20250101_add_index", sql: "create index on orders (id)", estimated_rows: 10 };
   it.each([
     ["staging waits in a batch", sql, { route: "batch", owner: "role:database-team" }],

@@ -9,9 +9,11 @@ import { publishable } from "../../src/policy/publish.ts";
 import type { StoredItemView } from "../../src/projector/queries.ts";
 import { type Ledger, openLedger } from "../../src/runtime.ts";
 import { dispatcher } from "../../src/workers/dispatcher.ts";
+import { policyBar } from "../../src/workers/policy-bar.ts";
 import { policyWorker } from "../../src/workers/policy-worker.ts";
-import { publishedPolicies } from "../../src/workers/published-policies.ts";
+import { type PublishedPolicies, publishedPolicies } from "../../src/workers/published-policies.ts";
 import { timekeeper } from "../../src/workers/timekeeper.ts";
+import { type LiveUsage, liveUsage } from "../../src/workers/usage.ts";
 import { type RunningWorker, runWorker } from "../../src/workers/worker.ts";
 import type { Body } from "../../src/workers/write.ts";
 import { tempDir } from "./views.ts";
@@ -82,6 +84,8 @@ export interface Clock {
 export interface Bench {
   readonly ledger: Ledger;
   readonly clock: Clock;
+  readonly policies: PublishedPolicies;
+  readonly usage: LiveUsage;
   readonly workers: { [kind in Kind]?: RunningWorker };
   /** What workers could not do. */
   readonly errors: string[];
@@ -113,11 +117,13 @@ export async function openBench(options: { log?: string; dir?: string; data?: st
   const { dir = tempDir(), clock = { now: Date.UTC(2026, 0, 5, 9) }, workers: wanted = KINDS } = options;
   const ledger = await openLedger({ log: options.log ?? `sqlite:${dir}`, data: options.data ?? join(dir, "data"), now: () => clock.now });
   const { queries, events, write, projector } = ledger;
+  const policies = publishedPolicies(queries, projector.onFolded);
+  const usage = liveUsage(queries, projector.onFolded, policies.meters, () => clock.now);
   const workers: { [kind in Kind]?: RunningWorker } = {};
   const errors: string[] = [];
   const duties = {
-    policy: policyWorker(queries, events, write, publishedPolicies(queries, projector.onFolded).judge, () => clock.now),
-    dispatcher: dispatcher(queries, events, write, () => clock.now),
+    policy: policyWorker(queries, events, write, { judge: policies.judge, usage }, () => clock.now),
+    dispatcher: dispatcher(queries, events, write, () => clock.now, [policyBar(events, policies, usage, () => clock.now)]),
     clock: timekeeper(queries, write, () => clock.now),
   };
   const others: RunningWorker[] = [];
@@ -142,6 +148,8 @@ export async function openBench(options: { log?: string; dir?: string; data?: st
   const bench: Bench = {
     ledger,
     clock,
+    policies,
+    usage,
     workers,
     errors,
     async stop(kind) {

@@ -12,8 +12,6 @@ import { actorOf, type Identity } from "./identity.ts";
 type Request = z.output<typeof proposalRequest>;
 type Action = NonNullable<Request["actions"]>[number];
 
-/** Largest schema of arguments in bytes. */
-const MAX_SCHEMA = 64 * 1024;
 const MAX_STATE = 64 * 1024;
 
 /**
@@ -61,7 +59,7 @@ function checkAsk({ ask, question, intent }: Request, actions: readonly Action[]
 function actionEvent(action: Action & { path: string }, index: number): Draft<EventOf["proposals"]["actions"][number]> {
   const { actionId = `a${index + 1}`, tool, path, confidence, confidenceSource, targetState } = action;
   const { args, argsSha256 } = canonicalArgs(action.args, { name: `${path}/args`, maxBytes: LIMITS.args });
-  const schema = action.argsSchema === undefined ? null : canonicalArgs(action.argsSchema, { name: `${path}/argsSchema`, maxBytes: MAX_SCHEMA }).args;
+  const schema = action.argsSchema === undefined ? null : canonicalArgs(action.argsSchema, { name: `${path}/argsSchema`, maxBytes: LIMITS.schema }).args;
   if (schema !== null) checkSchema(schema, action.args, path);
   return {
     actionId,
@@ -76,17 +74,21 @@ function actionEvent(action: Action & { path: string }, index: number): Draft<Ev
 
 function checkSchema(schema: string, args: unknown, path: string): void {
   const unusable = schemaFault(schema);
-  if (unusable !== null)
-    throw new CountersignError("schema_invalid", `${path}/argsSchema cannot be used: ${unusable}`, {
-      field: `${path}/argsSchema`,
-      fix: "send a JSON Schema (draft-07 or 2020-12) that compiles by itself",
-    });
+  if (unusable !== null) throw cannotBeUsed(unusable, path);
   const fault = argsFault(schema, args);
   if (fault === null) return;
+  if (fault.rule === "schema") throw cannotBeUsed(fault.message, path);
   throw new CountersignError("schema_invalid", `The arguments break their own schema: ${fault.path || "the arguments"} ${fault.message} (${fault.rule})`, {
     field: `${path}/args${fault.path}`,
     value: at(args, fault.path),
     fix: "send arguments that the tool's schema allows",
+  });
+}
+
+function cannotBeUsed(why: string, path: string): CountersignError {
+  return new CountersignError("schema_invalid", `${path}/argsSchema cannot be used: ${why}`, {
+    field: `${path}/argsSchema`,
+    fix: "send a JSON Schema (draft-07 or 2020-12) that compiles by itself, and whose check of these arguments stays within the limits",
   });
 }
 

@@ -1,0 +1,36 @@
+import { RE2JS } from "re2js";
+
+/** Longest text that a pattern is tried on, in UTF-16 units. */
+export const MAX_REGEX_TEXT = 64 * 1024;
+
+/** RE2 takes time in proportion to text times pattern. 2 million steps are about 0.1 s in the worst case; most patterns need far less. */
+const MAX_STEPS = 2_000_000;
+
+/** Longest pattern. */
+const MAX_PATTERN = 1000;
+
+/** Looks for a pattern in a text; undefined where the text is too long for it. */
+export interface Find {
+  (text: string): boolean | undefined;
+  /** Steps that a character of the text costs at most. */
+  readonly size: number;
+}
+
+/**
+ * A pattern in RE2 syntax, found anywhere in the text. The answer is undefined for a text that is too long for it: so no pattern and no
+ * text can hold the process.
+ *
+ * @throws Error in the words of RE2 when the pattern is outside RE2
+ */
+export function regex(pattern: string): Find {
+  if (pattern.length > MAX_PATTERN) throw new Error(`the pattern has ${pattern.length} characters, more than ${MAX_PATTERN}`);
+  const compiled = RE2JS.compile(pattern);
+  const size = Math.max(1, compiled.programSize());
+  const longest = Math.min(MAX_REGEX_TEXT, MAX_STEPS / size);
+  return Object.assign((text: string) => (text.length > longest ? undefined : compiled.test(text)), { size });
+}
+
+/** A pattern in the syntax of JavaScript, as JSON Schemas hold them. @throws as `regex` */
+export function scriptRegex(pattern: string): Find {
+  return regex(RE2JS.translateRegExp(pattern));
+}

@@ -1,0 +1,35 @@
+import { describe, expect, it } from "vitest";
+import { canonicalText, isCanonical, parseStrict } from "../../src/events/canonical.ts";
+
+describe("canonical JSON", () => {
+  it("is told from other texts of the same value, before and after the value was seen", () => {
+    const text = '{"b":1,"a":[1.50,"x"]}';
+    for (let time = 0; time < 2; time++) {
+      expect(isCanonical(text)).toBe(false);
+      expect(isCanonical('{"a":[1.5,"x"],"b":1}')).toBe(true);
+    }
+    expect(canonicalText(text)).toBe('{"a":[1.5,"x"],"b":1}');
+  });
+
+  it("is still measured when it was seen before", () => {
+    const text = `{"a":"${"x".repeat(50)}"}`;
+    expect(isCanonical(text)).toBe(true);
+    expect(() => isCanonical(text, { maxBytes: 40 })).toThrow(expect.objectContaining({ code: "json_too_large" }));
+  });
+
+  it("is refused where JSON.parse would let it pass, also after it was refused once", () => {
+    for (let time = 0; time < 2; time++) expect(() => isCanonical('{"a":1,"a":1}')).toThrow(expect.objectContaining({ code: "json_duplicate_key" }));
+  });
+
+  it.each(["0", "-1", "120.5", "1e21", "9007199254740991", "1.0", "1E2", "-0.0", "1e-7", "0.10"])("takes %s, which a double holds", (number) => {
+    expect(parseStrict(number)).toBe(Number(number));
+  });
+
+  it.each(["9007199254740993", "0.1000000000000000055", "1e999", "-1e400"])("refuses %s, which no double holds as written", (number) => {
+    expect(() => parseStrict(number)).toThrow(expect.objectContaining({ code: "json_number_lossy" }));
+  });
+
+  it("names the place of a fault as a JSON Pointer", () => {
+    expect(() => parseStrict('{"a/b":{"c~d":[1,1e999]}}')).toThrow(expect.objectContaining({ field: "/a~1b/c~0d/1" }));
+  });
+});
