@@ -125,6 +125,8 @@ export interface Forms {
   readonly columns: (file: string) => readonly Column[];
   readonly head: (file: string) => string;
   readonly text: (row: object) => string;
+  /** Default: by the name of the file. */
+  readonly format?: (file: string) => "jsonl" | "parquet";
 }
 
 /** The files of an export, opened as rows come for them. */
@@ -143,7 +145,8 @@ export class Sinks {
     let sink = this.open.get(name);
     if (sink === undefined) {
       const file = new OpenFile(this.directory, name);
-      sink = name.endsWith(".parquet") ? parquetFile(file, this.forms.columns(name)) : this.textFile(file);
+      const format = this.forms.format?.(name) ?? (name.endsWith(".parquet") ? "parquet" : "jsonl");
+      sink = format === "parquet" ? parquetFile(file, this.forms.columns(name)) : this.textFile(file);
       this.open.set(name, sink);
     }
     if (row !== undefined) sink.add(row);

@@ -40,11 +40,11 @@ module.exports = (output, { vars }) => {
   const calls = callsOf(output);
   if (expected.tool_calls) {
     const pass = same(calls, expected.tool_calls);
-    return { pass, score: pass ? 1 : 0, reason: pass ? "the calls that people wanted" : "wanted " + JSON.stringify(expected.tool_calls) };
+    return { pass, score: pass ? 1 : 0, reason: pass ? "the calls that people wanted" : \`wanted \${JSON.stringify(expected.tool_calls)}\` };
   }
   if (expected.not_tool_calls) {
     const found = expected.not_tool_calls.find((wrong) => calls.some((call) => same(call, wrong)));
-    return { pass: !found, score: found ? 0 : 1, reason: found ? "made a call that was rejected: " + JSON.stringify(found) : "did not make the rejected call" };
+    return { pass: !found, score: found ? 0 : 1, reason: found ? \`made a call that was rejected: \${JSON.stringify(found)}\` : "did not make the rejected call" };
   }
   const pass = calls.length === 0;
   return { pass, score: pass ? 1 : 0, reason: pass ? "asked instead of acting" : "should have asked" };

@@ -124,7 +124,14 @@ function settleEvent(context: Context, view: StoredItemView, request: DecideRequ
 }
 
 function reportEvent(context: Context, view: StoredItemView, request: DecideRequest): Ruled {
-  const eventId = request.receipt as string;
+  const final = [...view.item.nodes.values()].findLast((n) => n.topic === "receipts" && FINAL_RECEIPTS.has(n.kind));
+  const eventId = request.receipt ?? final?.id;
+  if (eventId === undefined)
+    throw new CountersignError("not_allowed", "Nothing has been executed that an incident could be about", {
+      field: "/kind",
+      value: "report",
+      fix: `the item is ${view.stage}; report is for items that are finished`,
+    });
   const receipt = view.item.nodes.get(keyOf("receipts", eventId));
   if (receipt?.topic !== "receipts" || !FINAL_RECEIPTS.has(receipt.kind))
     throw new CountersignError("request_invalid", "/receipt is no final receipt of this item", {

@@ -91,6 +91,11 @@ export const decisionRequest = z
     scope: z.enum(["action"]).default("action"),
     message: text(16_000).optional(),
     reasonCodes: z.array(name(100)).max(20).default([]),
+    scores: z
+      .array(z.strictObject({ criterion: name(100), score: z.int().min(1).max(5) }))
+      .max(10)
+      .default([])
+      .describe("Scores by the rubric of the action's policy, 1 (poor) to 5 (excellent). They never change what the decision does."),
     review: z
       .strictObject({ openedAt: moment.nullish(), activeMs: z.int().min(0).nullish(), channel: z.enum(["console", "cli", "api", "chat"]).default("api") })
       .optional(),
@@ -98,7 +103,7 @@ export const decisionRequest = z
       .strictObject({ minutes: z.number().positive().max(1440).optional(), takeOver: z.boolean().default(false) })
       .optional()
       .describe("On claim: for how long, and whether to take it from somebody who holds it."),
-    receipt: eventId.optional().describe("On settle the unknown receipt (default: the one in doubt), on report the final receipt."),
+    receipt: eventId.optional().describe("On settle the unknown receipt (default: the one in doubt), on report the final one (default: the newest)."),
     settlement: z.strictObject({ outcome: z.enum(["succeeded", "failed", "retry"]), externalRef: externalRef.optional() }).optional(),
     incident: z.strictObject({ severity: z.enum(["low", "medium", "high", "critical"]), url: url.optional() }).optional(),
     cleared: sha256Hex.optional().describe("On clear: SHA-256 of the bad record's bytes."),
