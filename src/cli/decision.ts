@@ -24,6 +24,7 @@ export interface DecideOptions {
   score?: string[];
   url?: string;
   ref?: { system: string; id: string; url?: string };
+  receipt?: string;
   action?: string;
   minutes?: number;
   seen?: string;
@@ -40,6 +41,7 @@ export interface Plan {
 }
 
 const WAYS = ["approve", "edit", "editArgs", "reject", "respond", "acknowledge", "claim", "release", "withdraw", "settle", "report", "clear"] as const;
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const SEEN = new Set(["approve", "edit", "reject", "respond", "acknowledge"]);
 
 /** Reads what is meant from the options. @throws CountersignError usage, json_* */
@@ -64,6 +66,7 @@ export async function decisionOf(io: Io, options: DecideOptions): Promise<Plan> 
     ...(options.score !== undefined && { scores: options.score.map(scoreOf) }),
     ...(options.clear !== undefined && { cleared: options.clear.toLowerCase() }),
     ...(options.settle !== undefined && { settlement: { outcome: options.settle, ...(options.ref !== undefined && { externalRef: options.ref }) } }),
+    ...(options.receipt !== undefined && { receipt: options.receipt.toLowerCase() }),
     ...(options.report !== undefined && { incident: { severity: options.report, ...(options.url !== undefined && { url: options.url }) } }),
     ...(options.minutes !== undefined && { lease: { minutes: options.minutes } }),
     ...(SEEN.has(kind) && { review: { channel: "cli" } }),
@@ -107,6 +110,10 @@ function checkCompanions(way: (typeof WAYS)[number], options: DecideOptions): vo
   if (options.minutes !== undefined && way !== "claim") throw usage("--minutes goes with --claim", "--minutes", "leave it out");
   if (options.action !== undefined && way !== "edit" && way !== "editArgs")
     throw usage("--action goes with --edit and --edit-args", "--action", "leave it out");
+  if (options.receipt !== undefined && way !== "settle" && way !== "report")
+    throw usage("--receipt goes with --settle and --report", "--receipt", "leave it out");
+  if (options.receipt !== undefined && !UUID.test(options.receipt))
+    throw usage(`--receipt ${options.receipt} is no event id`, "--receipt", "copy the id from `receipts` of `show --json`, or leave it out for the last one");
   if (options.clear !== undefined && !/^[0-9a-fA-F]{64}$/.test(options.clear))
     throw usage(`--clear ${options.clear} is no sha256`, "--clear", "copy the sha256 of the bad record from `show` or `doctor`");
 }
@@ -126,8 +133,14 @@ function cardSeen(item: ItemView, seen: string | undefined): string | null {
     throw new CountersignError("not_judged_yet", `The item is not judged yet (${item.stage}), so there is nothing to decide on`, {
       fix: "try again in a moment",
     });
-  if (seen !== undefined && (seen.length < 8 || card?.startsWith(seen.toLowerCase()) !== true))
-    throw new CountersignError("stale", `The card is ${card} now, not ${seen}`, {
+  if (seen !== undefined && !/^[0-9a-f]{8,64}$/i.test(seen))
+    throw usage(
+      /^[0-9a-f]{0,7}$/i.test(seen) ? `--seen ${seen} is too short to tell cards apart` : `--seen ${seen} is no hash of a card`,
+      "--seen",
+      "give the hash of the card as `show` prints it, or at least its first 8 digits",
+    );
+  if (seen !== undefined && card?.startsWith(seen.toLowerCase()) !== true)
+    throw new CountersignError("stale", card === null ? `The item has no card now, so it is not ${seen}` : `The card is ${card} now, not ${seen}`, {
       field: "--seen",
       value: seen,
       fix: "look at it again with `countersign show`, then decide on what it says now",

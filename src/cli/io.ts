@@ -45,6 +45,11 @@ export type Colors = ReturnType<typeof pc.createColors>;
 /** How a reader types this program: from the repository through npm, installed by its name. */
 export const SELF = import.meta.url.endsWith(".ts") ? "npm run -s countersign --" : "countersign";
 
+/** A hint as it can be typed: ours name the installed program. */
+export function typed(hint: string): string {
+  return hint.replace(/\bcountersign (?=[a-z])/g, `${SELF} `);
+}
+
 /** Characters that change how a terminal shows what follows: written as escapes in JSON. */
 const STEERING = /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g;
 

@@ -13,6 +13,11 @@ export function readPolicy(file: string): LoadedPolicy {
   return loadPolicy(fileText(file, "the policy"), file, (path) => fileText(path, "the file"));
 }
 
+/** Policy files of folders and files, test files left out. @throws CountersignError usage */
+export function policyFiles(names: readonly string[]): string[] {
+  return filesOf(names).filter((file) => !isTestFile(file));
+}
+
 /** Files as they were named, folders as the YAML files in them. @throws CountersignError usage */
 function filesOf(names: readonly string[]): string[] {
   return names.flatMap((name) => {

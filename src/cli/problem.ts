@@ -2,7 +2,7 @@ import { CommanderError } from "commander";
 import { CountersignError, type ErrorCode, messageOf } from "../errors.ts";
 import { EXIT, exitCodeOf } from "./exit.ts";
 import { RemoteProblem } from "./http.ts";
-import { type Cli, jsonLine } from "./io.ts";
+import { type Cli, jsonLine, typed } from "./io.ts";
 import { safeLines } from "./text.ts";
 
 const INTERRUPTED = 130;
@@ -54,7 +54,7 @@ export function sentences(error: unknown): string {
       ? ` (${safeLines(error.field).join(" ")})`
       : "";
   const out = [`countersign: ${first}${field} [${known ? error.code : "internal"}]`, ...rest];
-  if (known && error.fix !== undefined) out.push(`  ${upper(safeLines(error.fix).join(" "))}.`.replace(/([.!?])\.$/, "$1"));
+  if (known && error.fix !== undefined) out.push(`  ${upper(safeLines(typed(error.fix)).join(" "))}.`.replace(/([.!?])\.$/, "$1"));
   return `${out.join("\n")}\n`;
 }
 

@@ -1,4 +1,5 @@
 import { RE2JS } from "re2js";
+import { literalFilter, literalsOf } from "./literal-filter.ts";
 
 /** Longest text that a pattern is tried on, in UTF-16 units. */
 export const MAX_REGEX_TEXT = 64 * 1024;
@@ -27,7 +28,9 @@ export function regex(pattern: string): Find {
   const compiled = RE2JS.compile(pattern);
   const size = Math.max(1, compiled.programSize());
   const longest = Math.min(MAX_REGEX_TEXT, MAX_STEPS / size);
-  return Object.assign((text: string) => (text.length > longest ? undefined : compiled.test(text)), { size });
+  const literals = literalsOf(pattern);
+  const mayMatch = literals === undefined ? () => true : literalFilter(literals);
+  return Object.assign((text: string) => (text.length > longest ? undefined : mayMatch(text) && compiled.test(text)), { size });
 }
 
 /** A pattern in the syntax of JavaScript, as JSON Schemas hold them. @throws as `regex` */

@@ -438,6 +438,8 @@ export interface VerdictReached {
   standing: string | null;
   /** Policies in shadow mode. */
   shadow: ShadowVerdict[];
+  /** The other documents of the workspace that were in force: with `policy`, all that is needed to recompute the verdict. */
+  policies: PolicyRef[];
 }
 
 /** Why a batch was sealed. */

@@ -20,7 +20,7 @@ import {
   type VerdictNode,
 } from "./item.ts";
 import { proposalContentSha256, proposalReason } from "./proposals.ts";
-import { applyReceipt, FINAL_RECEIPTS, legalReceipt, NO_RECEIPTS } from "./receipts.ts";
+import { applyReceipt, FINAL_RECEIPTS, legalReceipt, NO_RECEIPTS, NOT_RUNNING } from "./receipts.ts";
 import { calledFor, legalResume, type ResumePast } from "./resumes.ts";
 import { legalSettle, type SettlePast } from "./settle.ts";
 import { actionTerms, legalVerdict, type VerdictPast, verdictNode } from "./verdicts.ts";
@@ -107,8 +107,13 @@ function isFolded(memory: Memory, cause: NodeKey): boolean {
 const WRONG_CAUSE = illegal("wrong cause: the cause table does not allow it");
 
 function rule(item: Item, memory: Memory, entry: Entry, cause: NodeKey | null, rules: Rules): Ruling {
-  if (cause !== null && memory.get(cause)?.status !== "effective") return illegal(`its cause ${cause} is not effective`);
   const from = cause === null ? null : cause.slice(0, cause.indexOf("/"));
+  if (cause !== null && memory.get(cause)?.status !== "effective") {
+    // Somebody acted on a grant that never was one.
+    if (entry.topic === "receipts" && from === "resumes" && entry.event.actor.kind === "executor")
+      memory.find({ code: "receipt_without_grant", topic: "receipts", eventId: entry.event.eventId, offset: null });
+    return illegal(`its cause ${cause} is not effective`);
+  }
   const machine = MACHINES[`${from ?? "nothing"}>${entry.topic}`];
   if (machine === undefined) return WRONG_CAUSE;
   try {
@@ -134,6 +139,8 @@ const MACHINES: { readonly [route: string]: Machine } = {
       memory.find({ code: "proposal_conflict", topic: "proposals", eventId: event.eventId, offset: null });
       return superseded(`conflict: ${first.id} came first with other content`);
     }
+    // A key of the gateway names its own agent; whoever writes to the log itself may name another.
+    if (event.agent.id !== event.actor.id) memory.find({ code: "agent_differs", topic: "proposals", eventId: event.eventId, offset: null });
     item.proposal = event.eventId;
     item.workspace = event.workspace;
     item.nodes.set(keyOf("proposals", event.eventId), {
@@ -324,15 +331,20 @@ function grantedAtOnce(item: Item, receipt: ReceiptNode): boolean {
   return above.topic === "receipts" && grantedAtOnce(item, above);
 }
 
+/** Receipts by which an executor says that something has happened outside. */
+const ENDS: ReadonlySet<string> = new Set(["succeeded", "failed", "compensated"]);
+
 function findInReceipt(item: Item, memory: Memory, grant: ResumeNode, event: EventOf["receipts"], ruling: Ruling): void {
   if (event.actor.kind !== "executor") return;
-  const find = (code: "args_differ" | "receipt_without_grant" | "late_receipt" | "resumed_elsewhere") =>
+  const find = (code: "args_differ" | "receipt_without_grant" | "receipt_without_start" | "late_receipt" | "resumed_elsewhere") =>
     memory.find({ code, topic: "receipts", eventId: event.eventId, offset: null });
   const action = grant.actions.find((a) => a.actionId === event.actionId);
   if (action === undefined) find("receipt_without_grant");
   else {
-    if (event.argsSha256 !== null && event.argsSha256 !== action.argsSha256) find("args_differ");
-    if (ruling.status === "superseded") find("late_receipt");
+    if (ruling.status === "effective" && event.argsSha256 !== null && event.argsSha256 !== action.argsSha256) find("args_differ");
+    // Only what ended tells of something that happened; a start that lost its race, or a renewal, does not.
+    if (ruling.status === "superseded" && ENDS.has(event.kind)) find("late_receipt");
+    if (ruling.status === "illegal" && ruling.reason === NOT_RUNNING && ENDS.has(event.kind)) find("receipt_without_start");
     const thread = proposalOf(item).threadId;
     if (event.resumed !== null && thread !== null && event.resumed.threadId !== thread) find("resumed_elsewhere");
   }

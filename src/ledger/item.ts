@@ -185,7 +185,15 @@ export interface Entry {
 
 /** Something that a person should look at. It never changes legality. */
 export interface Finding {
-  readonly code: "proposal_conflict" | "copy_differs" | "late_receipt" | "args_differ" | "receipt_without_grant" | "resumed_elsewhere";
+  readonly code:
+    | "proposal_conflict"
+    | "copy_differs"
+    | "agent_differs"
+    | "late_receipt"
+    | "args_differ"
+    | "receipt_without_grant"
+    | "receipt_without_start"
+    | "resumed_elsewhere";
   readonly topic: Topic;
   readonly eventId: string;
   /** Offset of a copy; null where the finding is about the event itself. */

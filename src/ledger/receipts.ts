@@ -11,6 +11,9 @@ const NEEDS_HASH = new Set(["started", "succeeded", "failed"]);
 /** The receipts on a grant before the first. */
 export const NO_RECEIPTS: ReceiptGroup = { done: 0, running: null, leaseIds: [], startedAt: null, closedBy: null };
 
+/** Why a receipt on an action that nobody has started has no effect. */
+export const NOT_RUNNING = "not running";
+
 /** Receipts that end an action or a grant: what a report can be about. */
 export const FINAL_RECEIPTS: ReadonlySet<string> = new Set(["succeeded", "failed", "compensated", "lapsed", "revoked"]);
 
@@ -30,7 +33,7 @@ export function legalReceipt(grant: Grant, group: ReceiptGroup, event: ReceiptRe
     case "revoked":
       return running === null ? EFFECTIVE : superseded(`${running.actionId} is running`);
     case "renewed":
-      if (running?.actionId !== event.actionId) return illegal("not running");
+      if (running?.actionId !== event.actionId) return illegal(NOT_RUNNING);
       return group.leaseIds.includes(event.lease?.id as string) ? superseded("stale lease: its id was used") : EFFECTIVE;
     case "unknown":
       if (running === null || running.actionId !== event.actionId || running.leaseId !== event.lease?.id) return superseded("stale lease");
@@ -38,7 +41,7 @@ export function legalReceipt(grant: Grant, group: ReceiptGroup, event: ReceiptRe
     case "succeeded":
     case "failed":
     case "compensated":
-      return running?.actionId === event.actionId ? EFFECTIVE : illegal("not running");
+      return running?.actionId === event.actionId ? EFFECTIVE : illegal(NOT_RUNNING);
     default:
       return illegal(`wrong kind: ${event.kind}`);
   }

@@ -17,6 +17,8 @@ export interface Fetched {
   readonly messages: RawMessage[];
   /** Offset of the last record of the last batch that was looked at. */
   readonly last?: number;
+  /** The broker's error for this partition: it has lost its leader, its place, or its topic. */
+  readonly errorCode?: number;
   /** Why the records behind them cannot be read. */
   readonly failure?: CountersignError;
 }
@@ -59,8 +61,9 @@ export function readFetchResponse(frame: Buffer, found: OnFetched): Buffer {
       const size = Math.max(0, int32());
       const fetched: Fetched = readRecordSet(frame, at, at + size);
       at += size;
-      if (fetched.last !== undefined) found(topic, partition, fetched, head);
-      else if (errorCode === 0) continue;
+      if (errorCode !== 0) found(topic, partition, { messages: [], errorCode }, head);
+      else if (fetched.last !== undefined) found(topic, partition, fetched, head);
+      else continue;
       kept.push(header, fetched.last === undefined ? NO_RECORDS : standIn(fetched.last));
       count++;
     }

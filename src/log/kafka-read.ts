@@ -36,6 +36,8 @@ export interface ReadPorts {
   /** Aborts when the log is closed. */
   readonly closed: AbortSignal;
   trouble(sentence: string | null): void;
+  /** Reading was interrupted: what lies at the places already read may be another log. */
+  interrupted(): void;
 }
 
 /** Most that is held before fetching waits for the consumer: about a second of folding. */
@@ -184,6 +186,10 @@ class Reading {
   private receive(topic: Topic, partition: number, fetched: Fetched, head: number): void {
     const lane = this.lanes.get(`${topic}/${partition}`);
     if (!lane) return;
+    if (fetched.errorCode !== undefined) {
+      this.ports.interrupted();
+      return;
+    }
     if (head > lane.head) lane.head = head;
     try {
       this.merge.push(lane, fetched);
@@ -230,6 +236,7 @@ class Reading {
     const serial = ++this.serial;
     this.session?.close();
     this.session = undefined;
+    this.ports.interrupted();
     // A coordinator that is just being chosen is no trouble yet.
     if (this.failures++ > 3 || !(outOfRange || isSettling(error))) this.ports.trouble(messageOf(error));
     try {

@@ -77,6 +77,7 @@ class KafkaLog implements EventLog {
   private readonly closing = new AbortController();
   private readonly background = new Set<Promise<void>>();
   private readonly troubles = new Map<unknown, string>();
+  interruptions = 0;
   private said: string | null = null;
   private producer: { wire: ProduceWire; producer: kafkajs.Producer; connected: Promise<void> } | undefined;
 
@@ -115,6 +116,7 @@ class KafkaLog implements EventLog {
       open: (topics, name, events) => this.openSession(topics, name, events),
       closed: this.closing.signal,
       trouble: (sentence) => this.trouble(reader, sentence),
+      interrupted: () => void this.interruptions++,
     };
     return readKafka(ports, from, options);
   }

@@ -101,6 +101,12 @@ export interface EventLog {
   /** First and next offsets of every partition of every topic. @throws CountersignError log_unavailable, topics_missing */
   heads(): Promise<readonly Head[]>;
 
+  /**
+   * How often reading was interrupted. Afterwards the log may be another one under the same name, refilled to the same offsets, which no
+   * offset tells: a reader that goes on compares what it read last with what lies there now. Logs that cannot be exchanged have none.
+   */
+  readonly interruptions?: number;
+
   /** Called with a sentence while the log cannot be reached, and with null when it can again. */
   onTrouble?: ((sentence: string | null) => void) | undefined;
 

@@ -4,7 +4,7 @@ import type { Facts, Reading } from "./condition.ts";
 import type { GrantUse } from "./grant-use.ts";
 import type { Opinion } from "./opinion.ts";
 import { longerOrder } from "./people.ts";
-import { GATES, pointsOf, TIERS, type Tier, tierOf, worst } from "./tiers.ts";
+import { GATES, pointsOf, ROUTES, TIERS, type Tier, tierOf, worst } from "./tiers.ts";
 import { ABSENT, raises, type Truth, YES } from "./truth.ts";
 
 /** A rule that took hold. */
@@ -57,8 +57,7 @@ export function assess(policy: CompiledPolicy, action: CompiledAction, facts: Fa
   const strict = outcomeOf(policy, action, facts, missing, hits, NO_GRANTS);
   if (action.grants.length === 0 || !canBeLowered(strict)) return strict;
   const grants: GrantUse[] = [];
-  for (const grant of action.grants)
-    if (grant.expires > facts.now && lowers(grant, action, strict) && grant.when.test(facts) === YES) grants.push(around.grant(grant));
+  for (const grant of action.grants) if (grant.expires > facts.now && lowers(grant, strict) && grant.when.test(facts) === YES) grants.push(around.grant(grant));
   return grants.length === 0 ? strict : outcomeOf(policy, action, facts, missing, hits, grants);
 }
 
@@ -87,11 +86,11 @@ function canBeLowered({ route, risk, hits, missing }: Outcome): boolean {
   return route !== "forbid" && risk !== "critical" && missing.length === 0 && !hits.some(({ rule }) => rule.floor || rule.forbid);
 }
 
-function lowers({ risk, gate }: CompiledGrant, action: CompiledAction, strict: Outcome): boolean {
-  return (risk !== undefined && TIERS.indexOf(risk) < TIERS.indexOf(strict.risk)) || (gate !== undefined && isMilder(gate, action.gate));
+function lowers({ risk, gate }: CompiledGrant, strict: Outcome): boolean {
+  return (
+    (risk !== undefined && TIERS.indexOf(risk) < TIERS.indexOf(strict.risk)) || (gate !== undefined && (strict.route !== "allow" || strict.gate !== "none"))
+  );
 }
-
-const isMilder = (a: CompiledGate, b: CompiledGate): boolean => GATES.indexOf(a.kind) < GATES.indexOf(b.kind);
 
 /** The vector of the hits given: also asked "what if this rule had not matched". */
 export function outcomeOf(
@@ -109,7 +108,7 @@ export function outcomeOf(
   let least = raised === undefined ? 0 : pointsOf(raised, thresholds);
   let approvals = 1;
   let approvalOrder = NO_TEXTS;
-  let hard = action.gate.kind === "hard" || missing.length > 0;
+  let hard = missing.length > 0;
   let forbid = false;
   for (const hit of hits) {
     const { rule } = hit;
@@ -124,32 +123,42 @@ export function outcomeOf(
   }
   const score = Math.max(sum, least);
   let risk = tierOf(score, thresholds);
-  let gate = action.gate;
+  for (const { grant, fits } of grants) if (fits && grant.risk !== undefined && TIERS.indexOf(grant.risk) < TIERS.indexOf(risk)) risk = grant.risk;
+  let passed = passing(action.gate, hard, risk, confidence);
   for (const { grant, fits } of grants) {
-    if (!fits) continue;
-    if (grant.risk !== undefined && TIERS.indexOf(grant.risk) < TIERS.indexOf(risk)) risk = grant.risk;
-    if (grant.gate !== undefined && isMilder(grant.gate, gate)) gate = grant.gate;
+    if (!fits || grant.gate === undefined) continue;
+    // A gate that loosens one risk may be tighter at another, so the mildest is taken of what they come to, not of what they are called.
+    const other = passing(grant.gate, hard, risk, confidence);
+    if (mildness(other) < mildness(passed)) passed = other;
   }
-  if (gate !== action.gate) hard = hits.some(({ rule }) => rule.hard);
-  const unsure = !hard && gate.kind === "soft" && gate.belowConfidence !== undefined && (confidence === null || confidence < gate.belowConfidence);
-  const audited = !hard && gate.kind === "audit" && TIERS.indexOf(risk) < TIERS.indexOf(gate.fromRisk);
-  const route = forbid ? "forbid" : hard ? "interrupt" : audited ? (gate.together ? "batch" : "allow") : routeOf(gate, risk, unsure);
   return {
-    route,
+    ...(forbid ? { ...HARD, route: "forbid" as const, gate: passed.gate === "hard" ? ("hard" as const) : ("soft" as const) } : passed),
     risk,
     score,
-    gate: hard ? "hard" : audited ? "audit" : route === "allow" ? "none" : "soft",
     approvals,
     approvalOrder,
     hits,
     raised,
     missing,
-    unsure,
     grants,
-    together: audited && gate.together,
-    window: audited ? gate.window : undefined,
   };
 }
+
+type Passing = Pick<Outcome, "route" | "gate" | "unsure" | "together" | "window">;
+
+const mildness = ({ route, gate }: Passing): number => ROUTES.indexOf(route) * GATES.length + GATES.indexOf(gate);
+
+/** What a gate lets pass. `hard`: something else than the gate wants a person. */
+function passing(gate: CompiledGate, hard: boolean, risk: Tier, confidence: number | null): Passing {
+  if (hard || gate.kind === "hard") return HARD;
+  const unsure = gate.kind === "soft" && gate.belowConfidence !== undefined && (confidence === null || confidence < gate.belowConfidence);
+  if (gate.kind === "audit" && TIERS.indexOf(risk) < TIERS.indexOf(gate.fromRisk))
+    return { route: gate.together ? "batch" : "allow", gate: "audit", unsure, together: gate.together, window: gate.window };
+  const route = routeOf(gate, risk, unsure);
+  return { route, gate: route === "allow" ? "none" : "soft", unsure, together: false, window: undefined };
+}
+
+const HARD: Passing = { route: "interrupt", gate: "hard", unsure: false, together: false, window: undefined };
 
 /** Without a hard gate: low flows, medium batches, high and critical interrupt. A soft gate lets medium through as well, below its thresholds. */
 function routeOf(gate: CompiledGate, risk: Tier, unsure: boolean): Opinion["route"] {

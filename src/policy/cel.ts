@@ -2,7 +2,7 @@ import { CelScalar, celEnv, isCelError, parse, plan } from "@bufbuild/cel";
 import type { Json } from "../events/canonical.ts";
 import { costOf, type Expr, type InputSize, literal } from "./cel-cost.ts";
 import { didYouMean, shown } from "./problems.ts";
-import { programSize, regex } from "./regex.ts";
+import { regex } from "./regex.ts";
 
 /** What an expression may read. */
 export const CEL_VARIABLES = ["args", "target", "agent", "run", "confidence"] as const;
@@ -49,10 +49,9 @@ export function compileCel(text: string): CelExpression {
   const { expr } = parse(text);
   const walk = new Walk();
   walk.expr(expr, new Set(CEL_VARIABLES));
-  const sizes = new Map([...walk.patterns].map((pattern) => [pattern, programSize(pattern)]));
-  const cost = (size: InputSize) => costOf(expr, size, (pattern) => sizes.get(pattern) ?? 0);
-  if (cost({ characters: 100, members: 10 }) > MAX_NS) throw new Error("the expression could take too long; split it into several rules");
   const matchers = new Map([...walk.patterns].map((pattern) => [pattern, regex(pattern)]));
+  const cost = (size: InputSize) => costOf(expr, size, (pattern) => matchers.get(pattern)?.size ?? 0);
+  if (cost({ characters: 100, members: 10 }) > MAX_NS) throw new Error("the expression could take too long; split it into several rules");
   const environment = celEnv({
     variables: Object.fromEntries(CEL_VARIABLES.map((name) => [name, CelScalar.DYN])),
     // RE2 with a bound on text times pattern, as everywhere else.

@@ -98,16 +98,30 @@ const always = (check: Check, truth: Truth): boolean => check.can.length === 1 &
 function all(given: readonly Check[]): Check {
   const parts = given.filter((part) => !always(part, YES));
   if (parts.some((part) => always(part, NEVER))) return constant(NEVER);
-  return joined(given, parts, YES, Math.min, (truth) => truth === NEVER);
+  return joined(given, parts, YES, Math.min, (facts) => {
+    let least: Truth = YES;
+    for (let i = 0; i < parts.length && least !== NEVER; i++) {
+      const truth = (parts[i] as Check).test(facts);
+      if (truth < least) least = truth;
+    }
+    return least;
+  });
 }
 
 /** The most of all parts. */
 function any(given: readonly Check[]): Check {
   const parts = given.filter((part) => !always(part, NEVER));
-  return joined(given, parts, NEVER, Math.max, (truth) => truth === YES);
+  return joined(given, parts, NEVER, Math.max, (facts) => {
+    let most: Truth = NEVER;
+    for (let i = 0; i < parts.length && most !== YES; i++) {
+      const truth = (parts[i] as Check).test(facts);
+      if (truth > most) most = truth;
+    }
+    return most;
+  });
 }
 
-function joined(given: readonly Check[], parts: readonly Check[], empty: Truth, of: (a: number, b: number) => number, final: (truth: Truth) => boolean): Check {
+function joined(given: readonly Check[], parts: readonly Check[], empty: Truth, of: (a: number, b: number) => number, test: Check["test"]): Check {
   const [first, second] = parts;
   const read: Check["read"] = (facts, negated, out) => {
     for (const part of given) part.read(facts, negated, out);
@@ -115,15 +129,7 @@ function joined(given: readonly Check[], parts: readonly Check[], empty: Truth, 
   if (first === undefined) return { ...constant(empty), read };
   if (second === undefined) return { ...first, read };
   const can = parts.slice(1).reduce((some, part) => unique(some.flatMap((a) => part.can.map((b) => of(a, b) as Truth))), first.can);
-  return {
-    test: (facts) => {
-      let truth = first.test(facts);
-      for (let i = 1; i < parts.length && !final(truth); i++) truth = of(truth, (parts[i] as Check).test(facts)) as Truth;
-      return truth;
-    },
-    read,
-    can,
-  };
+  return { test, read, can };
 }
 
 function unique(truths: readonly Truth[]): readonly Truth[] {
@@ -160,10 +166,10 @@ function factCheck(path: string, leaf: Leaf, value: (facts: Facts) => Json | und
 
 function leafCheck(path: string, { operator, threshold }: Leaf, value: (facts: Facts) => Json | undefined, missing: Truth, isArgument: boolean): Check {
   const test: Test | undefined = OPERATORS[operator]?.compile(threshold);
-  const compare = (operand: Json | undefined): Truth => {
-    if (test === undefined) return truthOf((operand !== undefined) === threshold); // exists
-    return operand === undefined ? missing : truthOf(test(operand));
-  };
+  const compare =
+    test === undefined // exists
+      ? (operand: Json | undefined): Truth => truthOf((operand !== undefined) === threshold)
+      : (operand: Json | undefined): Truth => (operand === undefined ? missing : truthOf(test(operand)));
   return {
     test: (facts) => compare(value(facts)),
     read: (facts, negated, out) => {

@@ -2,7 +2,7 @@ import { CountersignError, messageOf } from "../errors.ts";
 import { isCanonical, type Json, parseStrict, sha256 } from "../events/canonical.ts";
 import type { Draft } from "../events/draft.ts";
 import { LIMITS } from "../events/limits.ts";
-import type { ActionProposed, Card, EventError, VerdictReached } from "../events/types.generated.ts";
+import type { ActionProposed, BudgetUse, Card, EventError, ShadowVerdict, VerdictReached } from "../events/types.generated.ts";
 import type { Surroundings } from "./assess.ts";
 import { type BudgetOutcome, type BudgetSubject, judgeBudgets } from "./budget.ts";
 import { askCard, type CardAction, cardOf } from "./card.ts";
@@ -63,9 +63,9 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
   const fault = faultOf(input);
   if (fault !== undefined) return refused(fallback, input, fault);
   const subjects = subjectsOf(input);
-  const around = surroundings(all, subjects, input);
+  const around = surroundings(own, subjects, input);
   const groups = subjects.map((subject) => opinionsOn(own, fallback, subject, around));
-  const watched = all.flatMap((policy) => (policy.mode === "shadow" ? watching(policy, subjects, around) : []));
+  const watched = all.flatMap((policy) => (policy.mode === "shadow" ? watching(policy, subjects, input) : []));
   const perAction = groups.map(joinOpinions);
   const joined = joinOpinions(perAction);
   const because = told(joined.because);
@@ -85,8 +85,8 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
     steps: perAction.flatMap((opinion) => opinion.step ?? []),
     card: cardOf(cards, because),
     receiptTarget: receiptTargetOf(cards),
-    budgets: [...[...around.budgets.values()].flatMap(({ used }) => used), ...watched.flatMap(({ opinion }) => opinion.budgets)],
-    shadow: watched.map(({ policy, opinion }) => ({ policy: policy.ref.id, route: opinion.route, risk: opinion.risk })),
+    budgets: [...[...around.budgets.values()].flatMap(({ used }) => used), ...watched.flatMap(({ budgets }) => budgets)],
+    shadow: watched.map(({ said }) => said),
   });
 }
 
@@ -122,10 +122,23 @@ function surroundings(all: readonly CompiledPolicy[], subjects: readonly Subject
   };
 }
 
+interface Watched {
+  readonly said: ShadowVerdict;
+  readonly budgets: readonly BudgetUse[];
+}
+
 /** What a policy that only watches would have said of what it describes. It never acts: not even its errors do. */
-function watching(policy: CompiledPolicy, subjects: readonly Subject[], around: Around): { policy: CompiledPolicy; opinion: Opinion }[] {
-  const opinions = subjects.flatMap((subject) => policy.find(subject.facts.tool).map((action) => opinionOf(policy, action, subject, around)));
-  return opinions.length === 0 ? [] : [{ policy, opinion: joinOpinions(opinions) }];
+function watching(policy: CompiledPolicy, subjects: readonly Subject[], input: JudgeInput): Watched[] {
+  try {
+    const around = surroundings([policy], subjects, input);
+    const opinions = subjects.flatMap((subject) => policy.find(subject.facts.tool).map((action) => opinionOf(policy, action, subject, around)));
+    if (opinions.length === 0) return [];
+    const { route, risk, budgets } = joinOpinions(opinions);
+    const used = [...around.budgets.values()].flatMap((outcome) => outcome.used);
+    return [{ said: { policy: policy.ref.id, route, risk }, budgets: [...used, ...budgets] }];
+  } catch {
+    return [{ said: { policy: policy.ref.id, route: "interrupt", risk: "high" }, budgets: [] }];
+  }
 }
 
 /** One opinion per policy and entry that describes the tool; where none does, that of the fallback on the undescribed. */

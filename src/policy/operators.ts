@@ -64,15 +64,14 @@ function negate(test: Test): Test {
 
 /** A value of a type that the list does not hold cannot be told apart from a mistake ("1000" for 1000): that is unknown, never "no". */
 function equalsOne(values: readonly Json[]): Test {
-  const texts = new Set(values.map(keyOf));
+  const plain = new Set(values.filter((value) => typeof value !== "object" || value === null));
+  const objects = new Set(values.filter((value) => typeof value === "object" && value !== null).map((value) => canonicalize(value)));
   const types = new Set(values.map(typeName));
   types.add("null");
-  return (value) => (texts.has(keyOf(value)) ? true : types.has(typeName(value)) || types.size === 1 ? false : undefined);
-}
-
-/** What two values share when they are equal; quick for what is no object. */
-function keyOf(value: Json): Json {
-  return typeof value === "object" && value !== null ? `json:${canonicalize(value)}` : typeof value === "string" ? `text:${value}` : value;
+  return (value) => {
+    const held = typeof value === "object" && value !== null ? objects.size > 0 && objects.has(canonicalize(value)) : plain.has(value);
+    return held || (types.size > 1 && !types.has(typeName(value)) ? undefined : held);
+  };
 }
 
 function typeName(value: Json): string {
@@ -135,6 +134,15 @@ function domainIn(threshold: Json): Test {
 
 /** Only a plain local@domain has a domain: "x@evil.example,y@example.com" must not pass for example.com. */
 function domainOf(address: string): string | undefined {
+  if (address !== lastAddress) [lastDomain, lastAddress] = [readDomain(address), address];
+  return lastDomain;
+}
+
+// Several rules ask for the domain of one address.
+let lastAddress = "";
+let lastDomain: string | undefined;
+
+function readDomain(address: string): string | undefined {
   const match = address.length > 320 ? null : /^[^\s@,;:<>()"\\]+@([^\s@,;:<>()"\\]+)$/.exec(address);
   return match?.[1]?.toLowerCase().replace(/\.$/, "");
 }

@@ -26,8 +26,7 @@ export function valueAt(value: Json, keys: readonly string[]): Json | undefined 
 export function valueReader(keys: readonly string[]): (value: Json) => Json | undefined {
   const [key, ...rest] = keys;
   if (key === undefined || rest.length > 0) return (value) => valueAt(value, keys);
-  return (value) => {
-    if (typeof value !== "object" || value === null || Array.isArray(value)) return valueAt(value, keys);
-    return Object.hasOwn(value, key) ? value[key] : undefined;
-  };
+  if (key in Object.prototype || /^\d+$/.test(key) || key === "length") return (value) => valueAt(value, keys);
+  // What no object inherits and no list has needs no check whose property it is.
+  return (value) => (typeof value === "object" && value !== null ? (value as { [key: string]: Json })[key] : undefined);
 }

@@ -3,11 +3,6 @@ import { type Find, regex } from "../events/regex.ts";
 
 export { MAX_REGEX_TEXT, regex } from "../events/regex.ts";
 
-/** How many instructions a pattern has; its time is this times the length of the text. @throws as `regex` */
-export function programSize(pattern: string): number {
-  return RE2JS.compile(pattern).programSize();
-}
-
 /** A glob over a whole text: * is any run of characters, ? is one. */
 export function glob(pattern: string): Find {
   const source = [...pattern].map((c) => (c === "*" ? "[\\s\\S]*" : c === "?" ? "[\\s\\S]" : RE2JS.quote(c))).join("");

@@ -15,6 +15,11 @@ export function fieldTypes(schema: Json | undefined, keys: readonly string[]): s
   return fieldSchemas(schema, keys).flatMap(({ type }) => (Array.isArray(type) ? type.map(String) : typeof type === "string" ? [type] : []));
 }
 
+/** Names of the fields that a value must have at the top of a schema. */
+export function requiredNames(schema: Json | undefined, keys: readonly string[] = []): string[] {
+  return [...new Set(fieldSchemas(schema, keys).flatMap(({ required }) => (Array.isArray(required) ? required.map(String) : [])))];
+}
+
 function walk(root: Json | undefined, schema: Json | undefined, keys: readonly string[], depth: number): SchemaObject[] {
   if (depth > MAX_DEPTH || !isObject(schema)) return [];
   const branches = branchesOf(root, schema).flatMap((branch) => walk(root, branch, keys, depth + 1));

@@ -56,6 +56,10 @@ export interface Projector {
 const FLUSH_MS = 100;
 const FLUSH_RECORDS = 1000;
 
+/** A process that stood still for longer (stopped, suspended, starved) may have missed that the log was exchanged. */
+const TICK_MS = 500;
+const STOOD_STILL_MS = 3000;
+
 interface Waiter {
   readonly positions: readonly Position[];
   readonly resolve: () => void;
@@ -91,6 +95,45 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
     throw error;
   }
 
+  let seenInterruptions = log.interruptions;
+  let lastTick = Date.now();
+  let doubtful = false;
+  let checking: Promise<void> | undefined;
+  const ticking = setInterval(() => {
+    if (isDoubtful()) void checked().catch((error: unknown) => failed(error));
+    lastTick = Date.now();
+  }, TICK_MS).unref();
+
+  function isDoubtful(): boolean {
+    if (log.interruptions === undefined) return false;
+    doubtful ||= log.interruptions !== seenInterruptions || Date.now() - lastTick > STOOD_STILL_MS;
+    return doubtful;
+  }
+
+  /** Makes sure that the log is still the one that was folded. @throws CountersignError log_recreated */
+  function checked(): Promise<void> {
+    checking ??= compareLast().finally(() => (checking = undefined));
+    return checking;
+  }
+
+  async function compareLast(): Promise<void> {
+    for (let pauseMs = 100; ; pauseMs = Math.min(2000, pauseMs * 2)) {
+      const before = log.interruptions;
+      if (!views.db.open) return;
+      flush();
+      try {
+        await refuseRecreated(views, log, structuredClone(folded));
+      } catch (error) {
+        if (!(error instanceof CountersignError && error.retryable)) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs).unref());
+        continue;
+      }
+      seenInterruptions = before;
+      doubtful = false;
+      return;
+    }
+  }
+
   function mayWrite(): void {
     if (isWriter.get() === reader && inodeOf(options.path) === inode) return;
     throw new CountersignError("conflict", "Another process has taken over the views file, or rebuilt it", {
@@ -102,6 +145,8 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
   async function apply(batch: Batch, signal: AbortSignal | undefined): Promise<void> {
     if (failure !== undefined) flush();
     if (batch.records.length === 0) return;
+    // Before anything of it is folded: records of another log would be answered as if they were this one's.
+    if (isDoubtful()) await checked();
     if (!(await learnSchemas(batch.records, options, signal))) return;
     const result = folder.fold(batch.records, options.partitionOf);
     for (const record of batch.records) advance(folded, record);
@@ -265,6 +310,7 @@ export async function openProjector(options: ProjectorOptions): Promise<Projecto
       return () => listeners.delete(listener);
     },
     close() {
+      clearInterval(ticking);
       giveUp(new CountersignError("unavailable", "The views were closed before they caught up with the event"));
       try {
         if (views.db.open) flush();

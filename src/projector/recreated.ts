@@ -10,6 +10,9 @@ import type { Views } from "./views.ts";
  * @throws CountersignError log_recreated, log_unavailable
  */
 export async function refuseRecreated(views: Views, log: EventLog, folded: Checkpoint): Promise<void> {
+  // Read before anything is waited for: folding may go on meanwhile, and move these rows.
+  const rows = views.db.prepare("SELECT topic, part, next, last FROM checkpoint").all() as { topic: number; part: number; next: number; last: Buffer | null }[];
+  const last = new Map(rows.map((row) => [`${row.topic}/${row.part}@${row.next}`, row.last]));
   const from: MutableCheckpoint = {};
   let any = false;
   // A log that ends at the last folded record would make the reading below wait for it forever.
@@ -21,13 +24,11 @@ export async function refuseRecreated(views: Views, log: EventLog, folded: Check
     any = true;
   }
   if (!any) return;
-  const last = views.db.prepare("SELECT last FROM checkpoint WHERE topic = ? AND part = ?").pluck();
   for await (const batch of log.read(from, { until: folded })) {
     for (const record of batch.records) {
       if (offsetIn(folded, record.topic, record.partition) !== record.offset + 1) continue;
-      const known = last.get(topicNumber(record.topic), record.partition) as Buffer | undefined;
-      if (known !== undefined && !mark(record).equals(known))
-        throw recreated(record, `another record lies at offset ${record.offset} than the one that was folded`);
+      const known = last.get(`${topicNumber(record.topic)}/${record.partition}@${record.offset + 1}`);
+      if (known && !mark(record).equals(known)) throw recreated(record, `another record lies at offset ${record.offset} than the one that was folded`);
     }
   }
 }

@@ -32,17 +32,19 @@ export function dispatcher(
     if (view === undefined || (node?.topic !== "verdicts" && node?.topic !== "decisions") || node.resume !== null) return undefined;
     const called = calledBy(view.item, node);
     if (called === null) return undefined;
-    const withdrawn = node.topic === "verdicts" && node.group.withdrawn;
+    const verdict = verdictAbove(view.item, node);
+    // What ran at once can be withdrawn while it runs: it ends as it may, but is not tried again.
+    const again = node.topic === "decisions" && node.settlement === "retry";
+    const withdrawn = (node.topic === "verdicts" || (again && called.outcome !== "roll_back")) && verdict.group.withdrawn;
     // A flag keeps everything from running until a person clears it; what does not run may go on.
     if (isGrant(called.outcome) && view.flagged && !withdrawn) return undefined;
-    const verdict = verdictAbove(view.item, node);
     const barred = withdrawn
-      ? "The agent withdrew it before anything was granted."
+      ? `The agent withdrew it ${again ? "while it ran: it is not tried again" : "before anything was granted"}.`
       : isGrant(called.outcome)
         ? await barredBy(bars, view, verdict, called.outcome)
         : null;
     // What has begun must be brought to an end: a retry of what is in doubt and a roll_back wait until nothing is in their way.
-    if (barred !== null && hasBegun(node, called.outcome)) return "wait";
+    if (barred !== null && !withdrawn && hasBegun(node, called.outcome)) return "wait";
     const { topic, id: eventId } = node;
     const proposal = await events.get(todo.itemId, "proposals", view.item.proposal as string);
     if (proposal === undefined) throw new CountersignError("unavailable", `The proposal of ${todo.itemId} cannot be read`, { retryable: true });

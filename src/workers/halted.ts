@@ -29,20 +29,24 @@ export function haltingJudge(judge: Judge, halts: Halts): Judge {
     const verdict = judge(input);
     const { workspace, agent } = input.proposal;
     const halt = halts.covering({ workspace, agent: agent.id, tools: input.actions.map((a) => a.tool) }, input.now);
-    if (halt === undefined || verdict.route === "forbid") return verdict;
-    const words = haltWords(halt);
-    const told = { ...verdict, because: [words, ...(verdict.because ?? [])], error: verdict.error ?? { code: "halted", message: words } };
-    if (verdict.route === "interrupt" && verdict.gate !== "audit") return told;
-    const decisions = (verdict.allowedDecisions ?? []).filter((kind) => kind === "approve" || kind === "reject" || kind === "edit");
-    return {
-      ...told,
-      route: "interrupt",
-      gate: "hard",
-      approvals: Math.max(1, verdict.approvals ?? 1),
-      allowedDecisions: decisions.length > 0 ? decisions : ["approve", "reject"],
-      // What would have run at once has no time in which somebody must have decided. It waits until somebody does.
-      ...(verdict.route === "batch" ? { batchKey: null, batchMax: null, batchWindowMs: null } : { ladder: [], expiresAt: null, onExpiry: "hold" as const }),
-    };
+    return halt === undefined ? verdict : underHalt(verdict, haltWords(halt));
+  };
+}
+
+/** A verdict as a halt leaves it. */
+export function underHalt(verdict: ReturnType<Judge>, words: string): ReturnType<Judge> {
+  if (verdict.route === "forbid") return verdict;
+  const told = { ...verdict, because: [words, ...(verdict.because ?? [])], error: verdict.error ?? { code: "halted", message: words } };
+  if (verdict.route === "interrupt" && verdict.gate !== "audit") return told;
+  const decisions = (verdict.allowedDecisions ?? []).filter((kind) => kind === "approve" || kind === "reject" || kind === "edit");
+  return {
+    ...told,
+    route: "interrupt",
+    gate: "hard",
+    approvals: Math.max(1, verdict.approvals ?? 1),
+    allowedDecisions: decisions.length > 0 ? decisions : ["approve", "reject"],
+    // What would have run at once has no time in which somebody must have decided. It waits until somebody does.
+    ...(verdict.route === "batch" ? { batchKey: null, batchMax: null, batchWindowMs: null } : { ladder: [], expiresAt: null, onExpiry: "hold" as const }),
   };
 }
 

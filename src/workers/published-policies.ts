@@ -36,7 +36,11 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
     judge(input) {
       const { usable, broken } = current();
       const why = broken.get(input.proposal.workspace);
-      return why === undefined ? judge(usable, input) : { ...judge([], input), error: { code: "policy_invalid", message: why } };
+      if (why !== undefined) return { ...judge([], input), error: { code: "policy_invalid", message: why } };
+      const body = judge(usable, input);
+      // Named, so that the verdict can be recomputed from the log alone.
+      const others = usable.filter(({ workspace, ref }) => workspace === input.proposal.workspace && ref.sha256 !== body.policy?.sha256);
+      return others.length === 0 ? body : { ...body, policies: others.map(({ ref }) => ref) };
     },
     barAtGrant(input, ...rest) {
       const { usable, broken } = current();

@@ -128,6 +128,62 @@ describe("a chain on the command line", () => {
   });
 });
 
+describe("what the answer to a decision says", () => {
+  it("names what was decided, however far the run has been told of it", async () => {
+    const say = async (id: string, ...argv: string[]) => (await as("reviewer", "decide", id, ...argv)).out.replaceAll(/\s+/g, " ");
+    expect(await say((await pendingRefund(61)).itemId, "--reject")).toMatch(/^Rejected\. \w{8}: (rejected, the run is about to be told|refused) $/);
+    expect(await say((await pendingRefund(62)).itemId, "--approve")).toMatch(
+      /^Approved\. \w{8}: (approved, the run is about to be told|granted, not started yet) $/,
+    );
+    const { itemId } = await pendingRefund(63);
+    expect((await as("agent", "decide", itemId, "--withdraw")).out).toMatch(/^Withdrawn\.\n {2}\w{8}: (withdrawn, the run is about to be told|withdrawn)\n$/);
+  });
+
+  it("says first that policy forbids an edit, with 3 and sentences that end", async () => {
+    const item = await pendingRefund(64);
+    const { code, out } = await as("reviewer", "decide", item.itemId, "--edit", '{"/amount": -5}');
+    expect(code).toBe(3);
+    expect(out).toMatch(/^The edit has no effect: policy forbids the new arguments, and the ones before stand\.\n/);
+    expect(out).toContain("waiting for a decision");
+    expect(out).not.toContain("Edited.");
+  });
+});
+
+describe("an incident", () => {
+  it("is reported about the receipt that ended the item, or about one that is named", async () => {
+    const { itemId } = await pendingRefund(65);
+    await json("reviewer", "decide", itemId, "--approve");
+    await json("agent", "outcome", itemId, "--wait", "20");
+    await json("executor", "receipt", itemId, "started");
+    const ended = await json<ReceiptAnswer>("executor", "receipt", itemId, "succeeded", "--ref", "psp:re_9");
+    expect(await as("reviewer", "decide", itemId, "--report", "high", "--message", "Paid twice")).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^Reported\./),
+    });
+    const named = await json<DecisionAnswer>("reviewer", "decide", itemId, "--report", "low", "--receipt", ended.eventId);
+    const reports = named.item.timeline.filter((e) => e.what === "report");
+    expect(reports.map((e) => [e.status, e.answers])).toEqual([
+      ["effective", `receipts/${ended.eventId}`],
+      ["effective", `receipts/${ended.eventId}`],
+    ]);
+    const wrong = await as("reviewer", "decide", itemId, "--report", "low", "--receipt", itemId.replace(/(.{8})(.{4})(.{4})(.{4})(.{12})/, "$1-$2-$3-$4-$5"));
+    expect(wrong).toMatchObject({ code: 3, err: expect.stringContaining(ended.eventId) });
+  });
+});
+
+describe("hints", () => {
+  it("name the commands as they are typed here", async () => {
+    expect((await cli(["queue"])).err).toContain("`npm run -s countersign -- keys create --scope reviewer");
+    expect((await as("reviewer", "show", "0".repeat(8))).err).toContain("`npm run -s countersign -- queue --all`");
+  });
+
+  it("and what is proposed keep to 80 columns", async () => {
+    const words = "reconcile_the_ledger_of_the_customer_with_the_payment_provider_and_tell_everybody_about_it";
+    const { out } = await as("agent", "propose", "--tool", words, "--args", "{}");
+    expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+});
+
 describe("what is refused", () => {
   it("is told with its code, field and way out, as RFC 9457 with --json and in sentences without", async () => {
     const item = await pendingRefund();
@@ -163,7 +219,14 @@ describe("what is refused", () => {
       ["executor", ["receipt", id, "finished"], 2, "usage"],
       ["executor", ["decide", id, "--approve"], 3, "forbidden"],
       ["reviewer", ["queue", "--limit", "0"], 2, "usage"],
-      ["reviewer", ["queue", "--stage", "lost"], 3, "request_invalid"],
+      ["reviewer", ["queue", "--stage", "lost"], 2, "usage"],
+      ["reviewer", ["queue", "--outcome", "lost"], 2, "usage"],
+      ["reviewer", ["decide", id, "--approve", "--seen", "deadbee"], 2, "usage"],
+      ["reviewer", ["decide", id, "--approve", "--seen", "yesterday"], 2, "usage"],
+      ["reviewer", ["decide", id, "--report", "low"], 3, "not_allowed"],
+      ["reviewer", ["decide", id, "--approve", "--receipt", "x"], 2, "usage"],
+      ["reviewer", ["decide", id, "--report", "low", "--receipt", "x"], 2, "usage"],
+      ["agent", ["keys", "create", "--data", data, "--scope", "agent", "--id", "a", "--roles", "x"], 2, "usage"],
     ];
     const seen: unknown[] = [];
     for (const [who, argv] of table) {
@@ -236,7 +299,7 @@ describe("beside the running up", () => {
     expect(first.rows).toBeGreaterThanOrEqual(2);
     expect(again.files).toEqual(first.files);
     const since = JSON.parse(
-      (await cli(["export", "--data", data, "--out", join(data, "more"), "--since", join(out, "manifest.json"), "--json"])).out,
+      (await cli(["export", "--data", data, "--out", join(data, "more"), "--from", join(out, "manifest.json"), "--json"])).out,
     ) as typeof first;
     expect(since.rows).toBe(0);
   });

@@ -45,6 +45,53 @@ describe("show at 80 columns", () => {
     await expect(`${renderShow(DONE, plain)}\n`).toMatchFileSnapshot("golden/show-done.txt");
   });
 
+  it("shows arguments that differ differently, also where the difference cannot be seen", () => {
+    const shown = (args: Record<string, unknown>) => renderShow({ ...REFUND, actions: [{ ...REFUND.actions[0]!, args }] }, plain);
+    const hidden = [
+      "",
+      " ",
+      "\u00a0",
+      "\u2003",
+      "\u202e",
+      "\u200d",
+      "\u200b",
+      "\u2060",
+      "\u00ad",
+      "\ufe0f",
+      "\u3164",
+      "\u2800",
+      "\u{e0061}",
+      "\ufffd",
+      "\\u202e",
+    ];
+    const texts = hidden.map((c) => shown({ to: `pay${c}pal`, [`k${c}y`]: 1 }));
+    expect(new Set(texts.map((text) => text.replaceAll(/\s+/g, " "))).size).toBe(hidden.length);
+    expect(shown({ to: "a\u202eb\u200dc" })).toContain('"to": "a\\u202eb\\u200dc"');
+    for (const text of texts) expect(text).not.toMatch(/[\p{Cf}\p{DI}\u2800]/u);
+  });
+
+  it("offers to settle with a retry exactly where the action may be tried again", () => {
+    const doubt = (execution: "blind" | "queryable" | "idempotent") =>
+      renderShow(
+        {
+          ...DONE,
+          stage: "in_doubt",
+          outcome: null,
+          receipts: [{ ...DONE.receipts[0]!, kind: "unknown" }],
+          grant: { ...DONE.grant!, actions: [{ ...DONE.grant!.actions[0]!, execution }] },
+        },
+        plain,
+      );
+    expect(["blind", "queryable", "idempotent"].map((e) => doubt(e as "blind").includes("--settle retry"))).toEqual([false, true, true]);
+    expect(doubt("blind")).toContain("--settle failed");
+  });
+
+  it("says nothing of approval on what policy forbids", () => {
+    const text = renderShow({ ...REFUND, stage: "done", outcome: "forbidden", route: "forbid", allowedDecisions: [] }, plain);
+    expect(text).not.toMatch(/If approved|If rejected|Rollback/);
+    expect(text).toContain("USD 1,250.00");
+  });
+
   it("breaks long arguments and never cuts them", () => {
     const secret = "y".repeat(500);
     const text = renderShow({ ...REFUND, actions: [{ ...REFUND.actions[0]!, args: { body: `${secret}END`, [HOSTILE]: [HOSTILE] } }] }, plain);

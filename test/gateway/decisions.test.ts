@@ -107,6 +107,15 @@ describe("POST /v1/items/{id}/decisions", () => {
     expect((await w.decide("agent", await view(item.itemId), { kind: "withdraw" })).body).toMatchObject({ code: "settled" });
   });
 
+  it("refuses a withdrawal after the approval, and says that the action will still run and how to keep it from running", async () => {
+    const item = await refund();
+    await w.decide("lead", item, { kind: "approve" });
+    const { status, body } = await w.decide("agent", item, { kind: "withdraw" });
+    expect([status, body.code]).toEqual([409, "settled"]);
+    expect(body.detail).toContain("the action will still run");
+    expect(body.fix).toMatch(/do not start the grant.*halt/);
+  });
+
   it("tells both of two reviewers at once: one is effective, the other learns who was first", async () => {
     const item = await refund();
     const answers = await Promise.all([w.decide("lead", item, { kind: "approve" }), w.decide("lead2", item, { kind: "reject" })]);

@@ -77,6 +77,24 @@ describe("POST /v1/items/{id}/receipts", () => {
     expect((await say({ kind: "succeeded", resumed: { threadId: "another" } })).body).toMatchObject({ findings: ["resumed_elsewhere"] });
   });
 
+  it("keeps a success that nobody had started as a finding, as its answer says, and the grant may still be started", async () => {
+    const { itemId, say } = await fresh();
+    const ended = await say({ kind: "succeeded", externalRef: { system: "psp", id: "re_9" } });
+    expect(ended.body).toMatchObject({ status: 409, code: "not_running", detail: expect.stringContaining("shown as a finding") });
+    expect((await view(itemId)).findings).toMatchObject([{ code: "receipt_without_start" }]);
+    expect((await say({ kind: "started" })).status).toBe(200);
+  });
+
+  it("takes the word of nobody but the executor that started: another is refused, and told the way out", async () => {
+    const { itemId, say } = await fresh();
+    await say({ kind: "started" }, "executor");
+    for (const request of [{ kind: "renewed" }, { kind: "succeeded" }, { kind: "failed", error: { code: "x", message: "y" } }])
+      expect((await say(request, "executor2")).body).toMatchObject({ status: 403, code: "not_entitled", fix: expect.stringContaining("settles") });
+    expect((await view(itemId)).stage).toBe("executing");
+    expect((await say({ kind: "succeeded" }, "executor")).body).toMatchObject({ status: "effective" });
+    expect((await say({ kind: "succeeded" }, "executor2")).body).toMatchObject({ status: 403, code: "not_entitled" });
+  });
+
   it("ends an execution as failed with its reason", async () => {
     const { itemId, say } = await fresh();
     await say({ kind: "started" });

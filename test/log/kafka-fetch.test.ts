@@ -143,14 +143,16 @@ describe("reading fetched records", () => {
 });
 
 describe("a partition's error", () => {
-  it("reaches the client, which knows what to do about it", async () => {
+  it("reaches the client, which knows what to do about it, and the reader, who must ask whether it is still the same log", async () => {
     const response = responseOf([
       { partition: 0, records: Buffer.alloc(0) },
       { partition: 1, records: Buffer.alloc(0) },
     ]);
     // Error code of the second partition: not the leader.
     response.writeInt16BE(6, response.length - 38);
-    const shown = readFetchResponse(response, () => expect.fail("nothing was fetched"));
+    const told: unknown[] = [];
+    const shown = readFetchResponse(response, (_topic, partition, fetched) => told.push([partition, fetched]));
+    expect(told).toEqual([[1, { messages: [], errorCode: 6 }]]);
     const decoded = await fetchResponse.decode(shown.subarray(4));
     expect(decoded.responses[0].partitions.map((p: { partition: number; errorCode: number }) => [p.partition, p.errorCode])).toEqual([[1, 6]]);
   });

@@ -87,7 +87,116 @@ function atLeast(severe: VerdictReached, mild: VerdictReached): void {
   if (severe.route === mild.route) expect(severe.approvals).toBeGreaterThanOrEqual(mild.approvals);
 }
 
+const gateOf = fc.constantFrom(
+  { kind: "none" },
+  { kind: "soft", from_risk: "critical" },
+  { kind: "audit", window: "PT24H", from_risk: "critical" },
+  { kind: "audit", window: "PT24H", review: "run_end" },
+);
+const loosening = fc
+  .record({ risk: fc.constantFrom("low", "medium"), gate: gateOf, when: fc.option(condition, { nil: undefined }) })
+  .map(({ risk, gate, when }) => ({
+    when: { action: "a*", ...(when === undefined ? {} : { all: [when] }) },
+    lower: { risk, gate },
+    cap: { max: 1000 },
+    expires: "2100-01-01",
+    evidence: "e",
+    because: "granted",
+  }));
+const grants = fc.array(loosening, { maxLength: 3 }).map((list) => list.map((grant, i) => ({ id: `g${i}`, ...grant })));
+const open = fc
+  .record({ reversibility: fc.constantFrom("reversible", "partially"), risk: tier, gate: gateOf })
+  .map((parts) => ({ arguments: SCHEMA, ...parts }));
+
+/** A document in which everything loosens that can. */
+const loose = (act: object, list: Rules, given: Rules, mode = "enforce") =>
+  compilePolicy(
+    parsePolicy(
+      JSON.stringify({
+        policy: "p",
+        version: "1",
+        workspace: "w",
+        owner: "role:boss",
+        mode,
+        defaults: { annotations: "trust" },
+        // Never reached by the call: it only lets the grants name an action that they may loosen.
+        actions: { act, another: { reversibility: "reversible", risk: "low" }, ab: { arguments: SCHEMA, reversibility: "reversible", risk: "low" } },
+        rules: list,
+        grants: given,
+      }),
+    ),
+  );
+
 describe("laws of the judge", () => {
+  it("nothing makes an irreversible action flow: no rule, grant, mode, gate, annotation or confidence", () => {
+    const hints = fc.constantFrom({}, { annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false } });
+    fc.assert(
+      fc.property(hints, tier, rules, grants, fc.constantFrom("enforce", "shadow", "off"), call, (hint, risk, list, given, mode, proposed) => {
+        const act = { arguments: SCHEMA, reversibility: "irreversible", risk, ...hint };
+        const v = verdict([loose(act, list, given, mode)], proposal({ ...proposed, confidence: proposed.confidence ?? 1 }));
+        expect(["interrupt", "forbid"]).toContain(v.route);
+        expect(v.gate).toBe("hard");
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("a grant never raises anything, and never touches what is critical, forbidden or under a floor", () => {
+    fc.assert(
+      fc.property(open, rules, grants, call, (act, list, given, proposed) => {
+        const strict = verdict([loose(act, list, [])], proposal(proposed));
+        const granted = verdict([loose(act, list, given)], proposal(proposed));
+        expect(TIERS.indexOf(granted.risk)).toBeLessThanOrEqual(TIERS.indexOf(strict.risk));
+        expect(ROUTES.indexOf(granted.route)).toBeLessThanOrEqual(ROUTES.indexOf(strict.route));
+        if (strict.risk === "critical" || strict.route === "forbid") expect(body(granted)).toEqual(body(strict));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("adding a rule never lowers anything under grants either, and the order of grants never matters", () => {
+    fc.assert(
+      fc.property(open, rules, rule, grants, call, (act, list, extra, given, proposed) => {
+        const before = verdict([loose(act, list, given)], proposal(proposed));
+        const after = verdict([loose(act, [...list, { id: "extra", because: "one more", ...extra }], given)], proposal(proposed));
+        for (const [scale, key] of [
+          [ROUTES, "route"],
+          [TIERS, "risk"],
+        ] as const)
+          expect(scale.indexOf(after[key])).toBeGreaterThanOrEqual(scale.indexOf(before[key]));
+        expect(body(verdict([loose(act, list, [...given].reverse())], proposal(proposed)))).toEqual(body(before));
+      }),
+      { numRuns: 100 },
+    );
+  });
+
+  it("raising an amount past thresholds never lowers anything, in rules and in grants that end at an amount", () => {
+    const above = fc.record({ threshold: fc.integer({ min: 0, max: 20 }), effect: raise });
+    const below = fc.record({ most: fc.integer({ min: 0, max: 20 }), risk: fc.constantFrom("low", "medium") });
+    fc.assert(
+      fc.property(
+        open,
+        fc.array(above, { maxLength: 4 }),
+        fc.array(below, { maxLength: 2 }),
+        fc.integer({ min: 0, max: 25 }),
+        fc.nat(10),
+        (act, up, down, n, more) => {
+          const list = up.map(({ threshold, effect }, i) => ({ id: `r${i}`, because: "b", when: { args: { "/n": { above: threshold } } }, ...effect }));
+          const given = down.map(({ most, risk }, i) => ({
+            ...{ id: `g${i}`, because: "b", evidence: "e", expires: "2100-01-01", cap: { max: 9 }, lower: { risk } },
+            when: { action: "act", args: { "/n": { at_most: most } } },
+          }));
+          const at = (value: number) => verdict([loose(act, list, given)], proposal({ args: { n: value } }));
+          const [small, large] = [at(n), at(n + more)];
+          expect(ROUTES.indexOf(large.route)).toBeGreaterThanOrEqual(ROUTES.indexOf(small.route));
+          expect(TIERS.indexOf(large.risk)).toBeGreaterThanOrEqual(TIERS.indexOf(small.risk));
+          expect(large.approvals).toBeGreaterThanOrEqual(large.route === small.route ? small.approvals : 0);
+        },
+      ),
+      { numRuns: 100 },
+    );
+  });
+
   it("the order of rules never matters, nor whether a rule is called a floor", () => {
     fc.assert(
       fc.property(action, rules, call, fc.infiniteStream(fc.nat()), (act, list, proposed, random) => {

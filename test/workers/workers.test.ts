@@ -128,6 +128,20 @@ describe("the dispatcher", () => {
     expect(bench.story(late).slice(-1)).toEqual(["receipts revoked effective"]);
   });
 
+  test("what was withdrawn while it ran is not tried again: a retry of its unknown outcome is withheld", async () => {
+    const bench = await openBench();
+    await bench.publish();
+    const item = await bench.propose("k1", "note", { text: "a" });
+    await bench.receipt(item, "started");
+    await bench.decide(item, "withdraw", { actor: { kind: "agent", id: "helper" }, seen: null });
+    await bench.at(bench.clock.now + 20 * MINUTE);
+    expect(bench.view(item).life.stage).toBe("in_doubt");
+    const unknown = [...bench.view(item).item.nodes.values()].find((n) => n.topic === "receipts" && n.kind === "unknown")!.id;
+    await bench.decide(item, "settle", { answers: { topic: "receipts", eventId: unknown }, settlement: { outcome: "retry" }, seen: null });
+    expect(bench.view(item).life).toMatchObject({ stage: "done", outcome: "withheld" });
+    expect(bench.errors).toEqual([]);
+  });
+
   test("a retry of an unknown outcome gets a new grant with the same effect key", async () => {
     const bench = await openBench();
     await bench.publish();
@@ -239,7 +253,8 @@ describe("the timekeeper", () => {
     expect(bench.view(item).stage).toBe("granted");
     await bench.at(t0 + 30 * MINUTE);
     expect(bench.view(item).life).toMatchObject({ stage: "done", outcome: "lapsed" });
-    const late = await bench.receipt(item, "started");
+    await bench.receipt(item, "started");
+    const late = await bench.receipt(item, "succeeded");
     expect(bench.ledger.queries.findingsOf(item)).toEqual([{ code: "late_receipt", topic: "receipts", eventId: late, offset: null }]);
   });
 

@@ -8,7 +8,7 @@ import { fetchItem } from "../find-item.ts";
 import { apiOf } from "../http.ts";
 import type { Cli } from "../io.ts";
 import { stageText } from "../render/item.ts";
-import { oneLine, shortId, wrap } from "../text.ts";
+import { block, oneLine, sentences, shortId, wrap } from "../text.ts";
 
 /** `countersign decide`: a reviewer decides. */
 export function decide(cli: Cli): Command {
@@ -35,6 +35,7 @@ export function decide(cli: Cli): Command {
     .option("--score <criterion=n>", "score the proposal by the action's rubric, 1 to 5; may be repeated", moreArgument)
     .option("--url <url>", "where the incident is tracked, with --report")
     .option("--ref <system:id>", "the record in the system of record, with --settle", refArgument)
+    .option("--receipt <id>", "which receipt, with --settle and --report (default: the one in doubt, the final one)")
     .option("--action <id>", "the action that is edited, where there is more than one")
     .option("--minutes <n>", "how long to claim it", minutesArgument)
     .option("--seen <sha>", "the card's hash as you saw it; refused when the card is another one now")
@@ -63,17 +64,22 @@ export function decide(cli: Cli): Command {
         return cli.exit(EXIT.refused);
       }
       const answer = await api.call<DecisionAnswer>("POST", `/v1/items/${item.itemId}/decisions`, body);
-      if (answer.status !== "effective") cli.exit(EXIT.refused);
+      if (answer.status !== "effective" || fellBack(answer)) cli.exit(EXIT.refused);
       if (cli.json()) return cli.data(answer);
-      for (const line of resultLines(answer, plan)) cli.say(line);
+      for (const line of resultLines(answer, plan, cli.width)) cli.say(line);
     });
 }
 
-function resultLines({ item, rejudged, status, reason }: DecisionAnswer, { kind, words }: Plan): string[] {
+/** Whether policy forbade the edited arguments: the edit was recorded, but changed nothing. */
+const fellBack = ({ rejudged }: DecisionAnswer): boolean => rejudged?.state === "fell_back";
+
+function resultLines({ item, rejudged, status, reason }: DecisionAnswer, { kind, words }: Plan, width: number): string[] {
+  const now = `  ${shortId(item.itemId)}: ${stageText(item.stage, item.outcome, item.decision?.kind)}`;
+  const why = rejudged === null || rejudged.state === "settled" ? [] : block(sentences(rejudged.because), width, 2);
+  if (rejudged?.state === "fell_back") return ["The edit has no effect: policy forbids the new arguments, and the ones before stand.", ...why, now];
   const head = status === "effective" ? (DONE[kind] ?? `${words}: done`) : `${words} is ${oneLine(status)}${reason ? `: ${oneLine(reason)}` : ""}`;
-  const because = rejudged !== null && rejudged.because.length > 0 ? `: ${oneLine(rejudged.because.join(" "))}` : "";
-  const again = rejudged === null ? [] : [`  ${REJUDGED[rejudged.state]}${rejudged.state === "settled" ? "" : because}`];
-  return [`${head}.`, ...again, `  ${shortId(item.itemId)}: ${stageText(item.stage, item.outcome)}`];
+  const again = rejudged === null ? [] : [`  ${REJUDGED[rejudged.state]}.`, ...why];
+  return [...wrap(`${head}.`, width), ...again, now];
 }
 
 const DONE: Readonly<Record<string, string>> = {
@@ -90,11 +96,10 @@ const DONE: Readonly<Record<string, string>> = {
   clear: "Cleared",
 };
 
-const REJUDGED: Readonly<Record<NonNullable<DecisionAnswer["rejudged"]>["state"], string>> = {
+const REJUDGED: Readonly<Record<Exclude<NonNullable<DecisionAnswer["rejudged"]>["state"], "fell_back">, string>> = {
   waiting: "Policy has not judged the new arguments yet",
   settled: "Policy lets the new arguments run on your word",
   pending: "Policy wants another decision on the new arguments",
-  fell_back: "Policy forbids the new arguments; the ones before stand",
 };
 
 /** On stderr, so that stdout holds the answer alone. */

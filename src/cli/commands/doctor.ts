@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { examples } from "../args.ts";
 import type { Check } from "../doctor/checks.ts";
 import { EXIT } from "../exit.ts";
-import type { Cli } from "../io.ts";
+import { type Cli, typed } from "../io.ts";
 import { block, oneLine, pad, wrap } from "../text.ts";
 import { type WhereOptions, where, whereOf } from "../where.ts";
 
@@ -43,6 +43,6 @@ function lines({ check, status, detail, fix, found }: Check, { width, colors }: 
     `${paint(pad(status, 6))} ${pad(check, LABEL - 7)}${first}`,
     ...rest.map((line) => " ".repeat(LABEL) + line),
     ...(found ?? []).flatMap((text) => block(`- ${text}`, width, LABEL)),
-    ...(fix === undefined || status === "ok" ? [] : block(`→ ${fix}`, width, LABEL)),
+    ...(fix === undefined || status === "ok" ? [] : block(`→ ${typed(fix)}`, width, LABEL)),
   ];
 }

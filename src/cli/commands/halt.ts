@@ -3,7 +3,7 @@ import { CountersignError } from "../../errors.ts";
 import type { HaltAnswer, HaltsAnswer, LiftAnswer } from "../../producers/wire/halts.ts";
 import { durationArgument, examples } from "../args.ts";
 import { apiOf } from "../http.ts";
-import type { Cli } from "../io.ts";
+import { type Cli, SELF } from "../io.ts";
 import { stageText } from "../render/item.ts";
 import { moment, oneLine, plural, shortId } from "../text.ts";
 
@@ -71,7 +71,7 @@ function tellHalt(cli: Cli, { halt: made, started, revoked, revoking }: HaltAnsw
     cli.say(
       `    ${shortId(itemId)}  ${oneLine(tool ?? "plan")} of ${oneLine(agent)}: ${stageText(stage, null)}${endsAt === null ? "" : `, its lease ends ${moment(endsAt)}`}`,
     );
-  cli.say(`  Lift it with: countersign lift ${made.eventId}`);
+  cli.say(`  Lift it with: ${SELF} lift ${made.eventId}`);
 }
 
 function scopeText({ scope: { agent, action }, workspace }: Halt): string {

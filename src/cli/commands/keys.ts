@@ -75,6 +75,11 @@ async function withKeys(cli: Cli, options: { data?: string }, make: boolean, use
 }
 
 function makeKey(cli: Cli, store: Keys, { scope, id, roles = [], workspace, expires }: CreateOptions): void {
+  if (roles.length > 0 && scope !== "reviewer")
+    throw new CountersignError("usage", `--roles goes with --scope reviewer, not with ${scope}`, {
+      field: "--roles",
+      fix: "leave it out: only people have roles",
+    });
   const { keyId, key } = store.createKey({ scope, id, roles, workspace, ...(expires !== undefined && { expiresAt: expires }) });
   if (cli.json()) {
     cli.data({ keyId, key, scope, id, roles, workspace, expiresAt: expires ?? null });

@@ -5,7 +5,7 @@ import { EXIT } from "../exit.ts";
 import { itemIdOf } from "../find-item.ts";
 import { type Api, apiOf } from "../http.ts";
 import type { Cli } from "../io.ts";
-import { oneLine, shortId } from "../text.ts";
+import { exactJson, oneLine, shortId } from "../text.ts";
 
 const GOES_ON = new Set(["proceed", "proceed_edited", "roll_back", "responded", "acknowledged"]);
 
@@ -51,7 +51,6 @@ export function tellOutcome(cli: Cli, answer: OutcomeAnswer): void {
   cli.say(`${oneLine(answer.status).replaceAll("_", " ")}${answer.message ? `: ${oneLine(answer.message)}` : ""}`);
   if (answer.finalOutcome && answer.finalOutcome !== answer.status) cli.say(`It ended as ${oneLine(answer.finalOutcome)}.`);
   if (answer.grant === null) return;
-  for (const action of answer.grant.actions)
-    cli.say(`  ${oneLine(action.tool)} ${oneLine(JSON.stringify(action.args))}\n  sha256 ${oneLine(action.argsSha256)}`);
+  for (const action of answer.grant.actions) cli.say(`  ${oneLine(action.tool)} ${exactJson(action.args)}\n  sha256 ${oneLine(action.argsSha256)}`);
   cli.say(`  grant ${oneLine(answer.grant.id)}`);
 }

@@ -7,7 +7,7 @@ import { examples, intArgument, moreArgument, objectArgument, refArgument, textA
 import { type Api, apiOf } from "../http.ts";
 import { type Cli, SELF } from "../io.ts";
 import { stageText } from "../render/item.ts";
-import { oneLine, shortId } from "../text.ts";
+import { block, oneLine, shortId, wrap } from "../text.ts";
 import { awaitOutcome, tellOutcome } from "./outcome.ts";
 
 interface Options {
@@ -67,10 +67,9 @@ export function propose(cli: Cli): Command {
       }
       if (cli.json()) return cli.data(answer);
       const item = await judged(api, answer.item);
-      cli.say(`${oneLine(item.headline ?? "Proposed")}`);
-      cli.say(
-        `  ${stageText(item.stage, item.outcome)}${item.stage === "pending" ? ` of ${oneLine(item.owner ?? "nobody")}` : ""}${answer.duplicate ? " (proposed before)" : ""}`,
-      );
+      for (const line of wrap(oneLine(item.headline ?? "Proposed"), cli.width)) cli.say(line);
+      const state = `${stageText(item.stage, item.outcome)}${item.stage === "pending" ? ` of ${oneLine(item.owner ?? "nobody")}` : ""}${answer.duplicate ? " (proposed before)" : ""}`;
+      for (const line of block(state, cli.width, 2)) cli.say(line);
       cli.say(`  item ${answer.itemId}`);
       if (item.stage !== "done") cli.say(`  Wait for it: ${SELF} outcome ${shortId(answer.itemId)} --wait 600`);
     });

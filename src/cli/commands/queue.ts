@@ -1,4 +1,5 @@
-import { Command } from "commander";
+import { Command, Option } from "commander";
+import { OUTCOMES, STAGES } from "../../ledger/life.ts";
 import type { ListAnswer } from "../../producers/wire/answers.ts";
 import { examples, intArgument } from "../args.ts";
 import { apiOf } from "../http.ts";
@@ -23,8 +24,8 @@ export function queue(cli: Cli): Command {
     .option("--owner <owner>", "only what this owner decides, such as role:support-lead")
     .option("--mine", "only what your roles may decide")
     .option("--all", "every item, newest first, not only what waits")
-    .option("--stage <stage>", "every item in this stage, such as in_doubt or executing")
-    .option("--outcome <outcome>", "done items that ended so, such as refused")
+    .addOption(new Option("--stage <stage>", "every item in this stage").choices(STAGES.filter((stage) => stage !== "unproposed")))
+    .addOption(new Option("--outcome <outcome>", "done items that ended so").choices(OUTCOMES))
     .addHelpText("after", examples("queue", "queue --mine --limit 5", "queue --stage in_doubt", "queue --json | jq -r .itemId"))
     .action(async (options: Options) => {
       const api = apiOf(cli.io);

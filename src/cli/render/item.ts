@@ -21,18 +21,29 @@ export function decisionsText(item: Pick<ItemView | ListedItem, "allowedDecision
   return item.allowedDecisions.map(oneLine).join(", ");
 }
 
-/** Where an item is, in a few words. */
-export function stageText(stage: string, outcome: string | null): string {
+/** Where an item is, in a few words. `decision` is the kind of the one that settled it, where that is known. */
+export function stageText(stage: string, outcome: string | null, decision?: string | null): string {
   if (stage === "done") return outcome ?? "done";
+  if (stage === "settled" && decision) return `${SETTLED_WORDS[decision] ?? decision}, the run is about to be told`;
   return STAGE_WORDS[stage] ?? stage.replaceAll("_", " ");
 }
+
+const SETTLED_WORDS: Readonly<Record<string, string>> = {
+  approve: "approved",
+  edit: "approved with changes",
+  reject: "rejected",
+  respond: "answered",
+  acknowledge: "acknowledged",
+  withdraw: "withdrawn",
+  expire: "expired",
+};
 
 const STAGE_WORDS: Readonly<Record<string, string>> = {
   unproposed: "not proposed yet",
   proposed: "being judged",
   pending: "waiting for a decision",
   rejudging: "edited, being judged again",
-  settled: "decided, about to be granted",
+  settled: "settled, the run is about to be told",
   granted: "granted, not started yet",
   executing: "executing",
   in_doubt: "in doubt: started, and nobody knows how it ended",

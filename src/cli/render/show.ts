@@ -1,6 +1,6 @@
 import type { ItemView } from "../../producers/wire/answers.ts";
 import { SELF } from "../io.ts";
-import { block, breakExact, cut, moment, oneLine, pad, safeLines, shortId, span, timeLeft, widthOf, wrap } from "../text.ts";
+import { block, breakExact, cut, exactJson, moment, oneLine, pad, shortId, span, timeLeft, widthOf, wrap } from "../text.ts";
 import { decisionsText, pathsText, riskText, stageText } from "./item.ts";
 import type { Look } from "./queue.ts";
 
@@ -63,7 +63,7 @@ function facts(item: ItemView, look: Look): string[] {
 
 function stateText(item: ItemView): string {
   const held = item.held ? ", held: the time is over and nobody decided" : "";
-  return `${stageText(item.stage, item.outcome)}${held}${item.flagged ? ", flagged: a record of it could not be read" : ""}`;
+  return `${stageText(item.stage, item.outcome, item.decision?.kind)}${held}${item.flagged ? ", flagged: a record of it could not be read" : ""}`;
 }
 
 function waitsFor(item: ItemView, now: number): string | null {
@@ -110,12 +110,16 @@ function receiptText(item: ItemView): string | null {
 function card(item: ItemView, look: Look): string[] {
   const { card } = item;
   if (!card) return [];
-  const texts: [string, string][] = [
-    ["If approved", card.ifApproved],
-    ["If rejected", card.ifRejected],
-    ["If it fails", card.ifItFails],
-    ["Rollback", card.rollback],
-  ];
+  // What is forbidden is neither approved nor rejected by anybody.
+  const texts: [string, string][] =
+    item.route === "forbid"
+      ? []
+      : [
+          ["If approved", card.ifApproved],
+          ["If rejected", card.ifRejected],
+          ["If it fails", card.ifItFails],
+          ["Rollback", card.rollback],
+        ];
   const lines = texts.flatMap(([label, text]) => (text === "" ? [] : row(label, text, look)));
   if (card.fields.length === 0) return lines;
   const label = Math.min(24, Math.max(...card.fields.map((f) => widthOf(oneLine(f.label)))) + 2);
@@ -134,12 +138,13 @@ function args(action: ItemView["actions"][number], count: number, look: Look): s
 
 /** Exactly the arguments: lines that are too long are broken, nothing is cut or left out. */
 function pretty(value: unknown, { width }: Look): string[] {
-  const json = JSON.stringify(value, null, 2);
-  return safeLines(json).flatMap((line) => {
-    const indent = 2 + (/^ */.exec(line)?.[0].length ?? 0);
-    const [first = "", ...rest] = breakExact(line.trimStart(), width - indent, width - indent - 2);
-    return [" ".repeat(indent) + first, ...rest.map((part) => " ".repeat(indent + 2) + part)];
-  });
+  return exactJson(value, 2)
+    .split("\n")
+    .flatMap((line) => {
+      const indent = 2 + (/^ */.exec(line)?.[0].length ?? 0);
+      const [first = "", ...rest] = breakExact(line.trimStart(), width - indent, width - indent - 2);
+      return [" ".repeat(indent) + first, ...rest.map((part) => " ".repeat(indent + 2) + part)];
+    });
 }
 
 function timeline(item: ItemView, { width, colors }: Look): string[] {
@@ -177,10 +182,18 @@ function next(item: ItemView, { width }: Look): string[] {
   const ways: string[] = [];
   if (item.stage === "pending") for (const kind of item.allowedDecisions) if (kind in WAYS) ways.push(`decide ${id} ${WAYS[kind]}`);
   if (item.stage === "in_doubt") ways.push(`decide ${id} --settle succeeded --ref SYSTEM:ID`, `decide ${id} --settle failed`);
+  if (item.stage === "in_doubt" && mayRetry(item)) ways.push(`decide ${id} --settle retry`);
   for (const bad of item.badRecords) if (bad.flags && !bad.cleared) ways.push(`decide ${id} --clear ${bad.sha256}`);
   return ways.length === 0
     ? []
     : ["Decide with", ...ways.flatMap((way) => wrap(`${SELF} ${way}`, width - 2).map((line, i) => `  ${i === 0 ? "" : "  "}${line}`))];
+}
+
+/** Only what can be asked or repeated is ever tried again. */
+function mayRetry({ grant, receipts }: ItemView): boolean {
+  const actionId = receipts.findLast((r) => r.kind === "unknown")?.actionId;
+  const execution = grant?.actions.find((a) => a.actionId === actionId)?.execution;
+  return execution === "idempotent" || execution === "queryable";
 }
 
 const WAYS: Readonly<Record<string, string>> = {

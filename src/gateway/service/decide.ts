@@ -2,7 +2,7 @@ import { CountersignError } from "../../errors.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { legalDecision } from "../../ledger/decisions.ts";
 import { settlePast } from "../../ledger/fold.ts";
-import { keyOf, nodeOf, type ProposalNode, type ReceiptNode, type Ruling, type VerdictNode } from "../../ledger/item.ts";
+import { nodeOf, type ProposalNode, type ReceiptNode, type Ruling, type VerdictNode } from "../../ledger/item.ts";
 import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
 import { legalSettle } from "../../ledger/settle.ts";
 import type { DecisionAnswer } from "../../producers/wire/answers.ts";
@@ -77,11 +77,22 @@ function verdictEvent(context: Context, view: StoredItemView, request: DecideReq
       value: "withdraw",
       fix: "nothing: it has ended",
     });
+  if (request.kind === "withdraw" && verdict.group.closedBy?.kind === "approve") throw approvedBefore(view);
   const event = decisionEvent(context, request, view.itemId, { topic: "verdicts", eventId: verdict.id }, verdict);
   const proposal = nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode;
   const ruling = legalDecision({ proposal, verdict }, verdict.group, event);
   if (ruling.status !== "effective" && ruling.reason.startsWith("not allowed:")) throw notAllowed(view, verdict, request, ruling.reason);
   return { event, ruling };
+}
+
+/** An approval settled it, so the withdrawal comes too late: whoever asks for it must not believe that nothing runs. */
+function approvedBefore({ stage, life }: StoredItemView): CountersignError {
+  const lapses = life.resume?.notAfter ?? null;
+  return new CountersignError("settled", `The withdraw has no effect: it was approved before, and the action will still run (the item is ${stage})`, {
+    field: "/kind",
+    value: "withdraw",
+    fix: `do not start the grant${lapses === null ? "" : `: it lapses at ${new Date(lapses).toISOString()}`}; where another executor may start it, ask somebody with the role halt to halt the action`,
+  });
 }
 
 function notAllowed(view: StoredItemView, { terms }: VerdictNode, { kind }: DecideRequest, reason: string): CountersignError {
@@ -124,20 +135,19 @@ function settleEvent(context: Context, view: StoredItemView, request: DecideRequ
 }
 
 function reportEvent(context: Context, view: StoredItemView, request: DecideRequest): Ruled {
-  const final = [...view.item.nodes.values()].findLast((n) => n.topic === "receipts" && FINAL_RECEIPTS.has(n.kind));
-  const eventId = request.receipt ?? final?.id;
+  const final = [...view.item.nodes.values()].filter((n): n is ReceiptNode => n.topic === "receipts" && FINAL_RECEIPTS.has(n.kind));
+  const eventId = request.receipt ?? final.at(-1)?.id;
   if (eventId === undefined)
-    throw new CountersignError("not_allowed", "Nothing has been executed that an incident could be about", {
+    throw new CountersignError("not_allowed", `Nothing has ended that an incident could be reported about: the item is ${view.stage}`, {
       field: "/kind",
       value: "report",
-      fix: `the item is ${view.stage}; report is for items that are finished`,
+      fix: "report once an execution has ended",
     });
-  const receipt = view.item.nodes.get(keyOf("receipts", eventId));
-  if (receipt?.topic !== "receipts" || !FINAL_RECEIPTS.has(receipt.kind))
+  if (!final.some((receipt) => receipt.id === eventId))
     throw new CountersignError("request_invalid", "/receipt is no final receipt of this item", {
       field: "/receipt",
       value: eventId,
-      fix: "name the receipt that ended the execution, from receipts of the item",
+      fix: `name one of ${final.map((receipt) => receipt.id).join(", ") || "its final receipts (it has none)"}, or leave it out for the last`,
     });
   return { event: decisionEvent(context, request, view.itemId, { topic: "receipts", eventId }, null), ruling: { status: "effective" } };
 }

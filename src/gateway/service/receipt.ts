@@ -53,7 +53,7 @@ async function write(context: Context, view: StoredItemView, grant: ResumeNode, 
     // The fold lets it pass until the clock has lapsed the grant; nobody should act on it in between.
     if (grant.notAfter !== null && context.ledger.now() > grant.notAfter && grant.group.closedBy === null)
       throw new CountersignError("late", "The grant's time is over", { field: "/grant", value: grant.id, fix: "propose again" });
-  }
+  } else mustBeStarter(context, view.itemId, grant, event);
   const ruling = legalReceipt(grant, grant.group, event);
   if (ruling.status !== "effective" && !ALWAYS_WRITTEN.has(request.kind)) throw refusal(context, view.itemId, request, ruling);
   return writeAndRead(context, "receipts", view.itemId, event);
@@ -114,6 +114,19 @@ function refusal(
   const why = `${reason ?? status}${first === undefined ? "" : ` by ${first}`}${kept}`;
   const error = refusalOf(why, { ledger, itemId, topic: "receipts", subject: `The ${kind}` });
   return error.code === "settled" ? new CountersignError("late", error.message, { fix: "do not act under this grant: it is closed" }) : error;
+}
+
+/** Whoever started an action says how it went: another executor's word would end, or keep alive, what it does not do. */
+function mustBeStarter({ ledger, identity }: Context, itemId: string, { id, group }: ResumeNode, { kind, actionId }: EventOf["receipts"]): void {
+  if (group.closedBy === null && group.running?.actionId !== actionId) return;
+  const by = starter(ledger, itemId, id);
+  const me = `executor:${identity.id}`;
+  if (by === undefined || by === me) return;
+  throw new CountersignError("not_entitled", `The ${kind} has no effect: ${by} started ${actionId}, and only it can say how that went`, {
+    field: "/kind",
+    value: kind,
+    fix: `use the key of ${by}; where that executor is gone, its lease runs out and the owner settles the unknown outcome`,
+  });
 }
 
 function starter(ledger: Context["ledger"], itemId: string, grant: string): string | undefined {

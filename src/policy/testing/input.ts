@@ -46,7 +46,15 @@ function proposalOf(described: Described, workspace: string, now: number): Actio
     agent: { id, version: agent?.version, model: agent?.model, owner: agent?.owner },
     onBehalfOf: on_behalf_of === undefined ? undefined : { id: on_behalf_of },
     origin: origin === undefined ? undefined : { system: origin.system, id: origin.id },
-    run: run === undefined ? undefined : { framework: run.framework ?? "test", threadId: run.thread ?? "t1", step: run.step, costUsd: run.cost_usd },
+    run:
+      run === undefined
+        ? undefined
+        : {
+            framework: run.framework ?? "test",
+            threadId: run.thread ?? "t1",
+            step: run.step,
+            costUsd: run.cost_usd === undefined ? undefined : String(run.cost_usd),
+          },
     question: ask === "review" ? undefined : "Is this all right?",
     requestedTimeoutMs: described.timeout,
     evidence: (described.evidence ?? []).map((label) => ({ label, value: "given" })),

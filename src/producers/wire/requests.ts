@@ -103,7 +103,7 @@ export const decisionRequest = z
       .strictObject({ minutes: z.number().positive().max(1440).optional(), takeOver: z.boolean().default(false) })
       .optional()
       .describe("On claim: for how long, and whether to take it from somebody who holds it."),
-    receipt: eventId.optional().describe("On settle the unknown receipt (default: the one in doubt), on report the final one (default: the newest)."),
+    receipt: eventId.optional().describe("On settle the unknown receipt (default: the one in doubt), on report the final receipt (default: the last one)."),
     settlement: z.strictObject({ outcome: z.enum(["succeeded", "failed", "retry"]), externalRef: externalRef.optional() }).optional(),
     incident: z.strictObject({ severity: z.enum(["low", "medium", "high", "critical"]), url: url.optional() }).optional(),
     cleared: sha256Hex.optional().describe("On clear: SHA-256 of the bad record's bytes."),

@@ -1,0 +1,56 @@
+import { Command } from "commander";
+import type { Region } from "../../../policy/diff.ts";
+import { examples } from "../../args.ts";
+import { EXIT } from "../../exit.ts";
+import type { Cli } from "../../io.ts";
+import { block, plural } from "../../text.ts";
+
+interface Options {
+  all?: boolean;
+}
+
+/** `countersign policy diff`: what a change of a policy lets through, with proof. */
+export function diff(cli: Cli): Command {
+  return new Command("diff")
+    .summary("what a change of a policy lets through, with proof")
+    .description(
+      "Judges proposals at the edges of what both documents say under each of them, and prints the regions that become more permissive, each with one proposal that proves it. Exit code 3 where there are any.",
+    )
+    .argument("<before>", "the policy as it was")
+    .argument("<after>", "the policy as it would be")
+    .option("--all", "also the regions that become stricter or change hands")
+    .addHelpText("after", examples("policy diff refunds.yaml refunds-new.yaml", "policy diff old.yaml new.yaml --all --json"))
+    .action((before: string, after: string, options: Options) => runDiff(cli, before, after, options));
+}
+
+async function runDiff(cli: Cli, before: string, after: string, { all = false }: Options): Promise<void> {
+  const [{ readPolicy }, { diffPolicies }] = await Promise.all([import("../../policy-files.ts"), import("../../../policy/diff.ts")]);
+  const regions = diffPolicies(readPolicy(before), readPolicy(after), (tool) => cli.progress(`comparing ${tool}`));
+  cli.progress(null);
+  const count = (direction: Region["direction"]) => regions.filter((region) => region.direction === direction).length;
+  const shown = regions.filter(({ direction }) => all || direction === "looser");
+  if (cli.json()) for (const region of shown) cli.data(region);
+  else {
+    for (const region of shown) cli.say(`${render(region, cli)}\n`);
+    cli.say(
+      `${plural(count("looser"), "region")} more permissive, ${count("stricter")} stricter, ${count("other")} in other hands or at other times${all ? "" : " (--all shows them)"}`,
+    );
+  }
+  if (count("looser") > 0) cli.exit(EXIT.refused);
+}
+
+function render({ action, direction, aspects, lost, gained, count, witness, because }: Region, { colors, width }: Cli): string {
+  const word = { looser: colors.red("more permissive"), stricter: colors.green("stricter"), other: colors.yellow("different") }[direction];
+  const { ask: _, action: __, args, ...around } = witness;
+  const rest = Object.entries(around).filter(([, value]) => value !== undefined);
+  return [
+    `${colors.bold(action)}: ${word} (${plural(count, "of the proposals tried", "of the proposals tried")})`,
+    ...aspects.flatMap(({ name, before, after }) => block(`${name}: ${before} → ${after}`, width, 2)),
+    ...(lost.length === 0 ? [] : block(`no longer matches: ${lost.join(", ")}`, width, 2)),
+    ...(gained.length === 0 ? [] : block(`matches now: ${gained.join(", ")}`, width, 2)),
+    ...block(`for example ${JSON.stringify(args ?? {})}`, width, 2),
+    ...(rest.length === 0 ? [] : block(`with ${rest.map(([key, value]) => `${key} ${JSON.stringify(value)}`).join(", ")}`, width, 4)),
+    ...block(`before: ${because.before.join("; ")}`, width, 4).map((text) => colors.dim(text)),
+    ...block(`after: ${because.after.join("; ")}`, width, 4).map((text) => colors.dim(text)),
+  ].join("\n");
+}

@@ -1,0 +1,174 @@
+import { Command, InvalidArgumentError } from "commander";
+import { CountersignError } from "../../../errors.ts";
+import type { VerdictReached } from "../../../events/types.generated.ts";
+import type { Layer } from "../../../policy/explain.ts";
+import { examples, jsonArgument, listArgument, moreArgument, objectArgument } from "../../args.ts";
+import type { Cli } from "../../io.ts";
+import { oneLine, pad, wrap } from "../../text.ts";
+import { openExisting, type WhereOptions, where, whereOf } from "../../where.ts";
+
+interface Options extends WhereOptions {
+  policy?: string[];
+  action?: string;
+  args: string;
+  target?: string;
+  confidence?: number;
+  agent?: string;
+  evidence?: string[];
+  used?: string[];
+  at?: number;
+}
+
+/** `countersign policy explain`: one judgement, layer by layer. */
+export function explain(cli: Cli): Command {
+  const command = new Command("explain")
+    .summary("one judgement, layer by layer")
+    .description(
+      "Explains the verdicts on an item of the log, or what policy files would say of an action: each layer, what matched with the value, what would have passed.",
+    )
+    .argument("[item]", "item id, or at least its first 6 digits")
+    .option("--policy <file>", "judge with this document; may be repeated", moreArgument)
+    .option("--action <name>", "with --policy: the tool")
+    .option("--args <json>", "its arguments: JSON, @FILE or - for stdin", "{}")
+    .option("--target <json>", "the state of its target")
+    .option("--confidence <c>", "from 0 to 1", share)
+    .option("--agent <id>", "who proposes")
+    .option("--evidence <labels>", "labels of the evidence brought along", listArgument)
+    .option("--used <budget=n>", "what a budget has used before; may be repeated", moreArgument)
+    .option("--at <time>", "when it is judged (default: now)", time)
+    .addHelpText(
+      "after",
+      examples("policy explain 4f2a91c0", `policy explain --policy policies/starter.yaml --action issue_refund --args '{"amount": 750}' --confidence 0.82`),
+    );
+  return where(command).action(async (item: string | undefined, options: Options) => {
+    if ((item === undefined) === (options.policy === undefined))
+      throw new CountersignError("usage", "Name either an item, or a policy with --policy", { field: "item", fix: "see countersign policy explain --help" });
+    if (item !== undefined) return explainItem(cli, item, options);
+    if (options.action === undefined)
+      throw new CountersignError("usage", "--policy needs an --action to judge", { field: "--action", fix: "name the tool, such as --action issue_refund" });
+    return explainAction(cli, options.action, options);
+  });
+}
+
+async function explainAction(cli: Cli, action: string, options: Options): Promise<void> {
+  const [{ readPolicy }, { inputOf }, { judgeFully }, { explain: layersOf }] = await Promise.all([
+    import("../../policy-files.ts"),
+    import("../../../policy/testing/input.ts"),
+    import("../../../policy/testing/run.ts"),
+    import("../../../policy/explain.ts"),
+  ]);
+  const policies = (options.policy ?? []).map(readPolicy);
+  const input = inputOf(
+    {
+      ask: "review",
+      action,
+      args: await objectArgument(cli.io, options.args, "--args"),
+      target: options.target === undefined ? undefined : await jsonArgument(cli.io, options.target, "--target"),
+      confidence: options.confidence,
+      agent: options.agent === undefined ? undefined : { id: options.agent },
+      evidence: options.evidence,
+      budgets: usedOf(options.used ?? []),
+      at: options.at ?? cli.io.now(),
+    },
+    policies[0]?.document.workspace ?? "",
+  );
+  const verdict = judgeFully(
+    policies.map((policy) => policy.compiled),
+    input,
+  );
+  if (cli.json()) return cli.data(verdict);
+  const rules = policies.flatMap(({ document: { content } }) => [...content.rules, ...content.floors].map(({ id }) => id));
+  tell(cli, `${action} ${input.actions[0]?.args ?? ""}`, layersOf(verdict, { now: input.now, confidence: options.confidence ?? null, rules }));
+}
+
+/** Every verdict on the item, the last one last. */
+async function explainItem(cli: Cli, typed: string, options: Options): Promise<void> {
+  const id = typed.trim().toLowerCase();
+  if (!/^[0-9a-f]{6,32}$/.test(id))
+    throw new CountersignError("usage", `${JSON.stringify(typed)} is no item id`, {
+      field: "item",
+      fix: "give the 32 hex digits of an item, or at least the first 6 of them",
+    });
+  const verdicts = await verdictsOf(cli, id, whereOf(cli.io, options).log);
+  const items = [...new Set(verdicts.map(({ itemId }) => itemId))];
+  if (items.length > 1)
+    throw new CountersignError("usage", `${id} begins more than one item: ${items.slice(0, 3).join(", ")}`, { field: "item", fix: "give more digits" });
+  if (items.length === 0)
+    throw new CountersignError("not_found", `The log has no verdict on an item that begins with ${id}`, {
+      field: "item",
+      fix: "look for it with `countersign queue --all`; a new item may not be judged yet",
+    });
+  const { explain: layersOf } = await import("../../../policy/explain.ts");
+  for (const verdict of verdicts) {
+    if (cli.json()) cli.data(verdict);
+    else
+      tell(
+        cli,
+        `${verdict.itemId.slice(0, 8)}: ${verdict.card?.headline ?? "no card"} (answers the ${verdict.answers?.topic === "decisions" ? "edit" : "proposal"})`,
+        layersOf(verdict, { now: verdict.occurredAt }),
+      );
+  }
+}
+
+async function verdictsOf(cli: Cli, id: string, url: string): Promise<VerdictReached[]> {
+  const [{ loadCodec }, { learnFor }] = await Promise.all([import("../../../log/schemas.ts"), import("../../where.ts")]);
+  const opened = await openExisting(url);
+  try {
+    const codec = await loadCodec(opened.registry);
+    const found = new Map<string, VerdictReached>();
+    for await (const batch of opened.log.read({}, { topics: ["verdicts"], until: "heads", signal: cli.io.signal })) {
+      cli.progress("reading the verdicts");
+      const own = batch.records.filter(({ key }) => key?.startsWith(id));
+      await learnFor(own, opened, codec);
+      for (const record of own) {
+        const decoded = codec.decode("verdicts", record.value);
+        const event = decoded.ok ? (decoded.event as VerdictReached) : undefined;
+        if (event?.itemId === record.key && event !== undefined && !found.has(event.eventId)) found.set(event.eventId, event);
+      }
+    }
+    cli.progress(null);
+    return [...found.values()];
+  } finally {
+    await opened.registry.close();
+    await opened.log.close();
+  }
+}
+
+function tell(cli: Cli, title: string, layers: readonly Layer[]): void {
+  const out = wrap(oneLine(title), cli.width).map((line) => cli.colors.bold(line));
+  for (const { name, lines } of layers)
+    for (const [i, line] of lines.entries()) {
+      const indent = /^ */.exec(line)?.[0].length ?? 0;
+      const parts = wrap(oneLine(line), cli.width - 13 - indent);
+      for (const [j, part] of parts.entries())
+        out.push(`${cli.colors.dim(pad(i === 0 && j === 0 ? name : "", 12))} ${" ".repeat(indent + (j > 0 ? 2 : 0))}${part}`.trimEnd());
+    }
+  cli.say(out.join("\n"));
+}
+
+function usedOf(given: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    given.map((text) => {
+      const [, id, amount] = /^([^=]+)=(\d+(?:\.\d+)?)$/.exec(text) ?? [];
+      if (id === undefined || amount === undefined)
+        throw new CountersignError("usage", `--used ${text} is not BUDGET=NUMBER`, {
+          field: "--used",
+          value: text,
+          fix: "write it as --used refunds-per-agent-day=4900",
+        });
+      return [id, amount];
+    }),
+  );
+}
+
+function share(text: string): number {
+  const n = Number(text);
+  if (text.trim() === "" || !(n >= 0 && n <= 1)) throw new InvalidArgumentError("It must be a number from 0 to 1.");
+  return n;
+}
+
+function time(text: string): number {
+  const at = Date.parse(text);
+  if (Number.isNaN(at)) throw new InvalidArgumentError("It must be a time such as 2026-03-02T09:30:00Z.");
+  return at;
+}

@@ -1,0 +1,118 @@
+import { describe, expect, test } from "vitest";
+import { MINUTE, openBench, POLICY, WORKSPACE } from "../support/bench-ledger.ts";
+import { tempDir } from "../support/views.ts";
+import { cli, lines } from "./harness.ts";
+
+const OTHER = `
+policy: limits
+workspace: support
+owner: role:lead
+actions:
+  "*": { reversibility: reversible, execution: idempotent, risk: low }
+budgets: [{ id: hourly, action: "*", measure: { count: true }, per: agent, window: PT1H, limits: [{ above: 2, raise: { risk: high } }] }]
+`;
+
+/** A ledger with verdicts under one and under two documents, budgets, an edit and a forbidden edit. */
+async function filled() {
+  const dir = tempDir();
+  const bench = await openBench({ dir });
+  await bench.publish(POLICY);
+  await bench.propose("k1", "note", { text: "hello" });
+  await bench.publish(OTHER);
+  const item = await bench.propose("k2", "refund", { order: "o1", amount: 10 });
+  await bench.decide(item, "edit", { edits: [{ actionId: "a1", args: '{"amount":5,"order":"o1"}', argsSha256: await hash('{"amount":5,"order":"o1"}') }] });
+  await bench.propose("k3", "unheard-of", {});
+  await bench.propose("k4", "note", { text: "a third within the hour" });
+  await bench.publish(POLICY.replace("timeout: PT10M", "timeout: PT9M"));
+  return { bench, dir };
+}
+
+async function hash(text: string): Promise<string> {
+  const { sha256 } = await import("../../src/events/canonical.ts");
+  return sha256(text);
+}
+
+describe("policy recheck", () => {
+  test("finds every verdict as recorded, also those under documents that are no longer in force", async () => {
+    const { dir } = await filled();
+    const { code, out, err } = await cli(["policy", "recheck", "--log", `sqlite:${dir}`, "--data", dir]);
+    expect({ code, out, err }).toEqual({ code: 0, out: "5 verdicts recomputed: all are as recorded.\n", err: "" });
+  });
+
+  test("names each field in which a verdict is not what its record leads to, and ends with 3", async () => {
+    const { bench, dir } = await filled();
+    await bench.stop("policy");
+    const forged = await bench.propose("k5", "refund", { order: "o2", amount: 900 });
+    const { proposal } = bench.view(forged).item;
+    const real = bench.policies.judge({
+      proposal: (await bench.ledger.events.get(forged, "proposals", proposal as string))!,
+      actions: (await bench.ledger.events.get(forged, "proposals", proposal as string))!.actions,
+      answers: "proposal",
+      now: bench.clock.now,
+      usage: bench.usage.judging(forged, WORKSPACE),
+    });
+    const { position } = await bench.ledger.write("verdicts", forged, {
+      ...real,
+      route: "allow",
+      gate: "none",
+      workspace: WORKSPACE,
+      occurredAt: bench.clock.now,
+      answers: { topic: "proposals", eventId: proposal as string },
+      actor: { kind: "policy", id: "policy-worker" },
+    });
+    await bench.ledger.waitFor([position]);
+    const { code, out } = await cli(["policy", "recheck", "--log", `sqlite:${dir}`, "--json"]);
+    expect(code).toBe(3);
+    const [report] = lines<{ checked: number; deviations: { itemId: string; differences: { field: string }[] }[] }>(out);
+    expect(report).toMatchObject({ checked: 6, deviations: [{ itemId: forged }] });
+    expect(report?.deviations[0]?.differences).toEqual([
+      { field: "route", recorded: "allow", recomputed: "interrupt" },
+      { field: "gate", recorded: "none", recomputed: "hard" },
+    ]);
+    const people = await cli(["policy", "recheck", "--log", `sqlite:${dir}`]);
+    expect(people.out).toContain('  route: recorded "allow"\n         recomputed "interrupt"\n');
+    expect(people.out).toContain("6 verdicts recomputed: 1 differs from the record.");
+  });
+
+  test("takes a range and a policy", async () => {
+    const { bench, dir } = await filled();
+    const now = new Date(bench.clock.now);
+    const of = async (...more: string[]) =>
+      lines<{ checked: number }>((await cli(["policy", "recheck", "--log", `sqlite:${dir}`, "--json", ...more])).out)[0]?.checked;
+    expect(await of("--to", now.toISOString())).toBe(0);
+    expect(await of("--from", now.toISOString(), "--to", new Date(bench.clock.now + MINUTE).toISOString())).toBe(5);
+    expect(await of("--policy", "limits")).toBe(4);
+    expect(await of("--policy", "nobody")).toBe(0);
+  });
+
+  test("a document that the log does not hold is told, not passed over", async () => {
+    const { bench, dir } = await filled();
+    await bench.stop("policy");
+    const item = await bench.propose("k6", "note", { text: "x" });
+    const { position } = await bench.ledger.write("verdicts", item, {
+      workspace: WORKSPACE,
+      answers: { topic: "proposals", eventId: bench.view(item).item.proposal as string },
+      actor: { kind: "policy", id: "elsewhere" },
+      policy: { id: "work", version: "9", sha256: "f".repeat(64) },
+      engineVersion: "1",
+      route: "interrupt",
+      risk: "high",
+      score: 60,
+      reversibility: "irreversible",
+      gate: "hard",
+      approvals: 1,
+      onExpiry: "reject",
+    });
+    await bench.ledger.waitFor([position]);
+    const { code, out } = await cli(["policy", "recheck", "--log", `sqlite:${dir}`]);
+    expect(code).toBe(3);
+    expect(out).toContain(`cannot be recomputed: the log holds no document of policy work with sha256 ${"f".repeat(64)}`);
+  });
+
+  test("refuses a time that is none, and a log that is not there", async () => {
+    const wrong = await cli(["policy", "recheck", "--from", "yesterday"]);
+    expect(wrong).toMatchObject({ code: 2 });
+    expect(wrong.err).toContain("It must be a time such as 2026-11-01");
+    expect(await cli(["policy", "recheck", "--log", "sqlite:/nonexistent/folder"])).toMatchObject({ code: 4 });
+  });
+});

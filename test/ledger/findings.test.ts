@@ -1,0 +1,57 @@
+import { describe, expect, it } from "vitest";
+import type { AnyEvent, Topic } from "../../src/events/topics.ts";
+import { foldEvent } from "../../src/ledger/fold.ts";
+import { createItem } from "../../src/ledger/item.ts";
+import { MapMemory } from "../../src/ledger/memory.ts";
+import { logs, proposal, receipt, resume } from "./build.ts";
+import { ALLOW, GRANT, P } from "./cases/case.ts";
+import { ITEM, visitInterleavings } from "./generator.ts";
+import { entriesOf } from "./harness.ts";
+import type { Logs, Loose } from "./oracle.ts";
+
+/** The findings of a history, which must be the same in every interleaving. */
+function findingsOf(parts: { [topic in Topic]?: (Loose | null)[] }): string[] {
+  const history: Logs = logs(parts);
+  const entries = entriesOf(history);
+  let answer: string[] | undefined;
+  visitInterleavings(history, (delivery) => {
+    const item = createItem(ITEM);
+    const memory = new MapMemory();
+    for (const [topic, offset] of delivery)
+      foldEvent(item, memory, entries[topic]![offset] as { topic: Topic; offset: number; event: AnyEvent; contentSha256: string });
+    const found = [...memory.findings.values()].map((f) => `${f.code} ${f.eventId}`).sort();
+    expect(found).toEqual((answer ??= found));
+  });
+  return answer ?? [];
+}
+
+const base = { proposals: [P], verdicts: [ALLOW], resumes: [GRANT] };
+const say = (kind: string, id: string, rest: Loose = {}) => receipt(kind, id, "resumes/g", kind === "started" ? `lease ${id}` : null, rest);
+
+describe("what a person should look at", () => {
+  it.each(["succeeded", "failed"])("%s without a start, whatever comes later", (kind) => {
+    expect(findingsOf({ ...base, receipts: [say(kind, "r1"), say("started", "s")] })).toEqual(["receipt_without_start r1"]);
+  });
+
+  it("an end that comes when the grant is closed", () => {
+    expect(findingsOf({ ...base, receipts: [say("started", "s"), say("failed", "f"), say("succeeded", "late")] })).toEqual(["late_receipt late"]);
+  });
+
+  it("not a start that lost its race, which happens every day and tells of nothing", () => {
+    expect(findingsOf({ ...base, receipts: [say("started", "s"), say("started", "s2"), say("succeeded", "ok"), say("started", "s3")] })).toEqual([]);
+  });
+
+  it("arguments that differ from the granted ones, of what took effect", () => {
+    expect(findingsOf({ ...base, receipts: [say("started", "s", { argsSha256: "0".repeat(64) })] })).toEqual(["args_differ s"]);
+  });
+
+  it("a receipt on a resume that never took effect", () => {
+    const second = resume("proceed", "g2", "verdicts/v", ["s1"]);
+    expect(findingsOf({ ...base, resumes: [GRANT, second], receipts: [receipt("started", "s", "resumes/g2", "L")] })).toEqual(["receipt_without_grant s"]);
+  });
+
+  it("a proposal that names another agent than the one who wrote it", () => {
+    expect(findingsOf({ proposals: [proposal("p", { actor: { kind: "agent", id: "mallory", roles: [] } })] })).toEqual(["agent_differs p"]);
+    expect(findingsOf({ proposals: [P] })).toEqual([]);
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, it } from "vitest";
+import { type Finding, lintPolicy, lintTogether } from "../../src/policy/lint.ts";
+import { loaded } from "./testing/helpers.ts";
+
+const HEAD = "policy: p\nworkspace: w\nowner: role:boss\n";
+const lint = (text: string): readonly Finding[] =>
+  lintPolicy(HEAD + text, "p.yaml", () => {
+    throw new Error("no such file");
+  }).findings;
+const codes = (text: string, severity?: Finding["severity"]) =>
+  lint(text)
+    .filter((finding) => severity === undefined || finding.severity === severity)
+    .map(({ code, line }) => `${line} ${code}`);
+
+const SCHEMA =
+  "{ type: object, required: [n, s, e], properties: { n: { type: number, minimum: 1, maximum: 100 }, s: { type: string }, e: { enum: [x, y] }, email: { type: string }, opt: { type: boolean } } }";
+const ACT = `actions:\n  act: { arguments: ${SCHEMA}, reversibility: partially, risk: medium, card: { headline: Act } }\n`;
+const rule = (when: string, rest = "raise: { risk: high }, because: b", id = "r") => `  - { id: ${id}, when: ${when}, ${rest} }\n`;
+
+describe("lint", () => {
+  it("has nothing to say about a document without mistakes", () => {
+    expect(lint(`${ACT}rules:\n${rule("{ action: act, args: { /n: { above: 50 } } }")}`)).toEqual([]);
+  });
+
+  it("gives every problem that keeps a document from loading as an error with its place", () => {
+    expect(lint("actions:\n  act: { reversibility: reversible, risk: hig }\n  b: { arguments: gone.json, reversibilty: reversible }\n")).toEqual([
+      expect.objectContaining({ severity: "error", code: "invalid", line: 5, column: 37, message: expect.stringContaining('did you mean "high"') }),
+      expect.objectContaining({ severity: "error", line: 6, column: 30, message: expect.stringContaining('did you mean "reversibility"') }),
+      expect.objectContaining({ severity: "error", line: 6, message: expect.stringContaining("reversibility is missing") }),
+    ]);
+    expect(lint("actions:\n  act: { arguments: gone.json, reversibility: reversible, risk: low }\n")).toEqual([
+      expect.objectContaining({ severity: "error", code: "invalid", line: 5, column: 10, message: expect.stringContaining("no such file") }),
+    ]);
+  });
+
+  it.each([
+    ["a comparison that the type makes impossible", "{ action: act, args: { /s: { above: 5 } } }", "error", "type-mismatch"],
+    ["a pattern on a number", '{ action: act, args: { /n: { matches: "1" } } }', "error", "type-mismatch"],
+    ["above the schema's maximum", "{ action: act, args: { /n: { above: 100 } } }", "warning", "never-true"],
+    ["above less than its minimum", "{ action: act, args: { /n: { above: 0.5 } } }", "warning", "always-true"],
+    ["below its minimum", "{ action: act, args: { /n: { below: 1 } } }", "warning", "never-true"],
+    ["below more than its maximum", "{ action: act, args: { /n: { below: 101 } } }", "warning", "always-true"],
+    ["a value outside the enum", "{ action: act, args: { /e: { is: z } } }", "warning", "never-true"],
+    ["every value of the enum", "{ action: act, args: { /e: { in: [x, y] } } }", "warning", "always-true"],
+    ["a required field that exists", "{ action: act, args: { /n: { exists: true } } }", "warning", "always-true"],
+    ["a required field that does not", "{ action: act, args: { /n: { exists: false } } }", "warning", "never-true"],
+    ["the same turned round", "{ action: act, not: { args: { /n: { exists: true } } } }", "warning", "never-true"],
+    ["an empty range", "{ action: act, all: [{ args: { /n: { above: 50 } } }, { args: { /n: { below: 40 } } }] }", "warning", "never-true"],
+    ["a pattern anywhere in an address", '{ action: act, not: { args: { /email: { matches: "@example\\\\.com" } } } }', "warning", "unanchored"],
+  ] as const)("finds %s", (_, when, severity, code) => {
+    expect(codes(`${ACT}rules:\n${rule(when)}`)).toEqual([`7 ${code}`]);
+    expect(lint(`${ACT}rules:\n${rule(when)}`)[0]).toMatchObject({ severity, file: "p.yaml" });
+  });
+
+  it.each([
+    ["exactly at the maximum", "{ action: act, args: { /n: { at_least: 100 } } }"],
+    ["a value of the enum", "{ action: act, args: { /e: { is: x } } }"],
+    ["a field that may be missing", "{ action: act, args: { /opt: { exists: true } } }"],
+    ["an anchored pattern", '{ action: act, args: { /email: { matches: "(?i)^[a-z]+@example\\\\.com$" } } }'],
+    ["a range that is not empty", "{ action: act, all: [{ args: { /n: { above: 40 } } }, { args: { /n: { below: 50 } } }] }"],
+  ])("says nothing about %s", (_, when) => {
+    expect(codes(`${ACT}rules:\n${rule(when)}`)).toEqual([]);
+  });
+
+  it("finds a rule that adds nothing: to the base risk, to a stronger rule, to a floor", () => {
+    expect(codes(`${ACT}rules:\n${rule("{ action: act, args: { /n: { above: 50 } } }", "raise: { risk: medium }, because: b")}`)).toEqual(["7 no-effect"]);
+    const same = "{ action: act, args: { /n: { above: 50 } } }";
+    expect(codes(`${ACT}rules:\n${rule(same, "raise: { risk: critical }, because: b", "a")}${rule(same)}`)).toEqual(["8 shadowed-rule"]);
+    expect(codes(`${ACT}floors:\n${rule(same, "forbid: true, because: b", "a")}${rule(same)}`)).toEqual(["8 shadowed-floor"]);
+    expect(codes(`${ACT}rules:\n${rule(same, "raise: { risk: critical }, because: b", "a")}${rule(same, "raise: { points: 5 }, because: b")}`)).toEqual([]);
+  });
+
+  it("finds a route that another takes everything from", () => {
+    const routes = `routes:\n  - { when: { action: act }, owner: "role:a" }\n  - { when: { action: act, risk: { is: high } }, owner: "role:b" }\n`;
+    expect(codes(ACT + routes)).toEqual(["8 shadowed-route"]);
+    expect(codes(ACT + routes.replace("act }", "act, risk: { is: critical } }"))).toEqual([]);
+  });
+
+  it("finds what reviewers will miss: schema, headline, texts, owner, timeout, ladder, edit", () => {
+    expect(codes("actions:\n  act: { reversibility: irreversible, risk: high, decisions: [approve, reject] }\n")).toEqual([
+      "5 no-headline",
+      "5 no-ladder",
+      "5 no-owner",
+      "5 no-schema",
+      "5 no-timeout",
+      "5 not-editable",
+    ]);
+    expect(codes("actions:\n  act: { reversibility: irreversible, risk: high, decisions: [approve, reject] }\n", "warning")).toEqual([
+      "5 no-headline",
+      "5 no-schema",
+      "5 no-timeout",
+    ]);
+    expect(
+      codes(
+        `actions:\n  act: { arguments: { type: object }, reversibility: irreversible, risk: high, card: { headline: Act }, owner: "role:a", timeout: PT9M, ladder: [{ to: "role:b", timeout: PT1M }] }\n`,
+      ),
+    ).toEqual(["5 card-text"]);
+  });
+
+  it("finds a ladder that nobody climbs, one that leads to the same owner, and one person who would have to be two", () => {
+    const low = (ladder: string) =>
+      `confidence: []\nactions:\n  act: { arguments: { type: object }, reversibility: reversible, risk: low, ladder: ${ladder} }\n`;
+    expect(codes(low('[{ to: "role:b", timeout: PT1M }]'))).toEqual(["6 unreachable-ladder"]);
+    expect(codes(low('[{ to: "role:b", timeout: PT1M }]').replace("confidence: []\n", ""))).toEqual(["5 no-headline"]);
+    expect(codes(ACT.replace("risk: medium", 'risk: medium, ladder: [{ to: "role:boss", timeout: PT1M }]'))).toEqual(["5 same-owner"]);
+    expect(codes(ACT.replace("risk: medium", "risk: medium, owner: dana, approvals: 2"))).toEqual(["5 one-person"]);
+    expect(codes(ACT.replace("risk: medium", 'risk: medium, owner: "role:dana", approvals: 2'))).toEqual([]);
+  });
+
+  it("finds limits of a budget at the same amount", () => {
+    const budgets = `budgets: [{ id: b, action: act, measure: { sum: /n }, window: P1D, limits: [{ above: 10, raise: { risk: high } }, { above: 10, forbid: true }] }]\n`;
+    expect(codes(ACT + budgets)).toEqual(["6 invalid"]);
+  });
+});
+
+describe("lint of several policies", () => {
+  const one = loaded(ACT.replace("risk: medium", "risk: medium, decisions: [approve]"));
+  it("finds two that leave a person no decision, and two of one id", () => {
+    const other = loaded(`policy: q\n${ACT.replace("risk: medium", "risk: medium, decisions: [reject]")}`);
+    expect(lintTogether([one, other])).toMatchObject([
+      { code: "no-decision", severity: "warning", line: 5, message: expect.stringContaining("reject here and approve in p.yaml") },
+    ]);
+    expect(lintTogether([one, one].map((policy) => ({ ...policy })))).toMatchObject([{ code: "same-id", severity: "error", line: 1 }]);
+    expect(lintTogether([one, loaded(`policy: q\n${ACT}`)])).toEqual([]);
+  });
+});
