@@ -3,11 +3,7 @@ const canonical = (value) =>
   Array.isArray(value)
     ? value.map(canonical)
     : value && typeof value === "object"
-      ? Object.fromEntries(
-          Object.keys(value)
-            .sort()
-            .map((key) => [key, canonical(value[key])]),
-        )
+      ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, canonical(value[key])]))
       : value;
 
 const same = (a, b) => JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
