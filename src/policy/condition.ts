@@ -7,7 +7,7 @@ import { pointerKeys, valueReader } from "./pointer.ts";
 import { glob, isGlob } from "./regex.ts";
 import { type Condition, type Leaf, RUN_FIELDS } from "./shape-condition.ts";
 import { TIERS } from "./tiers.ts";
-import { compileTimeWindow } from "./time-window.ts";
+import { compileTimeWindow, windowText } from "./time-window.ts";
 import { ABSENT, NEVER, NO, not, type Truth, truthOf, UNKNOWN, YES } from "./truth.ts";
 
 export type { Facts } from "./facts.ts";
@@ -78,7 +78,7 @@ export function compileCondition(condition: Condition, scope: Scope): Check {
     parts.push(factCheck("confidence_source", condition.confidence_source, (facts) => facts.confidenceSource ?? undefined));
   if (condition.base_risk !== undefined) parts.push(factCheck("base_risk", condition.base_risk, (facts) => TIERS.indexOf(facts.baseRisk)));
   if (condition.risk !== undefined) parts.push(factCheck("risk", condition.risk, (facts) => TIERS.indexOf(facts.risk)));
-  if (condition.time !== undefined) parts.push(timeCheck(compileTimeWindow(condition.time, scope.calendar), condition.time as Json));
+  if (condition.time !== undefined) parts.push(timeCheck(compileTimeWindow(condition.time, scope.calendar), windowText(condition.time)));
   if (condition.all !== undefined) parts.push(all(condition.all.map((part) => compileCondition(part, scope))));
   if (condition.any !== undefined) parts.push(any(condition.any.map((part) => compileCondition(part, scope))));
   if (condition.not !== undefined) parts.push(inverse(compileCondition(condition.not, scope)));

@@ -13,11 +13,13 @@ export const timeZone = custom((value) =>
 );
 
 /** A time of day as "09:00", read as minutes from midnight; "24:00" is the end of the day. */
-export const timeOfDay = custom((value) => {
+const timeOfDay = custom(readTimeOfDay);
+
+function readTimeOfDay(value: unknown): number | Error {
   const [, hours = "", minutes = ""] = (typeof value === "string" && /^(\d{2}):(\d{2})$/.exec(value)) || [];
   const at = Number(hours) * 60 + Number(minutes);
   return hours !== "" && Number(minutes) < 60 && at <= 1440 ? at : new Error(`must be a time of day such as "09:00", not ${shown(value)}`);
-});
+}
 
 /** Days of the week. */
 export const days = z.array(oneOf(DAYS)).min(1);
@@ -43,9 +45,15 @@ export const calendar = shape({
   holidays: z.array(date).default([]),
 });
 
+const between = custom((value): readonly [number, number] | Error => {
+  const [from, to] = Array.isArray(value) && value.length === 2 ? value.map(readTimeOfDay) : [];
+  if (typeof from !== "number" || typeof to !== "number") return new Error(`must be two times of day such as ["22:00", "06:00"], not ${shown(value)}`);
+  return [from, to];
+});
+
 /** When a rule applies by the clock. */
 export const timeCondition = shape({
-  between: z.tuple([timeOfDay, timeOfDay], { error: 'must be two times of day such as ["22:00", "06:00"]' }).optional(),
+  between: between.optional(),
   days: days.optional(),
   from: moment.optional(),
   until: moment.optional(),

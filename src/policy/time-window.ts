@@ -1,3 +1,4 @@
+import type { Json } from "../events/canonical.ts";
 import { type Calendar, DAYS, type Day, isOpen, localTime } from "./calendar.ts";
 import type { CalendarContent, TimeContent } from "./shape-time.ts";
 
@@ -30,6 +31,19 @@ export function compileTimeWindow(content: TimeContent, calendar: Calendar | und
       (business === undefined || isOpen(calendar as Calendar, at) === business) &&
       (!local || inside(at)),
   );
+}
+
+/** A window as a document writes it, for people. */
+export function windowText({ between, days, from, until, business, zone }: TimeContent): { [key: string]: Json } {
+  const clock = (minutes: number) => `${String(Math.floor(minutes / 60)).padStart(2, "0")}:${String(minutes % 60).padStart(2, "0")}`;
+  return {
+    ...(between && { between: between.map(clock) }),
+    ...(days && { days: [...days] }),
+    ...(from !== undefined && { from: new Date(from).toISOString() }),
+    ...(until !== undefined && { until: new Date(until).toISOString() }),
+    ...(business !== undefined && { business }),
+    ...(zone && { zone }),
+  };
 }
 
 /** Many proposals are judged within one millisecond, and telling local time is slow. */
