@@ -43,7 +43,7 @@ describe("tail", () => {
       .filter((at, i, list) => list.indexOf(at) === i)
       .join(",");
     const key = (l: Told) => `${l.partition}:${l.offset}`;
-    const [first, second] = [await tail("--topic", "decisions", "--to", cut), await tail("--topic", "decisions", "--from", `${cut},decisions:11:0`)];
+    const [first, second] = [await tail("--topic", "decisions", "--to", cut), await tail("--topic", "decisions", "--from", cut)];
     expect(first.length).toBeGreaterThan(0);
     expect(second.length).toBeGreaterThan(0);
     expect([...first, ...second].map(key).sort()).toEqual(all.map(key).sort());
