@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { eventError, eventId, externalRef, itemId, jsonObject, jsonValue, moment, name, sha256Hex, stateInput, text, url } from "./common.ts";
+import { eventError, eventId, externalRef, itemId, jsonObject, jsonValue, moment, name, sha256Hex, stateInput, text, uri, url } from "./common.ts";
 
 const action = z
   .strictObject({
@@ -56,7 +56,7 @@ export const proposalRequest = z
     requestedTimeoutMs: z.int().min(1).optional().describe("A shorter time to decide, in milliseconds. It never lengthens."),
     traceUrl: url.optional(),
     transcript: z
-      .strictObject({ messages: jsonValue.optional(), tools: jsonValue.optional(), uri: url.optional(), sha256: sha256Hex.optional() })
+      .strictObject({ messages: jsonValue.optional(), tools: jsonValue.optional(), uri: uri.optional(), sha256: sha256Hex.optional() })
       .optional()
       .describe("What the model saw. `sha256` only where the messages lie at `uri`."),
     retryOf: itemId.optional(),
@@ -91,6 +91,11 @@ export const decisionRequest = z
     scope: z.enum(["action"]).default("action"),
     message: text(16_000).optional(),
     reasonCodes: z.array(name(100)).max(20).default([]),
+    scores: z
+      .array(z.strictObject({ criterion: name(100), score: z.int().min(1).max(5) }))
+      .max(10)
+      .default([])
+      .describe("Scores by the rubric of the action's policy, 1 (poor) to 5 (excellent). They never change what the decision does."),
     review: z
       .strictObject({ openedAt: moment.nullish(), activeMs: z.int().min(0).nullish(), channel: z.enum(["console", "cli", "api", "chat"]).default("api") })
       .optional(),
