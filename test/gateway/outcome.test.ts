@@ -13,7 +13,8 @@ afterAll(() => w.close());
 const ask = (itemId: string, prefer?: string) =>
   w.call<OutcomeAnswer & { code: string }>("agent", "GET", `/v1/items/${itemId}/outcome`, undefined, prefer === undefined ? {} : { prefer });
 
-const proposed = async (request: object) => (await w.call<{ itemId: string }>("agent", "POST", "/v1/proposals", { idempotencyKey: randomUUID(), ...request })).body;
+const proposed = async (request: object) =>
+  (await w.call<{ itemId: string }>("agent", "POST", "/v1/proposals", { idempotencyKey: randomUUID(), ...request })).body;
 
 describe("GET /v1/items/{id}/outcome", () => {
   it("is pending at once when nobody asked to wait", async () => {
