@@ -38,6 +38,9 @@ async function write(text: string): Promise<void> {
   if (!process.stdout.write(text)) await new Promise((resolve) => process.stdout.once("drain", resolve));
 }
 
+// Whoever reads may have enough: that is no fault.
+process.stdout.on("error", (error: NodeJS.ErrnoException) => process.exit(error.code === "EPIPE" ? 0 : 1));
+
 const [file, ...rest] = process.argv.slice(2);
 if (file === undefined || rest.length > 0) {
   console.error("usage: npm run --silent fold:histories -- FILE");

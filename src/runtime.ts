@@ -16,6 +16,7 @@ import { type EventStore, eventStore } from "./projector/event-store.ts";
 import { type Halts, openHalts } from "./projector/halts.ts";
 import { openProjector, type Projector, type ProjectorOptions } from "./projector/projector.ts";
 import { openQueries, type Queries } from "./projector/queries.ts";
+import { authority } from "./workers/authority.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
 import { policyBar } from "./workers/policy-bar.ts";
@@ -129,6 +130,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     );
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
     workers.push(runSweep(haltSweep(acrossItems, halts, now), sweep));
+    workers.push(runSweep(authority(acrossItems, now), sweep));
   }
 
   return {

@@ -1,34 +1,106 @@
-import { policyItemId } from "../events/ids.ts";
+import { CountersignError } from "../errors.ts";
+import { canonicalArgs, type Json } from "../events/canonical.ts";
+import { itemIdOf, policyItemId } from "../events/ids.ts";
+import { changedPaths } from "../ledger/edits.ts";
+import { parsePolicy } from "../policy/document.ts";
 import { type Publishable, publishable } from "../policy/publish.ts";
+import { PUBLISH_TOOL } from "../policy/publish-tool.ts";
 import { isTestFile } from "../policy/testing/file.ts";
 import type { Ledger } from "../runtime.ts";
 import { fileText } from "./args.ts";
 
-/** What became of a policy document at a start. */
+/** What became of a policy document. `proposed`: it is in force once somebody else has approved `itemId`. */
 export interface PolicyRow {
   readonly policyId: string;
   readonly workspace: string;
   readonly version: string;
-  readonly status: "published" | "unchanged";
+  readonly status: "published" | "unchanged" | "proposed";
+  readonly itemId?: string;
 }
+
+/** The agent that proposes publications. */
+const PUBLISHER = "countersign";
+/** The document is one of the arguments that are approved, and these have a limit of their own. */
+const MOST_BYTES = 200 * 1024;
+const MOST_CHANGES = 50;
+
+type InForce = ReturnType<Ledger["queries"]["policies"]>[number];
 
 /** Reads and checks policy files before anything starts. @throws CountersignError policy_invalid with line and column, usage */
 export function readPolicies(files: readonly string[]): Publishable[] {
   return files.filter((file) => !isTestFile(file)).map((file) => publishable(fileText(file, "--policy"), file, (path) => fileText(path, "the file")));
 }
 
-/** Publishes each document that is not in force as it is, as the policy authority. The views must have caught up. */
-export async function publishPolicies(ledger: Pick<Ledger, "queries" | "write">, documents: readonly Publishable[]): Promise<PolicyRow[]> {
-  const inForce = new Map(ledger.queries.policies().map((p) => [policyItemId(p.workspace, p.policyId), p.sha256]));
+/**
+ * Publishes each document that is not in force as it is, as the policy authority; where the document in force asks for approval, a change of it is
+ * proposed instead, in the name of its author. The views must have caught up.
+ *
+ * @throws CountersignError field_too_large when a document is too large to be approved
+ */
+export async function publishPolicies(ledger: Pick<Ledger, "queries" | "write">, documents: readonly Publishable[], author = "up"): Promise<PolicyRow[]> {
+  const inForce = new Map(ledger.queries.policies().map((p) => [policyItemId(p.workspace, p.policyId), p]));
   const rows: PolicyRow[] = [];
-  for (const { policyId, workspace, version, document, sha256 } of documents) {
+  for (const publication of documents) {
+    const { policyId, workspace, version, document, sha256 } = publication;
     const itemId = policyItemId(workspace, policyId);
-    const changed = inForce.get(itemId) !== sha256;
-    if (changed) {
-      await ledger.write("policies", itemId, { workspace, actor: { kind: "authority", id: "up" }, kind: "policy", policyId, version, document, sha256 });
-      inForce.set(itemId, sha256);
+    const before = inForce.get(itemId);
+    const row = { policyId, workspace, version };
+    if (before?.sha256 === sha256) rows.push({ ...row, status: "unchanged" });
+    else if (before !== undefined && asksForApproval(before))
+      rows.push({ ...row, status: "proposed", itemId: await propose(ledger, publication, before, author) });
+    else {
+      await ledger.write("policies", itemId, { workspace, actor: { kind: "authority", id: author }, kind: "policy", policyId, version, document, sha256 });
+      inForce.set(itemId, { policyId, workspace, version, document, sha256, eventId: "" });
+      rows.push({ ...row, status: "published" });
     }
-    rows.push({ policyId, workspace, version, status: changed ? "published" : "unchanged" });
   }
   return rows;
+}
+
+function asksForApproval({ document, policyId }: InForce): boolean {
+  return parsePolicy(document, { file: policyId }).content.publish?.approval !== undefined;
+}
+
+/** One proposal per document and version in force: the same one again finds it, unless it has ended without being published. */
+async function propose(
+  { queries, write }: Pick<Ledger, "queries" | "write">,
+  { policyId, workspace, version, document, sha256 }: Publishable,
+  before: InForce,
+  author: string,
+): Promise<string> {
+  if (Buffer.byteLength(document) > MOST_BYTES)
+    throw new CountersignError(
+      "field_too_large",
+      `Policy ${policyId} has ${Buffer.byteLength(document)} bytes with its files, more than the ${MOST_BYTES} that can be approved`,
+      {
+        field: "document",
+        fix: "split it into several policies, or shorten its schemas",
+      },
+    );
+  const key = (n: number) => `publish/${policyId}/${before.eventId}/${sha256}/${n}`;
+  let attempt = 1;
+  let itemId = itemIdOf(workspace, PUBLISHER, key(attempt));
+  for (let view = queries.item(itemId); view !== undefined; view = queries.item(itemId)) {
+    if (view.stage !== "done") return itemId;
+    itemId = itemIdOf(workspace, PUBLISHER, key(++attempt));
+  }
+  const changes = changedPaths(JSON.parse(before.document) as Json, JSON.parse(document) as Json);
+  const shown = changes.length > MOST_CHANGES ? [...changes.slice(0, MOST_CHANGES), `and ${changes.length - MOST_CHANGES} more`] : changes;
+  await write("proposals", itemId, {
+    workspace,
+    actor: { kind: "agent", id: PUBLISHER },
+    ask: "review",
+    idempotencyKey: key(attempt),
+    agent: { id: PUBLISHER, owner: author },
+    onBehalfOf: { id: author, scopes: [] },
+    intent: `Publish version ${version} of policy ${policyId} in place of ${before.version}`,
+    actions: [
+      {
+        actionId: "publish",
+        tool: PUBLISH_TOOL,
+        ...canonicalArgs({ policy: policyId, version, sha256, replaces: before.version, changes: [...shown], document }),
+      },
+    ],
+  });
+  return itemId;
 }

@@ -136,6 +136,7 @@ export function timeLeft(deadline: number | null, now: number): string {
 
 /** A moment, for people: 2026-11-21 12:14:05 UTC. */
 export function moment(at: number): string {
+  if (!isTime(at)) return `${at} ms`;
   return `${new Date(at).toISOString().slice(0, 19).replace("T", " ")} UTC`;
 }
 
@@ -147,4 +148,13 @@ export function plural(n: number, word: string, many = `${word}s`): string {
 /** An id, shortened for people: enough to be given back to a command. */
 export function shortId(itemId: string): string {
   return /^[0-9a-f]{32}$/.test(itemId) ? itemId.slice(0, 8) : itemId;
+}
+
+/** The time of day (UTC); a producer may write a moment that no calendar has. */
+export function timeOfDay(at: number): string {
+  return isTime(at) ? new Date(at).toISOString().slice(11, 19) : "--:--:--";
+}
+
+function isTime(at: number): boolean {
+  return !Number.isNaN(new Date(at).getTime());
 }

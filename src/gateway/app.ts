@@ -1,4 +1,5 @@
 import { Hono } from "hono";
+import { z } from "zod";
 import { CountersignError } from "../errors.ts";
 import type { Keys } from "../local/keys.ts";
 import { authenticate } from "./auth.ts";
@@ -8,7 +9,7 @@ import { problemOf } from "./problems.ts";
 import { type Incoming, ROUTES } from "./routes.ts";
 import { mustBe } from "./service/identity.ts";
 import type { GatewayLedger } from "./service/ledger.ts";
-import { MAX_BODY } from "./service/parse.ts";
+import { MAX_BODY, parseShape } from "./service/parse.ts";
 
 /** What the app works with. */
 export interface AppOptions {
@@ -53,6 +54,8 @@ export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
         text: () => bodyOf(c.req.raw),
         signal: AbortSignal.any([c.req.raw.signal, options.stopping]),
       };
+      // A parameter that nobody reads would be taken for one that was obeyed.
+      if (route.query === undefined) parseShape(NO_QUERY, incoming.query);
       const { status, body, headers = {} } = await route.handle({ ledger, identity }, incoming);
       return c.json(body as object, status, { ...headers });
     });
@@ -69,6 +72,8 @@ export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
   });
   return app;
 }
+
+const NO_QUERY = z.strictObject({});
 
 /** `/v1/items/{itemId}` as the router writes it. */
 function pathPattern(path: string): string {

@@ -161,7 +161,7 @@ function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
 export function gap(topic: Topic, partition: number, expected: number, found: number): CountersignError {
   return new CountersignError("log_gap", `Records ${expected} to ${found - 1} of ${topic}/${partition} are missing from the log`, {
     field: `${topic}/${partition}@${expected}`,
-    fix: "restore the log from a backup, or rebuild the views from what is left with countersign rebuild",
+    fix: "restore the missing records from a backup of the log: a rebuild would stop at the same place",
   });
 }
 

@@ -6,6 +6,7 @@ import { DEFAULT_TIMEOUT } from "./defaults.ts";
 import { declares, fieldsOf } from "./json-schema.ts";
 import { pointerKeys } from "./pointer.ts";
 import { didYouMean, type Problem, shown } from "./problems.ts";
+import { isReserved } from "./publish-tool.ts";
 import type { ActionContent, PolicyContent, RouteContent, WrittenContent } from "./shape.ts";
 import { isLonger, type Span, spanText } from "./span.ts";
 import { parseTemplate, slotsOf } from "./template.ts";
@@ -19,6 +20,8 @@ export function checkContent(content: PolicyContent, written: WrittenContent): P
   const problems: Problem[] = [];
   const report: Report = (path, message) => void problems.push({ path, message });
   const { tiers } = content;
+  if (typeof content.publish?.approval.timeout === "object" && content.calendar === undefined)
+    report(["publish", "approval", "timeout"], "is business time, which needs a calendar: { time_zone, hours }");
   if (tiers !== undefined && !(tiers.medium > 0 && tiers.medium < tiers.high && tiers.high < tiers.critical))
     report(["tiers"], `must rise from medium over high to critical, not ${shown(tiers)}`);
   for (const [i, step] of (content.confidence ?? []).entries())
@@ -59,6 +62,7 @@ function checkCalendar({ calendar }: PolicyContent, report: Report): void {
 }
 
 function checkAction(name: string, action: ActionContent, calendar: boolean, report: Report): void {
+  if (isReserved(name)) report([], `${shown(name)} is a tool of Countersign itself; say publish: { approval: … } for the publication of this document`);
   if (action.risk === undefined && action.points === undefined) report([], `${shown(name)} has no base risk; give it risk: ${TIERS.join(" | ")}, or points`);
   if (action.risk !== undefined && action.points !== undefined) report(["points"], "stands beside risk; keep one of the two");
   checkGate(action, (path, message) => report(["gate", ...path], message));

@@ -9,6 +9,7 @@ import type { PolicyDocument } from "./document.ts";
 import { compileSchema, declares, type SchemaCheck } from "./json-schema.ts";
 import { pointerKeys } from "./pointer.ts";
 import { policyInvalid } from "./problems.ts";
+import { isReserved, PUBLISH_TOOL } from "./publish-tool.ts";
 import { glob, isGlob } from "./regex.ts";
 import type { ActionContent, PolicyContent, RouteContent, RuleContent } from "./shape.ts";
 import type { Span } from "./span.ts";
@@ -142,6 +143,12 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
     if (isGlob(name)) globs.push({ matches: glob(name), action: compiled });
     else exact.set(name, [compiled]);
   }
+  const approval = content.publish?.approval;
+  if (approval !== undefined) {
+    // The document's own rules do not bind it: a floor that forbids everything could never be lifted again.
+    const bare = { ...content, rules: [], floors: [], grants: [], routes: [], require: undefined };
+    exact.set(PUBLISH_TOOL, [compileAction(PUBLISH_TOOL, { ...PUBLISH, ...approval }, { ...around, content: bare })]);
+  }
   return {
     ref: { id: document.id, version: document.version, sha256: document.sha256 },
     workspace: document.workspace,
@@ -155,7 +162,7 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
     notices: content.notices ?? {},
     budgets,
     meters: [...budgets.map(({ meter }) => meter), ...[...caps.values()].flat().map(({ meter }) => meter)],
-    find: (tool) => exact.get(tool) ?? globs.filter(({ matches }) => matches(tool) === true).map(({ action }) => action),
+    find: (tool) => exact.get(tool) ?? (isReserved(tool) ? [] : globs).filter(({ matches }) => matches(tool) === true).map(({ action }) => action),
     undescribed: compileAction(undefined, UNDESCRIBED, around),
   };
 }
@@ -166,6 +173,25 @@ interface Around {
   readonly calendar: Calendar | undefined;
   readonly caps: ReadonlyMap<string, readonly Cap[]>;
 }
+
+/** What publishing a document is to the policy that asks for approval of it: always for a person, and not for its author. */
+const PUBLISH: ActionContent = {
+  reversibility: "partially",
+  execution: "idempotent",
+  effects: [],
+  risk: "high",
+  gate: { kind: "hard" },
+  decisions: ["approve", "reject"],
+  separation: ["proposer", "agent_owner"],
+  timeout: 86_400_000,
+  card: {
+    headline: "Publish version {/version} of policy {/policy}",
+    if_approved: "It is in force at once for everything that is judged from then on.",
+    if_rejected: "The version that is in force stays.",
+    if_it_fails: "The version that is in force stays.",
+    rollback: "Publish the version before it again.",
+  },
+};
 
 const UNDESCRIBED: ActionContent = {
   reversibility: "irreversible",

@@ -13,6 +13,8 @@ import { joinOpinions } from "./join.ts";
 import { judgeAction } from "./judge-action.ts";
 import { type Opinion, rankOf, type Subject, undescribed } from "./opinion.ts";
 import { peopleOf } from "./people.ts";
+import { valueAt } from "./pointer.ts";
+import { PUBLISH_TOOL } from "./publish-tool.ts";
 import { told } from "./reasons.ts";
 import { fillExact, plain } from "./render.ts";
 import { NOTHING_USED, type UsageReader } from "./usage.ts";
@@ -144,7 +146,9 @@ function watching(policy: CompiledPolicy, subjects: readonly Subject[], input: J
 /** One opinion per policy and entry that describes the tool; where none does, that of the fallback on the undescribed. */
 function opinionsOn(own: readonly CompiledPolicy[], fallback: CompiledPolicy | undefined, subject: Subject, around: Around): Opinion[] {
   const { tool } = subject.facts;
-  const opinions = own.flatMap((policy) => policy.find(tool).map((action) => opinionOf(policy, action, subject, around)));
+  // Whether a document may be published is for the version of it that is in force.
+  const asked = tool === PUBLISH_TOOL ? own.filter(({ ref }) => ref.id === valueAt(subject.facts.args, ["policy"])) : own;
+  const opinions = asked.flatMap((policy) => policy.find(tool).map((action) => opinionOf(policy, action, subject, around)));
   if (opinions.length > 0) return opinions;
   if (fallback === undefined) return [undescribed(undefined, subject, `No policy of this workspace describes ${plain(tool, 80)}`, LAST_OWNER)];
   return [opinionOf(fallback, fallback.undescribed, subject, around)];

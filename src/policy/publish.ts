@@ -1,5 +1,5 @@
-import { dirname, isAbsolute, join } from "node:path/posix";
-import { messageOf } from "../errors.ts";
+import { dirname, isAbsolute, join, normalize } from "node:path/posix";
+import { CountersignError, messageOf } from "../errors.ts";
 import { type Json, parseStrict, sha256 } from "../events/canonical.ts";
 import { parsePolicy } from "./document.ts";
 import { compileSchema } from "./json-schema.ts";
@@ -35,7 +35,7 @@ export function inlineFiles(text: string, file: string, readFile: ReadFile): str
       if (!isObject(action) || typeof action.arguments !== "string") continue;
       const path = ["actions", name, "arguments"];
       try {
-        action.arguments = schemaFile(isAbsolute(action.arguments) ? action.arguments : join(dirname(file.replaceAll("\\", "/")), action.arguments), readFile);
+        action.arguments = schemaFile(besides(file, action.arguments), readFile);
       } catch (error) {
         problems.push({ path, message: `${shown(action.arguments)} cannot be used: ${messageOf(error)}`, ...source.place(path) });
       }
@@ -44,8 +44,23 @@ export function inlineFiles(text: string, file: string, readFile: ReadFile): str
   return `${JSON.stringify(root ?? null, null, 2)}\n`;
 }
 
+/** Whoever writes a policy reads no other files with it: what is inlined is published, and what is no JSON is quoted in errors. */
+function besides(file: string, name: string): string {
+  const inside = normalize(name.replaceAll("\\", "/"));
+  if (isAbsolute(inside) || /^[a-z]:/i.test(inside) || inside === ".." || inside.startsWith("../"))
+    throw new Error("a schema file lies in the folder of the document, or below it");
+  return join(dirname(file.replaceAll("\\", "/")), inside);
+}
+
 function schemaFile(path: string, readFile: ReadFile): Json {
-  const schema = parseStrict(readFile(path), { name: path, maxBytes: 256 * 1024 });
+  const text = readFile(path);
+  let schema: Json;
+  try {
+    schema = parseStrict(text, { name: "it", maxBytes: 256 * 1024 });
+  } catch (error) {
+    // The parser quotes what it read: that is for nobody who only sees the message.
+    throw error instanceof CountersignError && error.code === "json_syntax" ? new Error("it is not valid JSON") : error;
+  }
   compileSchema(schema);
   return schema;
 }

@@ -134,6 +134,8 @@ export const policyShape = shape({
   version: version.optional(),
   owner,
   mode: oneOf(["enforce", "shadow", "off"]).default("enforce"),
+  /** Whether a change of this document is itself an item that somebody other than its author approves. */
+  publish: shape({ approval: shape({ owner: owner.optional(), approvals: count.optional(), timeout: span.optional() }) }).optional(),
   require: requirements.optional(),
   calendar: calendar.optional(),
   defaults: shape({

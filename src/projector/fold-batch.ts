@@ -2,6 +2,7 @@ import type Database from "better-sqlite3";
 import { sha256 } from "../events/canonical.ts";
 import { dueItemId } from "../events/check.ts";
 import { type Codec, FRAME_BYTES } from "../events/codec.ts";
+import { isUuid } from "../events/ids.ts";
 import { type AnyEvent, TOPICS, type Topic } from "../events/topics.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { foldEvent } from "../ledger/fold.ts";
@@ -257,6 +258,9 @@ function readRecord({ topic, partition, key, value }: LogRecord, codec: Codec, p
   const event = decoded.event as AnyEvent;
   if (event.itemId !== key) return { reason: "wrong_key", message: `the event is of item ${event.itemId}, the record's key is ${key}` };
   if (partitionOf(key) !== partition) return { reason: "wrong_partition", message: `item ${key} belongs in partition ${partitionOf(key)}` };
+  // Whatever answers it would have to name it, and no event of ours may: it would be owed for ever.
+  if (!isUuid(event.eventId))
+    return { reason: "wrong_event_id", message: `its event id ${JSON.stringify(event.eventId).slice(0, 80)} is not a UUID in lower case` };
   const due = dueItemId(topic, event);
   if (due !== undefined && due !== event.itemId) return { reason: "wrong_item_id", message: `workspace and key make item ${due}` };
   return { event };

@@ -72,7 +72,9 @@ describe("doctor", () => {
     const { code, checks } = await examine(data);
     expect(code).toBe(1);
     const records = checks.get("bad records");
-    expect(records).toMatchObject({ status: "wrong", fix: expect.stringContaining("--clear SHA256") });
+    expect(records).toMatchObject({ status: "wrong", fix: expect.stringContaining("register the missing schema") });
+    // A clear answers a verdict, and there is none here: what cannot be typed is not advised.
+    expect(records?.fix).not.toContain("--clear");
     const found = records?.found?.join("\n");
     for (const p of [bad, unknown, wrong]) expect(found).toContain(`${p?.topic} ${p?.partition}:${p?.offset}`);
     expect(found).toMatch(/undecodable: the value has no schema frame, flags item 0a0a/);
@@ -100,7 +102,8 @@ describe("doctor", () => {
     await registry.close();
     await log.close();
     const behind = await examine(data);
-    expect(behind.code).toBe(1);
+    expect(behind.checks.get("bad records")).toMatchObject({ status: "look", fix: expect.stringContaining("nothing has to be done") });
+    expect(behind.code).toBe(0);
     expect(behind.checks.get("views")?.detail).toBe("1 record behind the log; the log was folded in memory to look at it");
     expect((await examine(data)).checks.get("views")?.detail).toBe("1 record behind the log; the log was folded in memory to look at it");
   });

@@ -2,9 +2,14 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { jsonLine } from "../../src/cli/io.ts";
 import { setAt } from "../../src/cli/pointer.ts";
-import { breakExact, cut, oneLine, span, timeLeft, widthOf, wrap } from "../../src/cli/text.ts";
+import { breakExact, cut, moment, oneLine, span, timeLeft, timeOfDay, widthOf, wrap } from "../../src/cli/text.ts";
 
 describe("text for a terminal", () => {
+  it("shows a moment that no calendar has as it is, instead of failing", () => {
+    expect(moment(8.64e15 + 1)).toBe("8640000000000001 ms");
+    expect([timeOfDay(8.64e15 + 1), timeOfDay(0)]).toEqual(["--:--:--", "00:00:00"]);
+  });
+
   it("is never wider than it may be, and exact breaking loses nothing", () => {
     fc.assert(
       fc.property(fc.string({ unit: "binary" }), fc.integer({ min: 4, max: 40 }), (text, columns) => {

@@ -12,6 +12,14 @@ beforeAll(async () => {
 afterAll(() => w.close());
 
 describe("the gateway over HTTP", () => {
+  it("refuses a query parameter that a route does not know, on every route", async () => {
+    const item = await w.judged({ tool: "add_note", args: { text: "q" } });
+    for (const path of [`/v1/items/${item.itemId}?after=zzz`, `/v1/items/${item.itemId}/outcome?wait=3`, "/v1/items?state=pending"]) {
+      const { status, body } = await w.call("lead", "GET", path);
+      expect([path, status, body.code]).toEqual([path, 422, "request_invalid"]);
+    }
+  });
+
   it("says on /healthz, without a key, that the views follow the log", async () => {
     expect(await w.call(null, "GET", "/healthz")).toMatchObject({ status: 200, body: { status: "ok", log: "sqlite", behind: 0 } });
   });

@@ -125,6 +125,14 @@ describe("POST /v1/proposals", () => {
     ["arguments that are no object", { tool: "t", args: [1] }, "request_invalid", "/args"],
     ["a retry of an item that is not the agent's", { tool: "t", args: {}, retryOf: "0".repeat(32) }, "request_invalid", "/retryOf"],
     ["a trace that is no address", { tool: "t", args: {}, traceUrl: "not a url" }, "request_invalid", "/traceUrl"],
+    ["a trace that would run as a script", { tool: "t", args: {}, traceUrl: "javascript:alert(1)" }, "request_invalid", "/traceUrl"],
+    [
+      "a way to resume that would run as a script",
+      { tool: "t", args: {}, run: { framework: "f", threadId: "t", ended: false, resumeUrl: "javascript:alert(1)" } },
+      "request_invalid",
+      "/run/resumeUrl",
+    ],
+    ["evidence that lies in a file", { tool: "t", args: {}, evidence: [{ label: "x", url: "file:///etc/passwd" }] }, "request_invalid", "/evidence/0/url"],
     ["confidence beyond 1", { actions: [{ tool: "t", args: {}, confidence: 1.5 }] }, "request_invalid", "/actions/0/confidence"],
   ])("refuses %s", async (_what, request, code, field) => {
     const { status, body, headers } = await propose({ idempotencyKey: `bad-${Math.random()}`, ...request });

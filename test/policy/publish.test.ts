@@ -24,6 +24,17 @@ describe("a document to be published", () => {
     expect(inlineFiles(text.replace("above: 1000", "above: 1001"), example, read)).not.toBe(first);
   });
 
+  it.each(["../other/s.json", "/etc/passwd", "./a/../../s.json", "C:/s.json"])("has no schema file outside its own folder: %s", (name) => {
+    const text = withFile.replace("./s.json", name);
+    const readFile = () => expect.fail("it was read");
+    expect(() => publishable(text, "policies/p.yaml", readFile)).toThrow(/p\.yaml:6:5 actions\.act\.arguments: .*in the folder of the document/);
+  });
+
+  it("quotes nothing of a file that is no schema", () => {
+    expect(() => publishable(withFile, "p.yaml", () => "root:x:0:0:secret")).toThrow(/it is not valid JSON/);
+    expect(() => publishable(withFile, "p.yaml", () => "root:x:0:0:secret")).not.toThrow(/root|secret/);
+  });
+
   it("looks for files beside the document", () => {
     const asked: string[] = [];
     inlineFiles(withFile, "policies/p.yaml", (path) => {

@@ -82,6 +82,17 @@ describe("records that cannot be folded", () => {
     projector.close();
   });
 
+  test("a proposal whose event id is none is kept as a bad record, and no worker is owed anything for it", async () => {
+    const stage = await newStage();
+    const strange = { ...proposal("strange"), eventId: "../../x/y z" };
+    put(stage, "proposals", strange);
+    const { projector, queries } = await opened(stage, join(tempDir(), "v.db"));
+    expect(queries.bad()).toMatchObject([{ topic: "proposals", reason: "wrong_event_id", flags: false, message: expect.stringContaining("../../x/y z") }]);
+    expect(queries.item(strange.itemId)).toBe(undefined);
+    expect(queries.todos("policy", Date.now(), 10)).toEqual([]);
+    projector.close();
+  });
+
   test("a key whose text has the bytes of another item's id is not that item", async () => {
     const stage = await newStage();
     // 16 letters, whose bytes are an item id like any other.

@@ -4,11 +4,12 @@ import { backtest } from "./policy/backtest.ts";
 import { diff } from "./policy/diff.ts";
 import { explain } from "./policy/explain.ts";
 import { lint } from "./policy/lint.ts";
+import { publish } from "./policy/publish.ts";
 import { recheck } from "./policy/recheck.ts";
 import { test } from "./policy/test.ts";
 
 /** The subcommands, in the order of the help. */
-const SUBCOMMANDS: readonly ((cli: Cli) => Command)[] = [lint, test, diff, backtest, explain, recheck];
+const SUBCOMMANDS: readonly ((cli: Cli) => Command)[] = [lint, test, diff, backtest, explain, publish, recheck];
 
 /** `countersign policy …`: write, check, compare and publish policy documents. */
 export function policy(cli: Cli): Command {

@@ -2,7 +2,7 @@ import type { AnyEvent, Topic } from "../../events/topics.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import type { Ledger } from "../../runtime.ts";
 import { type Cli, type Colors, SELF } from "../io.ts";
-import { cut, oneLine, pad, shortId, timeLeft, widthOf } from "../text.ts";
+import { cut, oneLine, pad, shortId, timeLeft, timeOfDay, widthOf } from "../text.ts";
 
 /** One thing that happened, in words. */
 export interface Line {
@@ -26,7 +26,7 @@ export function narrate(cli: Cli, { projector, queries }: Pick<Ledger, "projecto
     for (const { topic, itemId, event } of batch.effective) {
       const line = lineOf(topic, event, queries.item(itemId)?.summary.headline ?? "", cli.io.now());
       if (line === null) continue;
-      const at = new Date(event.occurredAt).toISOString().slice(11, 19);
+      const at = timeOfDay(event.occurredAt);
       const paint = cli.colors[line.color] as (text: string) => string;
       const text = cut(oneLine(line.text), Math.max(20, cli.width - 28 - widthOf(line.end)));
       cli.say(`${cli.colors.dim(at)} ${shortId(itemId)} ${paint(pad(line.word, 9))} ${text}${line.end}`);

@@ -95,13 +95,16 @@ export function checkBad(queries: Queries): Check {
     return `${b.topic} ${b.partition}:${b.offset} ${b.reason}: ${b.message}${holds}, sha256 ${b.sha256}`;
   });
   const unknown = bad.some((b) => b.reason === "unknown_schema") ? "register the missing schema: the record is then folded in its place; " : "";
-  const clear = flagged.size > 0 ? "where it is known to be junk, clear it with countersign decide ITEM --clear SHA256; " : "";
-  const standing = bad.filter((b) => !b.flags || (b.itemId !== null && flagged.has(b.itemId)));
+  // A clear answers the item's verdict: what lies under another key, or under an item that was never judged, holds up nothing that runs.
+  const clearable = bad.filter((b) => b.flags && b.itemId !== null && flagged.has(b.itemId) && queries.item(b.itemId)?.life.verdict != null);
+  const clear = clearable.length > 0 ? "where it is known to be junk, clear it with countersign decide ITEM --clear SHA256; " : "";
+  const mendable = clearable.length > 0 || bad.some((b) => b.reason === "unknown_schema");
+  const rest = mendable ? "" : "nothing has to be done: no item that was judged is held up by them, and they stay on record; ";
   return {
     check: "bad records",
-    status: standing.length > 0 ? "wrong" : "look",
+    status: mendable ? "wrong" : "look",
     detail: `${plural(queries.totals().bad, "record")} could not be folded; ${plural(flagged.size, "item")} flagged: no grant, and nobody starts`,
-    fix: `${unknown}${clear}find out who wrote it with countersign tail --from TOPIC:PARTITION:OFFSET`,
+    fix: `${unknown}${clear}${rest}find out who wrote it with countersign tail --from TOPIC:PARTITION:OFFSET`,
     found,
   };
 }

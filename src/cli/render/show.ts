@@ -1,6 +1,6 @@
 import type { ItemView } from "../../producers/wire/answers.ts";
 import { SELF } from "../io.ts";
-import { block, breakExact, cut, exactJson, moment, oneLine, pad, shortId, span, timeLeft, widthOf, wrap } from "../text.ts";
+import { block, breakExact, cut, exactJson, moment, oneLine, pad, shortId, span, timeLeft, timeOfDay, widthOf, wrap } from "../text.ts";
 import { decisionsText, pathsText, riskText, stageText } from "./item.ts";
 import type { Look } from "./queue.ts";
 
@@ -131,7 +131,7 @@ function card(item: ItemView, look: Look): string[] {
 }
 
 function args(action: ItemView["actions"][number], count: number, look: Look): string[] {
-  const title = `Arguments of ${oneLine(action.tool)}${count > 1 ? ` (action ${oneLine(action.actionId)})` : ""}`;
+  const title = cut(`Arguments of ${oneLine(action.tool)}${count > 1 ? ` (action ${oneLine(action.actionId)})` : ""}`, look.width);
   const proposed = action.proposedArgs === undefined ? [] : ["  The agent had proposed:", ...pretty(action.proposedArgs, look)];
   return [title, ...pretty(action.args, look), ...block(`sha256 ${action.argsSha256}`, look.width, 2).map((line) => look.colors.dim(line)), ...proposed];
 }
@@ -149,7 +149,7 @@ function pretty(value: unknown, { width }: Look): string[] {
 
 function timeline(item: ItemView, { width, colors }: Look): string[] {
   const lines = item.timeline.flatMap((e) => {
-    const at = new Date(e.occurredAt).toISOString().slice(11, 19);
+    const at = timeOfDay(e.occurredAt);
     const place = `${e.topic} ${e.partition}:${e.offset}`;
     const text = `${oneLine(e.what)} by ${oneLine(e.actor)}`;
     const head = cut(`  ${at}  ${pad(place, 16)} ${text}`, width);
@@ -182,7 +182,9 @@ function next(item: ItemView, { width }: Look): string[] {
   if (item.stage === "pending") for (const kind of item.allowedDecisions) if (kind in WAYS) ways.push(`decide ${id} ${WAYS[kind]}`);
   if (item.stage === "in_doubt") ways.push(`decide ${id} --settle succeeded --ref SYSTEM:ID`, `decide ${id} --settle failed`);
   if (item.stage === "in_doubt" && mayRetry(item)) ways.push(`decide ${id} --settle retry`);
-  for (const bad of item.badRecords) if (bad.flags && !bad.cleared) ways.push(`decide ${id} --clear ${bad.sha256}`);
+  // A clear answers the verdict, and lifts every copy of the same bytes.
+  const junk = item.verdict === null ? [] : item.badRecords.filter((bad) => bad.flags && !bad.cleared).map((bad) => bad.sha256);
+  for (const hash of new Set(junk)) ways.push(`decide ${id} --clear ${hash}`);
   return ways.length === 0
     ? []
     : ["Decide with", ...ways.flatMap((way) => wrap(`${SELF} ${way}`, width - 2).map((line, i) => `  ${i === 0 ? "" : "  "}${line}`))];

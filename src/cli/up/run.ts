@@ -102,6 +102,9 @@ function tell(cli: Cli, { url, data, ledger, policies, keys }: Started, { host, 
     ...policies
       .filter((p) => p.status === "published")
       .map((p) => `  published ${oneLine(p.policyId)} ${oneLine(p.version)} for workspace ${oneLine(p.workspace)}`),
+    ...policies
+      .filter((p) => p.status === "proposed")
+      .map((p) => `  proposed ${oneLine(p.policyId)} ${oneLine(p.version)}: it is in force once somebody approves it: ${SELF} show ${p.itemId}`),
     ...(waiting > 0 ? [`  ${waiting === 1 ? "1 item waits" : `${waiting} items wait`} for a decision: ${SELF} queue`] : []),
     ...(inForce.length === 0 ? ["  Without a policy every action waits for a person: publish one with --policy FILE"] : []),
     ...(demo !== true && keys.listKeys().every((k) => k.revokedAt !== null) ? [noKeys(data)] : []),

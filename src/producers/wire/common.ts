@@ -22,11 +22,17 @@ export function text(max: number) {
   return z.string().max(max);
 }
 
-/** An address that a person or a system can open. */
+/** An address that a person or a system can open: a console shows it as a link, so `javascript:` and the like must not come in. */
 export const url = z
   .string()
   .max(2000)
-  .regex(/^[a-z][a-z0-9+.-]*:[^\s\p{Cc}]+$/iu, "must be an absolute URL");
+  .regex(/^https?:\/\/[^\s\p{Cc}]+$/iu, "must be an absolute URL with http or https");
+
+/** Where large content lies. Nobody opens it with a click. */
+export const uri = z
+  .string()
+  .max(2000)
+  .regex(/^(?!javascript:|data:|vbscript:)[a-z][a-z0-9+.-]*:[^\s\p{Cc}]+$/iu, "must be an absolute URI");
 
 /** Milliseconds since the epoch, UTC. */
 export const moment = z.int().min(0);

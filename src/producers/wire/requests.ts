@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { eventError, eventId, externalRef, itemId, jsonObject, jsonValue, moment, name, sha256Hex, stateInput, text, url } from "./common.ts";
+import { eventError, eventId, externalRef, itemId, jsonObject, jsonValue, moment, name, sha256Hex, stateInput, text, uri, url } from "./common.ts";
 
 const action = z
   .strictObject({
@@ -56,7 +56,7 @@ export const proposalRequest = z
     requestedTimeoutMs: z.int().min(1).optional().describe("A shorter time to decide, in milliseconds. It never lengthens."),
     traceUrl: url.optional(),
     transcript: z
-      .strictObject({ messages: jsonValue.optional(), tools: jsonValue.optional(), uri: url.optional(), sha256: sha256Hex.optional() })
+      .strictObject({ messages: jsonValue.optional(), tools: jsonValue.optional(), uri: uri.optional(), sha256: sha256Hex.optional() })
       .optional()
       .describe("What the model saw. `sha256` only where the messages lie at `uri`."),
     retryOf: itemId.optional(),
