@@ -14,7 +14,9 @@ interface Options extends WhereOptions {
 export function backtest(cli: Cli): Command {
   const command = new Command("backtest")
     .summary("what a policy would have meant for recorded proposals")
-    .description("Judges every recorded proposal of the policy's workspace again and prints old route, new route and what people decided. Budgets start empty for each proposal.")
+    .description(
+      "Judges every recorded proposal of the policy's workspace again and prints old route, new route and what people decided. Budgets start empty for each proposal.",
+    )
     .requiredOption("--policy <file>", "the policy to try")
     .addHelpText("after", examples("policy backtest --policy refunds-new.yaml", "policy backtest --policy refunds-new.yaml --json"));
   return where(command).action(async (options: Options) => {
