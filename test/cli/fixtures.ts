@@ -90,6 +90,7 @@ export const REFUND: ItemView = {
   review: "none",
   grant: null,
   receipts: [],
+  incidents: [],
   receiptTarget: { system: "crm", id: "jo@elsewhere.example", url: null },
   timeline: [
     {

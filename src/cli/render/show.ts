@@ -162,6 +162,7 @@ function timeline(item: ItemView, { width, colors }: Look): string[] {
 
 function troubles(item: ItemView, { width, colors }: Look): string[] {
   const sections: [string, string[]][] = [
+    ["Incidents", item.incidents.map((i) => `${i.severity}: reported in ${i.eventId}`)],
     ["Findings", item.findings.map((f) => `${f.code}: ${f.topic} ${f.eventId}${f.offset === null ? "" : ` at offset ${f.offset}`}`)],
     [
       "Bad records",

@@ -28,6 +28,7 @@ const BELONGS: readonly (readonly [field: keyof DecideRequest, kinds: readonly s
   ["incident", ["report"]],
   ["cleared", ["clear"]],
   ["seen", [...REVIEWS]],
+  ["scores", ["approve", "edit", "reject", "respond"]],
 ];
 const NEEDS: { readonly [kind: string]: readonly (keyof DecideRequest)[] } = {
   approve: ["verdict", "seen"],
@@ -52,6 +53,9 @@ export function checkFields(request: DecideRequest): void {
     if (value !== undefined && !(Array.isArray(value) && value.length === 0) && !kinds.includes(request.kind))
       throw invalid(`/${field}`, value, `does not go with ${request.kind}`, `leave it out: it goes with ${kinds.join(", ")}`);
   }
+  const scored = request.scores.map((s) => s.criterion);
+  const twice = scored.find((criterion, i) => scored.indexOf(criterion) !== i);
+  if (twice !== undefined) throw invalid("/scores", twice, "is scored twice", "send each criterion once");
   if (request.kind === "edit" && request.edits.length + request.dropped.length + request.order.length === 0)
     throw invalid("/edits", [], "is empty: nothing is edited", "send the new arguments, or approve");
   if (request.settlement?.outcome === "succeeded" && request.settlement.externalRef === undefined)

@@ -33,6 +33,7 @@ export async function itemView(context: Context, itemId: string): Promise<ItemVi
     actions: actionsOf(node, view.life.verdict?.actions ?? node.actions),
     decision: decidedBy(context, view),
     review: view.life.review,
+    incidents: view.item.incidents.map(({ id, severity }) => ({ eventId: id, severity })),
     ...(await executed(context, view)),
     ...history(context, itemId, view.item),
   };

@@ -141,6 +141,7 @@ export const itemView = z
     review: z.enum(["none", "open", "passed", "failed"]),
     grant: grant.nullable().describe("The last grant, also when it is closed; `outcome` tells what may still run."),
     receipts: z.array(receipt),
+    incidents: z.array(z.object({ eventId: z.string(), severity: z.string() })).describe("Incidents that were reported after it was finished."),
     receiptTarget: ref.nullable(),
     timeline: z.array(timelineEntry),
     findings: z.array(z.object({ code: z.string(), topic: z.string(), eventId: z.string(), offset: z.int().nullable() })),
