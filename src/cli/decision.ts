@@ -30,6 +30,8 @@ export interface DecideOptions {
   clear?: string;
   message?: string;
   reason?: string[];
+  score?: string[];
+  url?: string;
   ref?: { system: string; id: string; url?: string };
   receipt?: string;
   action?: string;
@@ -73,10 +75,11 @@ export async function decisionOf(io: Io, options: DecideOptions): Promise<Plan> 
     kind,
     ...(message !== undefined && { message }),
     ...(options.reason !== undefined && { reasonCodes: options.reason }),
+    ...(options.score !== undefined && { scores: options.score.map(scoreOf) }),
     ...(options.clear !== undefined && { cleared: options.clear.toLowerCase() }),
     ...(options.settle !== undefined && { settlement: { outcome: options.settle, ...(options.ref !== undefined && { externalRef: options.ref }) } }),
     ...(options.receipt !== undefined && { receipt: options.receipt.toLowerCase() }),
-    ...(options.report !== undefined && { incident: { severity: options.report } }),
+    ...(options.report !== undefined && { incident: { severity: options.report, ...(options.url !== undefined && { url: options.url }) } }),
     ...(options.standing !== undefined && { standing: standingOf(io, options) }),
     ...(options.drop !== undefined && { dropped: options.drop }),
     ...(options.order !== undefined && { order: options.order }),
@@ -124,6 +127,9 @@ function checkCompanions(way: (typeof WAYS)[number], options: DecideOptions): vo
   if (options.ref !== undefined && way !== "settle") throw usage("--ref goes with --settle", "--ref", "leave it out");
   if (way === "settle" && options.settle === "succeeded" && options.ref === undefined)
     throw usage("--settle succeeded needs the record that proves it", "--ref", "add --ref SYSTEM:ID, such as --ref psp:re_123");
+  if (options.url !== undefined && way !== "report") throw usage("--url goes with --report", "--url", "leave it out");
+  if (options.score !== undefined && !["approve", "edit", "editArgs", "reject", "respond"].includes(way))
+    throw usage("--score goes with --approve, --edit, --reject and --respond", "--score", "leave it out");
   if (options.minutes !== undefined && way !== "claim") throw usage("--minutes goes with --claim", "--minutes", "leave it out");
   if ((options.drop !== undefined || options.order !== undefined) && way !== "edit" && way !== "editArgs")
     throw usage("--drop and --order change a plan: they are an edit", options.drop === undefined ? "--order" : "--drop", `leave out ${flag(way)}`);
@@ -148,6 +154,14 @@ function checkCompanions(way: (typeof WAYS)[number], options: DecideOptions): vo
     throw usage(`--receipt ${options.receipt} is no event id`, "--receipt", "copy the id from `receipts` of `show --json`, or leave it out for the last one");
   if (options.clear !== undefined && !/^[0-9a-fA-F]{64}$/.test(options.clear))
     throw usage(`--clear ${options.clear} is no sha256`, "--clear", "copy the sha256 of the bad record from `show` or `doctor`");
+}
+
+/** One score, such as tone=4. @throws CountersignError usage */
+function scoreOf(text: string): { criterion: string; score: number } {
+  const [, criterion, score] = /^([^=]{1,100})=([1-5])$/.exec(text) ?? [];
+  if (criterion === undefined || score === undefined)
+    throw usage(`--score ${text} is no criterion with a score from 1 to 5`, "--score", "write it as --score tone=4");
+  return { criterion, score: Number(score) };
 }
 
 /** The card that is decided on, null where there is none. Where the caller says which one they saw, it must still be that one. */

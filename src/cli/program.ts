@@ -5,6 +5,7 @@ import { doctor } from "./commands/doctor.ts";
 import { exportCommand } from "./commands/export.ts";
 import { halt, lift } from "./commands/halt.ts";
 import { importCommand } from "./commands/import.ts";
+import { insights } from "./commands/insights.ts";
 import { keys } from "./commands/keys.ts";
 import { outcome } from "./commands/outcome.ts";
 import { policy } from "./commands/policy.ts";
@@ -36,6 +37,7 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   tail,
   importCommand,
   exportCommand,
+  insights,
   policy,
   rebuild,
   topics,

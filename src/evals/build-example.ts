@@ -2,7 +2,7 @@ import { type Json, parseStrict, sha256 } from "../events/canonical.ts";
 import type { Topic } from "../events/topics.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { editedActions } from "../ledger/edits.ts";
-import { type DecisionNode, type Entry, type Item, keyOf, nodeOf, type VerdictNode } from "../ledger/item.ts";
+import { type ActionTerms, type DecisionNode, type Entry, type Item, keyOf, nodeOf, type VerdictNode } from "../ledger/item.ts";
 import { lifeOf } from "../ledger/life.ts";
 import { changesOf, patchOf } from "./diff.ts";
 import type { FoldedItem } from "./fold-items.ts";
@@ -71,9 +71,11 @@ function exampleOf(folded: FoldedItem, decision: EventOf["decisions"], decisions
   const asked = eventIn(folded, "verdicts", answered.id) as EventOf["verdicts"];
   const editNode = decision.kind === "edit" ? nodeOf(item, "decisions", decision.eventId) : undefined;
   const rejudged = eventIn(folded, "verdicts", editNode?.verdict ?? null);
-  const presented = answered.actions.map(actionOf);
+  const confidence = new Map(proposal.actions.map((a) => [a.actionId, a.confidence]));
+  const withConfidence = (terms: Parameters<typeof actionOf>[0]) => actionOf(terms, confidence.get(terms.actionId) ?? null);
+  const presented = answered.actions.map(withConfidence);
   const finalTerms = decision.kind === "approve" ? answered.actions : decision.kind === "edit" ? editedActions(answered.actions, decision) : null;
-  const final = finalTerms === null ? null : finalTerms.map(actionOf);
+  const final = finalTerms === null ? null : finalTerms.map(withConfidence);
   const edited = decision.kind === "edit" && final !== null ? differences(presented, final, options) : { patch: [], changes: [] };
   const { run } = proposal;
   return {
@@ -89,7 +91,7 @@ function exampleOf(folded: FoldedItem, decision: EventOf["decisions"], decisions
     run: run && { framework: run.framework, threadId: run.threadId, checkpointId: run.checkpointId, step: run.step },
     retryOf: proposal.retryOf,
     context: contextOf(proposal.transcript, options.context),
-    proposed: proposal.actions.map(actionOf),
+    proposed: proposal.actions.map(withConfidence),
     presented,
     final,
     ...edited,
@@ -162,20 +164,11 @@ function standingVerdict(item: Item, verdict: VerdictNode): VerdictNode {
   return standing;
 }
 
-function actionOf({
-  actionId,
-  tool,
-  args,
-  argsSha256,
-  argsSchema,
-}: {
-  actionId: string;
-  tool: string;
-  args: string;
-  argsSha256: string;
-  argsSchema: string | null;
-}): ExampleAction {
-  return { actionId, tool, args: parsed(args), argsSha256, schemaSha256: argsSchema === null ? null : sha256(argsSchema) };
+function actionOf(
+  { actionId, tool, args, argsSha256, argsSchema }: Pick<ActionTerms, "actionId" | "tool" | "args" | "argsSha256" | "argsSchema">,
+  confidence: number | null,
+): ExampleAction {
+  return { actionId, tool, args: parsed(args), argsSha256, schemaSha256: argsSchema === null ? null : sha256(argsSchema), confidence };
 }
 
 /** The JSON value of a text. A text that a foreign producer wrote and that is no strict JSON stays a text, so that it stops no export. */

@@ -14,6 +14,7 @@ import { isEqualPair, ownerOf, redactedDraft } from "./redact-draft.ts";
 import type { Operation, ReviewedExample } from "./reviewed-example.ts";
 import { DEFAULT_SPLIT_SEED, type Split, splitOf } from "./split.ts";
 import { Spool } from "./spool.ts";
+import type { PublishedDocument } from "./targets/target.ts";
 
 /** What to collect. */
 export interface CollectOptions extends ReadLedgerOptions {
@@ -53,6 +54,7 @@ export interface Collection {
   readonly hidden: Hidden;
   /** Policy documents that could not be read. */
   readonly unreadablePolicies: readonly string[];
+  readonly documents: readonly PublishedDocument[];
   readonly insights: Insights;
   /** Rows in the order of partition, item and decision. Once. */
   rows(): Generator<Collected>;
@@ -135,6 +137,7 @@ export async function collect(options: CollectOptions): Promise<Collection> {
     items,
     hidden,
     unreadablePolicies: [...ledger.catalogue.unreadable].sort(),
+    documents: ledger.catalogue.newest(),
     insights,
     *rows() {
       for (const line of spool.read()) yield finished(JSON.parse(line) as Spooled, others, splitFor);

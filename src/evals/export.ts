@@ -3,15 +3,17 @@ import { join } from "node:path";
 import { CountersignError, messageOf } from "../errors.ts";
 import { canonicalize, sha256 } from "../events/canonical.ts";
 import { versionOf } from "../version.ts";
-import { type Collection, type CollectOptions, collect } from "./collect.ts";
-import { LABEL_MAP, type Label, labelsOf } from "./labels.ts";
+import { cardFiles, type Pictures } from "./card.ts";
+import { type Collected, type Collection, type CollectOptions, collect } from "./collect.ts";
+import { LABEL_MAP, labelsOf } from "./labels.ts";
 import { type Cell, EXPORT_FORMAT, MANIFEST_FILE, type Manifest, REJECTED_FILE } from "./manifest.ts";
 import { EXAMPLE_KINDS, type ReviewedExample } from "./reviewed-example.ts";
-import { type FileEntry, Sinks } from "./sinks.ts";
+import { Sinks } from "./sinks.ts";
 import { DEFAULT_SPLIT_SEED, SPLIT_SHARES } from "./split.ts";
+import type { Bar } from "./svg.ts";
 import { FunctionNames } from "./targets/function-names.ts";
 import { TARGETS } from "./targets/table.ts";
-import type { Target } from "./targets/target.ts";
+import type { Made, Target } from "./targets/target.ts";
 
 /** What to export, and how. */
 export interface ExportOptions extends CollectOptions {
@@ -56,58 +58,48 @@ export async function exportDataset(directory: string, targetName: string, optio
 function written(directory: string, target: Target, collection: Collection, options: ExportOptions): Manifest {
   mkdirSync(directory, { recursive: true });
   clear(directory);
-  const sinks = new Sinks(directory, (file) => target.columns?.(file) ?? [], textOf);
+  const sinks = new Sinks(directory, {
+    columns: (file) => target.columns?.(file) ?? [],
+    head: (file) => target.head?.(file) ?? "",
+    text: target.text ?? textOf,
+  });
   try {
     const tally = new Tally();
     const names = new FunctionNames();
     sinks.add(REJECTED_FILE);
     // Also without a row: a reader must not have to ask whether the file is there.
-    if (!Array.isArray(target.takes)) sinks.add(target.files);
-    if (Array.isArray(target.takes)) for (const row of collection.rows()) addLabels(target, row, names, sinks, tally);
-    else if (target.takes === "examples") for (const row of collection.rows()) addExample(target, row, names, sinks, tally);
-    else addOperations(target, collection, sinks, tally);
-    const files = sinks.finish();
-    const manifest = manifestOf(target, collection, tally, names, files, options);
-    replace(join(directory, MANIFEST_FILE), `${JSON.stringify(manifest, null, 2)}\n`);
-    return manifest;
+    if (!Array.isArray(target.takes) && !target.files.includes("<")) sinks.add(target.files);
+    if (target.takes === "operations") addOperations(target, collection, sinks, tally);
+    else for (const row of collection.rows()) addRows(target, row, names, sinks, tally);
+    for (const { name, text } of target.extra?.({ files: sinks.names(), documents: collection.documents }) ?? []) sinks.whole(name, text);
+    const manifest = manifestOf(target, collection, tally, names, options);
+    for (const { name, text } of cardFiles(manifest, tally.pictures(), target.readmeHead?.(sinks.names()) ?? "")) sinks.whole(name, text);
+    const complete: Manifest = { ...manifest, files: sinks.finish() };
+    replace(join(directory, MANIFEST_FILE), `${JSON.stringify(complete, null, 2)}\n`);
+    return complete;
   } catch (error) {
     sinks.abandon();
     throw error;
   }
 }
 
-type Row = ReturnType<Collection["rows"]> extends Generator<infer T> ? T : never;
-
-function addLabels(target: Target, { example, retry, equal }: Row, names: FunctionNames, sinks: Sinks, tally: Tally): void {
+function addRows(target: Target, { example, retry, equal }: Collected, names: FunctionNames, sinks: Sinks, tally: Tally): void {
   tally.example(example);
-  const all = labelsOf(example, retry);
-  const labels = all.filter((label) => (target.takes as readonly string[]).includes(label.class));
-  if (labels.length === 0) return;
-  const refuse = (label: Pick<Label, "class">, reason: string) => sinks.add(REJECTED_FILE, tally.rejected(example, label.class, reason));
+  const takes = Array.isArray(target.takes) ? (target.takes as readonly string[]) : null;
+  const labels = labelsOf(example, retry).filter((label) => takes?.includes(label.class) ?? true);
+  const refuse = (labelClass: string, reason: string) => sinks.add(REJECTED_FILE, tally.rejected(example, labelClass, reason));
   // Redaction has made the two sides equal: neither says anything about the difference that a person saw.
   const reason = example.duplicateOf !== null ? "duplicate" : equal ? "equal_after_redaction" : null;
-  for (const label of labels) {
-    if (reason !== null) {
-      refuse(label, reason);
-      continue;
-    }
-    for (const made of target.rows({ example, labels: [label], names })) {
-      if ("refused" in made) refuse(label, made.refused);
-      else {
-        sinks.add(made.file, made.row);
-        tally.row(label.class, example);
-      }
-    }
-  }
-}
-
-function addExample(target: Target, { example, retry }: Row, names: FunctionNames, sinks: Sinks, tally: Tally): void {
-  tally.example(example);
-  for (const made of target.rows({ example, labels: labelsOf(example, retry), names }))
-    if (!("refused" in made)) {
-      sinks.add(made.file, made.row);
-      tally.row(example.decision.kind, example);
-    }
+  if (reason !== null && (takes !== null || target.needsLabels === true)) for (const label of labels) refuse(label.class, reason);
+  const used = reason === null ? labels : [];
+  const add = (made: Made, labelClass: string) => {
+    if ("refused" in made) return refuse(made.class, made.refused);
+    sinks.add(made.file, made.row);
+    tally.row(made.class ?? labelClass, example);
+  };
+  if (takes === null) for (const made of target.rows({ example, labels: used, names })) add(made, example.decision.kind);
+  // One label at a time, so that each row is counted under what it is.
+  else for (const label of used) for (const made of target.rows({ example, labels: [label], names })) add(made, label.class);
 }
 
 function addOperations(target: Target, collection: Collection, sinks: Sinks, tally: Tally): void {
@@ -125,10 +117,22 @@ class Tally {
   readonly byDecision = Object.fromEntries(EXAMPLE_KINDS.map((kind) => [kind, 0])) as { [K in (typeof EXAMPLE_KINDS)[number]]: number };
   private readonly cells = new Map<string, number>();
   private readonly refusals = new Map<string, number>();
+  private readonly actions = new Map<string, number>();
+  private readonly reviewers = new Map<string, number>();
+  private readonly days = new Map<string, number>();
 
-  example({ decision }: ReviewedExample): void {
+  example({ decision, presented, ask }: ReviewedExample): void {
     this.examples++;
     this.byDecision[decision.kind]++;
+    for (const tool of new Set(presented.length === 0 ? [ask] : presented.map((a) => a.tool))) bump(this.actions, tool);
+    bump(this.reviewers, decision.reviewer.id);
+    bump(this.days, new Date(decision.decidedAt).toISOString().slice(0, 10));
+  }
+
+  pictures(): Pictures {
+    const labels = new Map<string, number>();
+    for (const { class: labelClass, rows } of this.counts()) labels.set(labelClass, (labels.get(labelClass) ?? 0) + rows);
+    return { labels: most(labels), actions: most(this.actions), reviewers: most(this.reviewers), time: periods(this.days) };
   }
 
   row(labelClass: string, { split, quality }: { readonly split: string; readonly quality: { readonly tier: string } }): void {
@@ -152,6 +156,19 @@ class Tally {
   }
 }
 
+/** The longest bars first. */
+function most(counts: Map<string, number>): Bar[] {
+  const bars = [...counts].map(([label, value]) => ({ label, value }));
+  return bars.sort((a, b) => b.value - a.value || (a.label < b.label ? -1 : 1)).slice(0, 15);
+}
+
+/** By day; by month where there are too many days for one picture. */
+function periods(days: Map<string, number>): Bar[] {
+  const by = new Map<string, number>();
+  for (const [day, n] of days) by.set(days.size > 31 ? day.slice(0, 7) : day, (by.get(days.size > 31 ? day.slice(0, 7) : day) ?? 0) + n);
+  return [...by].sort(([a], [b]) => (a < b ? -1 : 1)).map(([label, value]) => ({ label, value }));
+}
+
 function bump(counts: Map<string, number>, key: string): void {
   counts.set(key, (counts.get(key) ?? 0) + 1);
 }
@@ -160,7 +177,7 @@ function sorted(counts: Map<string, number>): [string[], number][] {
   return [...counts].sort(([a], [b]) => (a < b ? -1 : 1)).map(([key, n]) => [key.split("\0"), n]);
 }
 
-function manifestOf(target: Target, collection: Collection, tally: Tally, names: FunctionNames, files: readonly FileEntry[], options: ExportOptions): Manifest {
+function manifestOf(target: Target, collection: Collection, tally: Tally, names: FunctionNames, options: ExportOptions): Omit<Manifest, "files"> {
   const { log, profile = "strict" } = options;
   return {
     format: EXPORT_FORMAT,
@@ -195,7 +212,6 @@ function manifestOf(target: Target, collection: Collection, tally: Tally, names:
     parked: collection.parked,
     functionNames: names.table(),
     insights: collection.insights.report(),
-    files,
   };
 }
 

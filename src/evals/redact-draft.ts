@@ -15,7 +15,11 @@ export function redactedDraft(draft: Draft, redaction: Redaction, catalogue: Cat
   for (const action of [...draft.proposed, ...draft.presented, ...(draft.final ?? [])]) redaction.args(action.args, rulesOf(action.tool));
   // Transcripts next: their calls hold classified values too.
   const messages = redactedMessages(draft.context.messages, redaction, rulesOf);
-  const actionOf = (action: ExampleAction): ExampleAction => ({ ...action, args: redaction.args(action.args, rulesOf(action.tool)) ?? null });
+  const actionOf = (action: ExampleAction): ExampleAction => {
+    const args = redaction.args(action.args, rulesOf(action.tool)) ?? null;
+    // The hash of arguments that were hidden would let anybody test a guess.
+    return { ...action, args, argsSha256: canonicalize(args) === canonicalize(action.args) ? action.argsSha256 : null };
+  };
   const text = <T extends string | null>(value: T): T => (value === null ? value : redaction.text(value)) as T;
   const texts = (values: readonly string[]) => values.map((value) => redaction.text(value));
   return {

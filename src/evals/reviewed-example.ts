@@ -16,10 +16,12 @@ export interface ExampleAction {
   readonly actionId: string;
   readonly tool: string;
   readonly args: Json;
-  /** SHA-256 of the canonical arguments as they were in the log, before any redaction. */
-  readonly argsSha256: string;
+  /** SHA-256 of the canonical arguments, as it stands in the log; null where redaction has changed them. */
+  readonly argsSha256: string | null;
   /** SHA-256 of the JSON Schema that the agent worked with; null where the proposal carried none. */
   readonly schemaSha256: string | null;
+  /** The model's confidence in the call as it proposed it, 0 to 1. */
+  readonly confidence: number | null;
 }
 
 /** Where an event of the example lies in the log. */

@@ -2,6 +2,7 @@ import { createHash, type Hash } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ByteWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
+import { REJECTED_FILE } from "./manifest.ts";
 import type { Column } from "./targets/target.ts";
 
 /** A file that was written. */
@@ -119,17 +120,24 @@ function parquetFile(file: OpenFile, columns: readonly Column[]): Sink {
   };
 }
 
+/** How the files of an export are written. */
+export interface Forms {
+  readonly columns: (file: string) => readonly Column[];
+  readonly head: (file: string) => string;
+  readonly text: (row: object) => string;
+  /** Default: by the name of the file. */
+  readonly format?: (file: string) => "jsonl" | "parquet";
+}
+
 /** The files of an export, opened as rows come for them. */
 export class Sinks {
   private readonly directory: string;
-  private readonly columns: (file: string) => readonly Column[];
-  private readonly textOf: (row: object) => string;
+  private readonly forms: Forms;
   private readonly open = new Map<string, Sink>();
 
-  constructor(directory: string, columns: (file: string) => readonly Column[], textOf: (row: object) => string) {
+  constructor(directory: string, forms: Forms) {
     this.directory = directory;
-    this.columns = columns;
-    this.textOf = textOf;
+    this.forms = forms;
   }
 
   /** Adds a row to a file, or only makes sure that the file is there. */
@@ -137,17 +145,29 @@ export class Sinks {
     let sink = this.open.get(name);
     if (sink === undefined) {
       const file = new OpenFile(this.directory, name);
-      sink = name.endsWith(".parquet") ? parquetFile(file, this.columns(name)) : lines(file, this.textOf);
+      const format = this.forms.format?.(name) ?? (name.endsWith(".parquet") ? "parquet" : "jsonl");
+      sink = format === "parquet" ? parquetFile(file, this.forms.columns(name)) : this.textFile(file);
       this.open.set(name, sink);
     }
     if (row !== undefined) sink.add(row);
   }
 
-  /** A whole file. */
-  text(name: string, text: string, rows: number): void {
+  private textFile(file: OpenFile): Sink {
+    if (file.name === REJECTED_FILE) return lines(file, (row) => `${JSON.stringify(row)}\n`);
+    file.text(this.forms.head(file.name));
+    return lines(file, this.forms.text);
+  }
+
+  /** A whole file that holds no rows. */
+  whole(name: string, text: string): void {
     const file = new OpenFile(this.directory, name);
     file.text(text);
-    this.open.set(name, { add: () => {}, finish: () => file.finish(rows), abandon: () => file.abandon() });
+    this.open.set(name, { add: () => {}, finish: () => file.finish(0), abandon: () => file.abandon() });
+  }
+
+  /** Names of the files so far. */
+  names(): string[] {
+    return [...this.open.keys()].sort();
   }
 
   /** Gives every file its name. */

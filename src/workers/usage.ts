@@ -18,8 +18,6 @@ export interface LiveUsage {
   earlier(itemId: string, workspace: string): UsageReader;
   /** Usage by that, and by what is granted, whenever it was judged. */
   earlierOrGranted(itemId: string, workspace: string): UsageReader;
-  /** What is granted or has begun, for those who look for overshoots. */
-  granted(workspace: string): UsageReader;
   /** Holds what a verdict reserves until it is folded. Call it in the same breath as the judgement: the next judgement must see it. */
   reserve(itemId: string, cause: NodeKey, judgedAt: number, actions: readonly Countable[]): void;
 }
@@ -134,8 +132,8 @@ export function liveUsage(
     return out;
   }
 
-  /** A reader that leaves out some of what is there; `mine` is left out in any case. */
-  function reader(itemId: string | undefined, workspace: string, leavesOut: (entry: Entry) => boolean): UsageReader {
+  /** A reader that leaves out the item itself, and more of what is there. */
+  function reader(itemId: string, workspace: string, leavesOut: (entry: Entry) => boolean): UsageReader {
     return ({ id, key, windowMs, asOf, without = [] }) => {
       const counting = current().get(nameOf(workspace, id));
       if (counting === undefined) throw new Error(`nothing counts ${id}`);
@@ -143,8 +141,7 @@ export function liveUsage(
       if (tally === undefined) return { count: 0, sum: "0" };
       tally.moveTo(asOf);
       const left = new Set<Entry>();
-      if (itemId !== undefined)
-        for (const c of items.get(itemId) ?? []) if (c.counting === counting && c.key === key && c.entry.at > asOf - windowMs) left.add(c.entry);
+      for (const c of items.get(itemId) ?? []) if (c.counting === counting && c.key === key && c.entry.at > asOf - windowMs) left.add(c.entry);
       if (leavesOut !== NONE) for (const entry of tally.current()) if (leavesOut(entry)) left.add(entry);
       let { total } = tally;
       const values = new Map<string, number>();
@@ -172,7 +169,6 @@ export function liveUsage(
     judging: (itemId, workspace) => reader(itemId, workspace, NONE),
     earlier: (itemId, workspace) => reader(itemId, workspace, (entry) => isLater(entry, itemId)),
     earlierOrGranted: (itemId, workspace) => reader(itemId, workspace, (entry) => !entry.granted && isLater(entry, itemId)),
-    granted: (workspace) => reader(undefined, workspace, (entry) => !entry.granted),
     reserve(itemId, cause, judgedAt, actions) {
       const reservation = { cause, judgedAt, actions };
       reserved.set(itemId, reservation);

@@ -94,6 +94,7 @@ export const REFUND: ItemView = {
   edits: [],
   grant: null,
   receipts: [],
+  incidents: [],
   receiptTarget: { system: "crm", id: "jo@elsewhere.example", url: null },
   timeline: [
     {

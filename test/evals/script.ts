@@ -1,7 +1,7 @@
 import { canonicalArgs, sha256 } from "../../src/events/canonical.ts";
 import { Codec } from "../../src/events/codec.ts";
 import { complete, type Draft } from "../../src/events/draft.ts";
-import { effectKeyOf, itemIdOf, newEventId } from "../../src/events/ids.ts";
+import { effectKeyOf, itemIdOf } from "../../src/events/ids.ts";
 import { SCHEMA_TEXT } from "../../src/events/schemas.generated.ts";
 import { TOPICS, type Topic } from "../../src/events/topics.ts";
 import type { EventOf } from "../../src/events/types.generated.ts";
@@ -22,6 +22,7 @@ export class Script {
   readonly registry: SchemaRegistry;
   readonly codec = new Codec();
   private clock = 1_700_000_000_000;
+  private made = 0;
 
   private constructor(log: MemoryLog) {
     this.log = log;
@@ -35,9 +36,14 @@ export class Script {
   }
 
   async append<T extends Topic>(topic: T, draft: object): Promise<{ topic: T; event: EventOf[T] }> {
-    const event = complete(topic, { eventId: newEventId(), occurredAt: this.clock++, workspace: "w", ...draft } as Draft<EventOf[T]>);
+    const event = complete(topic, { eventId: this.nextId(), occurredAt: this.clock++, workspace: "w", ...draft } as Draft<EventOf[T]>);
     await this.log.append([{ topic, key: event.itemId, value: this.codec.encode(topic, event) }]);
     return { topic, event };
+  }
+
+  /** Ids that are the same in every run, so that what is made of them can be compared byte by byte. */
+  private nextId(): string {
+    return `018f0000-0000-7000-8000-${String(++this.made).padStart(12, "0")}`;
   }
 
   propose(key: string, args: object, fields: Fields<"proposals"> = {}) {
@@ -81,15 +87,19 @@ export class Script {
     return this.append("decisions", { ...answering(of), actor: { kind: "person", id: person, roles: ["lead"] }, kind, scope: "action", seen: {}, ...fields });
   }
 
-  edit(of: Made, args: object) {
-    return this.decide(of, "edit", { edits: [{ actionId: "a", ...canonicalArgs(args) }] });
+  hash(args: object): string {
+    return canonicalArgs(args).argsSha256;
   }
 
-  resume(of: Made, outcome: EventOf["resumes"]["outcome"], args?: object, fields: Fields<"resumes"> = {}) {
+  edit(of: Made, args: object, fields: Fields<"decisions"> = {}) {
+    return this.decide(of, "edit", { edits: [{ actionId: "a", ...canonicalArgs(args) }], ...fields });
+  }
+
+  resume(of: Made, outcome: EventOf["resumes"]["outcome"], args?: object, fields: Fields<"resumes"> = {}, tool = "pay") {
     const granted = args && canonicalArgs(args);
     const { itemId } = of.event;
     const actions = granted
-      ? [{ actionId: "a", tool: "pay", ...granted, execution: "blind", leaseMs: 1000, effectKey: effectKeyOf(itemId, "a", granted.argsSha256) }]
+      ? [{ actionId: "a", tool, ...granted, execution: "blind", leaseMs: 1000, effectKey: effectKeyOf(itemId, "a", granted.argsSha256) }]
       : [];
     return this.append("resumes", { ...answering(of), actor: { kind: "dispatcher", id: "dispatcher" }, outcome, actions, ...fields });
   }

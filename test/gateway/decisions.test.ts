@@ -295,7 +295,25 @@ describe("settle, report and clear", () => {
     await w.receipt("executor", itemId, { kind: "started", grant: grant.id, argsSha256 });
     const ended = await w.receipt("executor", itemId, { kind: "succeeded", grant: grant.id, argsSha256 });
     const answer = await w.decide("intern", await view(itemId), { kind: "report", receipt: ended.body.eventId, incident: { severity: "high" } });
-    expect(answer.body).toMatchObject({ status: "effective", item: { stage: "done" } });
+    expect(answer.body).toMatchObject({ status: "effective", item: { stage: "done", incidents: [{ eventId: answer.body.eventId, severity: "high" }] } });
+    const newest = await w.decide("intern", await view(itemId), { kind: "report", incident: { severity: "low", url: "https://tracker.example/1" } });
+    expect((newest.body.item as ItemView).incidents.map((i: { severity: string }) => i.severity).sort()).toEqual(["high", "low"]);
+  });
+
+  it("refuses a report on an item on which nothing was executed", async () => {
+    const answer = await w.decide("intern", await refund(), { kind: "report", incident: { severity: "low" } });
+    expect(answer).toMatchObject({ status: 403, body: { code: "not_allowed" } });
+  });
+
+  it("keeps rubric scores with the decision, and refuses a criterion that is scored twice or out of range", async () => {
+    const item = await refund();
+    const score = (criterion: string, score: number) => ({ criterion, score });
+    const twice = await w.decide("lead", item, { kind: "reject", scores: [score("tone", 4), score("tone", 5)] });
+    expect(twice).toMatchObject({ status: 422, body: { code: "request_invalid", field: "/scores" } });
+    expect((await w.decide("lead", item, { kind: "reject", scores: [score("tone", 6)] })).status).toBe(422);
+    const kept = await w.decide("lead", item, { kind: "reject", scores: [score("tone", 4)] });
+    const event = await w.ledger.events.get(item.itemId, "decisions", kept.body.eventId as string);
+    expect(event?.scores).toEqual([score("tone", 4)]);
   });
 
   it("clears the flag of a bad record, after which the run goes on", async () => {

@@ -1,7 +1,7 @@
 import { createInterface } from "node:readline/promises";
 import { Command, InvalidArgumentError, Option } from "commander";
 import type { DecisionAnswer, ItemView } from "../../producers/wire/answers.ts";
-import { durationArgument, examples, intArgument, listArgument, refArgument } from "../args.ts";
+import { durationArgument, examples, intArgument, listArgument, moreArgument, refArgument } from "../args.ts";
 import { type DecideOptions, decisionOf, type Plan } from "../decision.ts";
 import { EXIT } from "../exit.ts";
 import { fetchItem } from "../find-item.ts";
@@ -46,6 +46,8 @@ export function decide(cli: Cli): Command {
     .option("--clear <sha>", "clear the flag of a bad record, by its sha256")
     .option("-m, --message <text>", "words for the agent")
     .option("-r, --reason <code>", "reason code; may be repeated", listArgument)
+    .option("--score <criterion=n>", "score the proposal by the action's rubric, 1 to 5; may be repeated", moreArgument)
+    .option("--url <url>", "where the incident is tracked, with --report")
     .option("--ref <system:id>", "the record in the system of record, with --settle", refArgument)
     .option("--receipt <id>", "which receipt, with --settle and --report (default: the one in doubt, the final one)")
     .option("--action <id>", "the action that is edited, where there is more than one (otherwise a path begins with it: a2/amount)")
@@ -62,6 +64,8 @@ export function decide(cli: Cli): Command {
         `decide 4f2a91c0 --reject --branch --step a2 --message "Stop writing to this customer"`,
         "decide 4f2a91c0 --approve --standing run --max 5 --up-to 100 --for PT1H",
         `decide 4f2a91c0 --respond "The second account"`,
+        `decide 4f2a91c0 --approve --score right_amount=5 --score tone=3`,
+        `decide 4f2a91c0 --report high --message "Paid twice" --url https://tracker.example/812`,
         "decide 4f2a91c0 --settle succeeded --ref psp:re_123",
       ),
     )

@@ -4,14 +4,22 @@ import type { Codec } from "../../events/codec.ts";
 import { isTopic, TOPICS, type Topic } from "../../events/topics.ts";
 import type { Checkpoint, LogRecord, MutableCheckpoint } from "../../log/log.ts";
 import type { OpenedLog } from "../../log/open.ts";
-import { examples } from "../args.ts";
+import { examples, listArgument, moreArgument } from "../args.ts";
 import type { Cli } from "../io.ts";
+import { type Bound, boundOf } from "../range.ts";
+import { kindsOf, type Line, sinkOf } from "../tail-sink.ts";
 import { learnFor, openExisting, type WhereOptions, where, whereOf } from "../where.ts";
 
 interface Options extends WhereOptions {
   topic?: Topic[];
   item?: string;
+  kind?: string[];
+  actor?: string[];
+  workspace?: string;
   from: string;
+  to?: string;
+  format: string;
+  out?: string;
   follow?: boolean;
 }
 
@@ -22,7 +30,13 @@ export function tail(cli: Cli): Command {
     .description("Prints the records of the topics as JSON Lines: position, append time and the decoded event, or why it cannot be decoded.")
     .option("--topic <name>", `only this topic; may be repeated (${TOPICS.join(", ")})`, topicArgument)
     .option("--item <id>", "only this item: its whole id, or the beginning of it")
-    .option("--from <where>", "beginning, now, or TOPIC:PARTITION:OFFSET", "beginning")
+    .option("--kind <name>", "only events of this kind, route or outcome, such as edit; may be repeated", listArgument)
+    .option("--actor <id>", "only events written by this one; may be repeated", moreArgument)
+    .option("--workspace <name>", "only this workspace")
+    .option("--from <where>", "beginning, now, an instant, a manifest.json, or TOPIC:PARTITION:OFFSET", "beginning")
+    .option("--to <where>", "where to end, exclusive: an instant, a manifest.json, or TOPIC:PARTITION:OFFSET,…")
+    .option("--format <name>", "jsonl, or parquet with --out", "jsonl")
+    .option("--out <file>", "write to this file instead of stdout")
     .option("-f, --follow", "go on with what is appended, until interrupted")
     .addHelpText(
       "after",
@@ -30,6 +44,7 @@ export function tail(cli: Cli): Command {
         "tail --topic decisions",
         "tail --item 4f2a91c0",
         "tail --from now --follow",
+        "tail --topic decisions --kind edit,reject --from 2026-01-01 --to 2026-02-01 --format parquet --out january.parquet",
         "tail --from decisions:3:120 --log kafka://localhost:9092?registry=http://localhost:8081",
       ),
     );
@@ -49,14 +64,22 @@ async function printAll(cli: Cli, opened: OpenedLog, options: Options): Promise<
   const { Codec } = await import("../../events/codec.ts");
   const codec: Codec = new Codec();
   log.onTrouble = (sentence) => cli.note(sentence ?? "The log can be reached again.");
-  const single = positionOf(options.from);
+  checkOptions(options);
+  const bounded = await boundsOf(options, log);
+  const single = bounded.from === undefined ? positionOf(options.from) : undefined;
   const topics = single !== undefined ? [single.topic] : options.topic;
-  const from = await startOf(opened, options, single);
-  const until = options.follow === true ? {} : { until: "heads" as const };
+  const from = bounded.from?.offsets ?? (await startOf(opened, options, single));
+  const until = options.follow === true ? {} : { until: bounded.to?.offsets ?? ("heads" as const) };
+  const sink = await sinkOf(cli, options);
   for await (const batch of log.read(from, { ...until, signal: cli.io.signal, ...(topics && { topics }) })) {
     await learnFor(batch.records, opened, codec);
-    for (const record of batch.records) if (isWanted(record, options, single)) cli.data(lineOf(record, codec));
+    for (const record of batch.records) {
+      if (!isWanted(record, options, single) || !isIn(record, bounded)) continue;
+      const line = lineOf(record, codec);
+      if (matches(line, options)) sink.add(line);
+    }
   }
+  sink.finish();
 }
 
 function isWanted(record: LogRecord, { item }: Options, single: Single | undefined): boolean {
@@ -64,7 +87,7 @@ function isWanted(record: LogRecord, { item }: Options, single: Single | undefin
   return item === undefined || record.key?.startsWith(item) === true;
 }
 
-function lineOf(record: LogRecord, codec: Codec): Record<string, unknown> {
+function lineOf(record: LogRecord, codec: Codec): Line {
   const { topic, partition, offset, key, appendedAt } = record;
   const place = { topic, partition, offset, key, appendedAt: new Date(appendedAt).toISOString() };
   const decoded = codec.decode(topic, record.value);
@@ -118,4 +141,57 @@ async function startOf({ log }: OpenedLog, options: Options, single: Single | un
 function topicArgument(text: string, before: Topic[] | undefined): Topic[] {
   if (!isTopic(text)) throw new InvalidArgumentError(`It must be one of ${TOPICS.join(", ")}.`);
   return [...(before ?? []), text];
+}
+
+function checkOptions({ format, out, follow, to }: Options): void {
+  const usage = (message: string, field: string, fix: string) => new CountersignError("usage", message, { field, fix });
+  if (format !== "jsonl" && format !== "parquet") throw usage(`There is no format ${format}`, "--format", "give jsonl or parquet");
+  if (format === "parquet" && out === undefined) throw usage("Parquet is binary and goes to a file", "--out", "name one with --out");
+  if (format === "parquet" && follow === true) throw usage("A Parquet file ends: it cannot follow the log", "--follow", "leave it out, or take jsonl");
+  if (to !== undefined && follow === true) throw usage("--to and --follow exclude each other", "--follow", "leave one of them out");
+}
+
+interface Bounds {
+  /** Undefined where --from is a word or one position, which `startOf` reads. */
+  readonly from?: Bound;
+  readonly to?: Bound;
+}
+
+async function boundsOf(options: Options, log: OpenedLog["log"]): Promise<Bounds> {
+  const isPlain = options.from === "beginning" || options.from === "now" || /^[a-z]+:\d+:\d+$/.test(options.from) || !/^\d{4}-|[:/.]/.test(options.from);
+  return {
+    ...(!isPlain && { from: await boundOf(options.from, "--from", log) }),
+    ...(options.to !== undefined && { to: await endOf(options.to, log) }),
+  };
+}
+
+/** Partitions that --to does not name end at the head. */
+async function endOf(text: string, log: OpenedLog["log"]): Promise<Bound> {
+  const bound = await boundOf(text, "--to", log);
+  if (bound.offsets === undefined) return bound;
+  const offsets: MutableCheckpoint = {};
+  for (const { topic, partition, next } of await log.heads()) {
+    const end = Math.min(bound.offsets[topic]?.[partition] ?? next, next);
+    offsets[topic] = { ...offsets[topic], [partition]: end };
+  }
+  return { offsets };
+}
+
+/** Instants are about when the log appended. */
+function isIn({ appendedAt, topic, partition, offset }: LogRecord, { from, to }: Bounds): boolean {
+  if (from?.instant !== undefined && appendedAt < from.instant) return false;
+  if (to?.instant !== undefined && appendedAt >= to.instant) return false;
+  return to?.offsets === undefined || offset < (to.offsets[topic]?.[partition] ?? Number.POSITIVE_INFINITY);
+}
+
+/** Records that cannot be decoded match no filter. */
+function matches(line: Line, { kind, actor, workspace }: Options): boolean {
+  if (kind === undefined && actor === undefined && workspace === undefined) return true;
+  const { event } = line;
+  if (event === undefined) return false;
+  return (
+    (kind === undefined || kind.some((k) => kindsOf(event).includes(k))) &&
+    (actor?.includes(event.actor.id) ?? true) &&
+    (workspace ?? event.workspace) === event.workspace
+  );
 }

@@ -1,5 +1,9 @@
+import type { Json } from "../../events/canonical.ts";
+import { pointerKeys, valueAt } from "../../policy/pointer.ts";
+import { MASKED } from "../../policy/render.ts";
 import type { ItemView } from "../../producers/wire/answers.ts";
 import { SELF } from "../io.ts";
+import { setAt } from "../pointer.ts";
 import { block, breakExact, cut, exactJson, moment, oneLine, pad, shortId, span, timeLeft, timeOfDay, widthOf, wrap } from "../text.ts";
 import { decisionsText, pathsText, riskText, stageText } from "./item.ts";
 import type { Look } from "./queue.ts";
@@ -13,7 +17,7 @@ export function renderShow(item: ItemView, look: Look): string {
     facts(item, look),
     card(item, look),
     plan(item, look),
-    ...item.actions.map((action) => args(action, item.actions.length, look)),
+    ...item.actions.map((action) => args(action, item.card, item.actions.length, look)),
     timeline(item, look),
     troubles(item, look),
     next(item, look),
@@ -159,10 +163,24 @@ function plan(item: ItemView, { width }: Look): string[] {
   ];
 }
 
-function args(action: ItemView["actions"][number], count: number, look: Look): string[] {
-  const title = cut(`Arguments of ${oneLine(action.tool)}${count > 1 ? ` (action ${oneLine(action.actionId)})` : ""}`, look.width);
-  const proposed = action.proposedArgs === undefined ? [] : ["  The agent had proposed:", ...pretty(action.proposedArgs, look)];
-  return [title, ...pretty(action.args, look), ...block(`sha256 ${action.argsSha256}`, look.width, 2).map((line) => look.colors.dim(line)), ...proposed];
+function args(action: ItemView["actions"][number], card: ItemView["card"], count: number, look: Look): string[] {
+  const title = `Arguments of ${oneLine(action.tool)}${count > 1 ? ` (action ${oneLine(action.actionId)})` : ""}`;
+  const secrets = (card?.fields ?? []).filter((f) => f.actionId === action.actionId && f.value === MASKED).map((f) => f.path);
+  const lines = (value: Json) => pretty(hidden(value, secrets), look);
+  const proposed = action.proposedArgs === undefined ? [] : ["  The agent had proposed:", ...lines(action.proposedArgs as Json)];
+  const note = secrets.length === 0 ? [] : block("What the policy calls secret is hidden here; --json has it.", look.width, 2);
+  return [
+    cut(title, look.width),
+    ...lines(action.args as Json),
+    ...[...block(`sha256 ${action.argsSha256}`, look.width, 2), ...note].map((line) => look.colors.dim(line)),
+    ...proposed,
+  ];
+}
+
+/** The arguments without the values that the card hides. */
+function hidden(value: Json, paths: readonly string[]): Json {
+  const present = paths.filter((path) => valueAt(value, pointerKeys(path) ?? []) !== undefined);
+  return present.reduce((document, path) => setAt(document, path, MASKED), structuredClone(value));
 }
 
 /** Exactly the arguments: lines that are too long are broken, nothing is cut or left out. */
@@ -191,6 +209,7 @@ function timeline(item: ItemView, { width, colors }: Look): string[] {
 
 function troubles(item: ItemView, { width, colors }: Look): string[] {
   const sections: [string, string[]][] = [
+    ["Incidents", item.incidents.map((i) => `${i.severity}: reported in ${i.eventId}`)],
     ["Findings", item.findings.map((f) => `${f.code}: ${f.topic} ${f.eventId}${f.offset === null ? "" : ` at offset ${f.offset}`}`)],
     [
       "Bad records",

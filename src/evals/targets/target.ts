@@ -14,11 +14,10 @@ export type Refusal =
   | "equal_after_redaction"
   | "arguments_not_an_object"
   | "no_policy"
-  | "plan"
   | "duplicate";
 
 /** A row of a file of a target, or why there is none. */
-export type Made = { readonly file: string; readonly row: object } | { readonly refused: Refusal; readonly class: LabelClass };
+export type Made = { readonly file: string; readonly row: object; readonly class?: string } | { readonly refused: Refusal; readonly class: LabelClass };
 
 /** A column of a Parquet file. */
 export interface Column {
@@ -33,6 +32,13 @@ export interface Labelled {
   readonly names: FunctionNames;
 }
 
+/** A policy as it was last published before the end of the range. */
+export interface PublishedDocument {
+  readonly workspace: string;
+  readonly policyId: string;
+  readonly text: string;
+}
+
 /** A place that datasets go to: which labels it takes, and the form of its rows. */
 export interface Target {
   readonly name: string;
@@ -43,7 +49,19 @@ export interface Target {
   readonly takes: readonly LabelClass[] | "examples" | "operations";
   /** Whether a row without transcript and tools is refused. */
   readonly needsContext: boolean;
+  /** On targets that take every example: whether their labels become rows as well. */
+  readonly needsLabels?: boolean;
   /** Columns of the Parquet files. */
   readonly columns?: (file: string) => readonly Column[];
+  /** What a file that is no JSON Lines begins with, and how a row of it is written. */
+  readonly head?: (file: string) => string;
+  readonly text?: (row: object) => string;
   readonly rows: (labelled: Labelled) => Iterable<Made>;
+  /** Files beside the rows. */
+  readonly extra?: (made: {
+    readonly files: readonly string[];
+    readonly documents: readonly PublishedDocument[];
+  }) => readonly { readonly name: string; readonly text: string }[];
+  /** What the README begins with, where a reader wants something there. */
+  readonly readmeHead?: (files: readonly string[]) => string;
 }

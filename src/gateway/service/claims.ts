@@ -26,6 +26,7 @@ export function claimFirst({ verdict }: DecideRequest): DecideRequest {
     order: [],
     steps: [],
     reasonCodes: [],
+    scores: [],
   };
 }
 

@@ -30,6 +30,7 @@ const BELONGS: readonly (readonly [field: keyof DecideRequest, kinds: readonly s
   ["incident", ["report"]],
   ["cleared", ["clear"]],
   ["seen", [...REVIEWS]],
+  ["scores", ["approve", "edit", "reject", "respond"]],
 ];
 const NEEDS: { readonly [kind: string]: readonly (keyof DecideRequest)[] } = {
   approve: ["verdict", "seen"],
@@ -58,6 +59,9 @@ export function checkFields(request: DecideRequest): void {
     throw invalid("/scope", "branch", `does not go with ${request.kind}`, "leave it out: it goes with reject");
   if (request.lease?.minutes !== undefined && request.kind !== "claim")
     throw invalid("/lease/minutes", request.lease.minutes, `does not go with ${request.kind}`, "leave it out: it goes with claim");
+  const scored = request.scores.map((s) => s.criterion);
+  const twice = scored.find((criterion, i) => scored.indexOf(criterion) !== i);
+  if (twice !== undefined) throw invalid("/scores", twice, "is scored twice", "send each criterion once");
   if (request.kind === "edit" && request.edits.length + request.dropped.length + request.order.length === 0)
     throw invalid("/edits", [], "is empty: nothing is edited", "send the new arguments, or approve");
   if (request.settlement?.outcome === "succeeded" && request.settlement.externalRef === undefined)

@@ -40,6 +40,7 @@ export async function itemView(context: Context, itemId: string): Promise<ItemVi
     decision: decidedBy(context, view),
     review: view.life.review,
     execution: executionOf(view.life),
+    incidents: view.item.incidents.map(({ id, severity }) => ({ eventId: id, severity })),
     ...(await executed(context, view)),
     ...history(context, itemId, view.item),
   };

@@ -63,7 +63,7 @@ async function withdrawReplaced(context: Context, retryOf: string): Promise<void
 
 const WITHDRAW: DecideRequest = {
   ...{ kind: "withdraw", message: "Replaced by another proposal of the agent.", scope: "action" },
-  ...{ edits: [], dropped: [], order: [], steps: [], reasonCodes: [] },
+  ...{ edits: [], dropped: [], order: [], steps: [], reasonCodes: [], scores: [] },
 };
 
 /** The item of this key, when there is one with this content. @throws CountersignError conflict */

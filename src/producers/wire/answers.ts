@@ -174,6 +174,7 @@ export const itemView = z
     execution,
     grant: grant.nullable().describe("The last grant, also when it is closed; `outcome` tells what may still run."),
     receipts: z.array(receipt),
+    incidents: z.array(z.object({ eventId: z.string(), severity: z.string() })).describe("Incidents that were reported after it was finished."),
     receiptTarget: ref.nullable(),
     timeline: z.array(timelineEntry),
     findings: z.array(z.object({ code: z.string(), topic: z.string(), eventId: z.string(), offset: z.int().nullable() })),
@@ -248,6 +249,10 @@ export const outcomeAnswer = z
     ]),
     grant: grant.nullable().describe("Only while something may still run under it."),
     message: z.string().nullable(),
+    error: z
+      .object({ code: z.string(), message: z.string(), fix: z.string() })
+      .nullable()
+      .describe("What was wrong with the proposal, where policy forbade it for that: `schema_invalid` names every field and the rule that it breaks."),
     run: run.nullable(),
     stage,
     finalOutcome,

@@ -96,6 +96,11 @@ export const decisionRequest = z
     steps: z.array(name(100)).max(50).default([]).describe("On reject: the steps of the plan that are the reason. Nothing of the plan runs."),
     message: text(16_000).optional(),
     reasonCodes: z.array(name(100)).max(20).default([]),
+    scores: z
+      .array(z.strictObject({ criterion: name(100), score: z.int().min(1).max(5) }))
+      .max(10)
+      .default([])
+      .describe("Scores by the rubric of the action's policy, 1 (poor) to 5 (excellent). They never change what the decision does."),
     review: z
       .strictObject({ openedAt: moment.nullish(), activeMs: z.int().min(0).nullish(), channel: z.enum(["console", "cli", "api", "chat"]).default("api") })
       .optional(),

@@ -1,0 +1,93 @@
+import { stringify } from "yaml";
+import { CASE_CLASSES, caseOf } from "./cases.ts";
+import type { Made, Target } from "./target.ts";
+
+/** Braces that promptfoo's templates would read as their own. */
+function quoted(text: string): string {
+  return /\{[{%#]/.test(text) ? `{% raw %}${text.replaceAll("{% endraw %}", "{% endraw % }")}{% endraw %}` : text;
+}
+
+/** What promptfoo runs: says whether the calls in a model's answer are those that people wanted. */
+const ASSERT = `// Written by countersign export. Compares the tool calls of an answer with what people decided.
+const canonical = (value) =>
+  Array.isArray(value)
+    ? value.map(canonical)
+    : value && typeof value === "object"
+      ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, canonical(value[key])]))
+      : value;
+
+const same = (a, b) => JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
+
+/** Calls in the forms that providers answer with: a list of calls, or a message that holds them. */
+const callsOf = (output) => {
+  let value = output;
+  if (typeof value === "string") {
+    try {
+      value = JSON.parse(value);
+    } catch {
+      return [];
+    }
+  }
+  const list = Array.isArray(value) ? value : (value?.tool_calls ?? []);
+  return list.map((call) => {
+    const { name, arguments: args } = call.function ?? call;
+    return { name, arguments: typeof args === "string" ? JSON.parse(args) : args };
+  });
+};
+
+module.exports = (output, { vars }) => {
+  const expected = JSON.parse(vars.expected);
+  const calls = callsOf(output);
+  if (expected.tool_calls) {
+    const pass = same(calls, expected.tool_calls);
+    return { pass, score: pass ? 1 : 0, reason: pass ? "the calls that people wanted" : \`wanted \${JSON.stringify(expected.tool_calls)}\` };
+  }
+  if (expected.not_tool_calls) {
+    const found = expected.not_tool_calls.find((wrong) => calls.some((call) => same(call, wrong)));
+    return { pass: !found, score: found ? 0 : 1, reason: found ? \`made a call that was rejected: \${JSON.stringify(found)}\` : "did not make the rejected call" };
+  }
+  const pass = calls.length === 0;
+  return { pass, score: pass ? 1 : 0, reason: pass ? "asked instead of acting" : "should have asked" };
+};
+`;
+
+const CONFIG = `# Written by countersign export. Add your provider, with the tools of the test: tools: "{{tools}}".
+description: What people decided about the agent's calls
+prompts: ["{{messages}}"]
+providers: [echo]
+tests: file://tests.yaml
+`;
+
+/** Tests for promptfoo, with the assertion that compares calls. */
+export const promptfoo: Target = {
+  name: "promptfoo",
+  summary: "promptfoo tests with an assertion on the calls, and a configuration to begin with",
+  files: "tests.yaml, assert-call.cjs, promptfooconfig.yaml",
+  takes: CASE_CLASSES,
+  needsContext: false,
+  text: (row) => stringify([row], { lineWidth: 0, aliasDuplicateObjects: false }),
+  *rows({ example, labels }): Generator<Made> {
+    for (const label of labels) {
+      const found = caseOf({ example }, label);
+      if (found === undefined) continue;
+      const { id, kind, input, expected, metadata } = found;
+      yield {
+        file: "tests.yaml",
+        row: {
+          description: `${kind} ${example.presented.map((a) => a.tool).join(", ") || "answer"} (${id.slice(0, 12)})`,
+          vars: {
+            messages: quoted(JSON.stringify(input.messages ?? [{ role: "user", content: JSON.stringify(input) }])),
+            tools: quoted(JSON.stringify(input.tools ?? [])),
+            expected: quoted(JSON.stringify(expected)),
+          },
+          assert: [{ type: "javascript", value: "file://assert-call.cjs" }],
+          metadata: { kind, ...metadata },
+        },
+      };
+    }
+  },
+  extra: () => [
+    { name: "assert-call.cjs", text: ASSERT },
+    { name: "promptfooconfig.yaml", text: CONFIG },
+  ],
+};

@@ -1,0 +1,41 @@
+// Written by countersign export. Compares the tool calls of an answer with what people decided.
+const canonical = (value) =>
+  Array.isArray(value)
+    ? value.map(canonical)
+    : value && typeof value === "object"
+      ? Object.fromEntries(Object.keys(value).sort().map((key) => [key, canonical(value[key])]))
+      : value;
+
+const same = (a, b) => JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
+
+/** Calls in the forms that providers answer with: a list of calls, or a message that holds them. */
+const callsOf = (output) => {
+  let value = output;
+  if (typeof value === "string") {
+    try {
+      value = JSON.parse(value);
+    } catch {
+      return [];
+    }
+  }
+  const list = Array.isArray(value) ? value : (value?.tool_calls ?? []);
+  return list.map((call) => {
+    const { name, arguments: args } = call.function ?? call;
+    return { name, arguments: typeof args === "string" ? JSON.parse(args) : args };
+  });
+};
+
+module.exports = (output, { vars }) => {
+  const expected = JSON.parse(vars.expected);
+  const calls = callsOf(output);
+  if (expected.tool_calls) {
+    const pass = same(calls, expected.tool_calls);
+    return { pass, score: pass ? 1 : 0, reason: pass ? "the calls that people wanted" : `wanted ${JSON.stringify(expected.tool_calls)}` };
+  }
+  if (expected.not_tool_calls) {
+    const found = expected.not_tool_calls.find((wrong) => calls.some((call) => same(call, wrong)));
+    return { pass: !found, score: found ? 0 : 1, reason: found ? `made a call that was rejected: ${JSON.stringify(found)}` : "did not make the rejected call" };
+  }
+  const pass = calls.length === 0;
+  return { pass, score: pass ? 1 : 0, reason: pass ? "asked instead of acting" : "should have asked" };
+};

@@ -1,0 +1,137 @@
+/** Exports read back by those they are made for: DuckDB here, `datasets`, Inspect AI and pandas where a Python has them. */
+import { execFile, execFileSync } from "node:child_process";
+import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { DuckDBInstance } from "@duckdb/node-api";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { exportDataset } from "../../src/evals/export.ts";
+import type { Manifest } from "../../src/evals/manifest.ts";
+import { TEST_KEY } from "./collected.ts";
+import type { Script } from "./script.ts";
+import { story } from "./story.ts";
+
+let script: Script;
+let work: string;
+const manifests = new Map<string, Manifest>();
+beforeAll(async () => {
+  script = await story();
+  work = mkdtempSync(join(tmpdir(), "countersign-read-back-"));
+  for (const target of ["parquet", "jsonl", "huggingface", "trl-preference", "trl-kto", "trl-sft", "inspect", "langsmith", "mlflow", "phoenix"])
+    manifests.set(target, await exportDataset(join(work, target), target, { log: script.log, codec: script.codec, key: TEST_KEY }));
+});
+afterAll(() => rmSync(work, { recursive: true, force: true }));
+
+/** Rows by split, as the manifest has them. */
+function bySplit(target: string): Record<string, number> {
+  const out: Record<string, number> = {};
+  for (const { split, rows } of manifests.get(target)?.counts ?? []) out[split] = (out[split] ?? 0) + rows;
+  return out;
+}
+
+async function query(sql: string): Promise<Record<string, unknown>[]> {
+  const connection = await (await DuckDBInstance.create()).connect();
+  return (await connection.runAndReadAll(sql)).getRowObjects() as Record<string, unknown>[];
+}
+
+describe("DuckDB", () => {
+  test("reads the Parquet of the neutral rows: the same rows as the JSON Lines, with nested values as JSON", async () => {
+    const lines = readFileSync(join(work, "jsonl", "reviewed-examples.jsonl"), "utf8")
+      .trim()
+      .split("\n")
+      .map((line) => JSON.parse(line));
+    const file = join(work, "parquet", "reviewed-examples.parquet");
+    const rows = await query(
+      `SELECT id, decision, tier, "split", epoch_ms(decided_at) AS at, json_extract_string(presented, '$[0].tool') AS tool, batch_size, active_ms, reason_codes FROM '${file}'`,
+    );
+    expect(rows.map((r) => [r.id, r.decision, r.tier, r.split, Number(r.at), r.tool, r.batch_size, r.active_ms])).toEqual(
+      lines.map((l) => [
+        l.id,
+        l.decision.kind,
+        l.quality.tier,
+        l.split,
+        l.decision.decidedAt,
+        l.presented[0]?.tool ?? null,
+        l.review.batch?.size ?? null,
+        l.review.activeMs,
+      ]),
+    );
+  });
+
+  test("reads every Parquet file of the Hugging Face folder with the rows that its manifest counts", async () => {
+    for (const config of ["examples", "preference", "kto", "sft", "cases"]) {
+      const [row] = await query(`SELECT count(*) AS n, count(DISTINCT id) AS ids FROM '${work}/huggingface/data/${config}/*.parquet'`);
+      const counted = (manifests.get("huggingface") as Manifest).counts.filter((c) => c.class === config).reduce((n, c) => n + c.rows, 0);
+      expect([config, Number(row?.n)]).toEqual([config, counted]);
+      expect(Number(row?.ids)).toBeGreaterThan(0);
+    }
+    const [pair] = await query(
+      `SELECT json_extract_string(chosen, '$[0].tool_calls[0].function.arguments.amount') AS amount FROM '${work}/huggingface/data/preference/*.parquet' ORDER BY amount LIMIT 1`,
+    );
+    expect(pair?.amount).toBe("10");
+  });
+});
+
+/** A Python that has what the readers need, or why there is none. */
+function python(): { command: string } | { why: string } {
+  const command = process.env.COUNTERSIGN_PYTHON ?? "python3";
+  try {
+    execFileSync(command, ["-c", "import datasets, pandas, inspect_ai"], { stdio: "ignore", timeout: 60_000 });
+    return { command };
+  } catch {
+    return { why: `${command} with datasets, pandas and inspect-ai is not here; set COUNTERSIGN_PYTHON to one that has them` };
+  }
+}
+
+const found = python();
+if ("why" in found) {
+  console.warn(`skipped: ${found.why}`);
+  test.skip(`datasets, Inspect AI and pandas: ${found.why}`, () => undefined);
+} else {
+  const read = async (
+    target: string,
+  ): Promise<{ rows: Record<string, unknown>; calls?: { name: string; arguments: Record<string, unknown> }[]; columns?: string[] }> => {
+    const script = fileURLToPath(new URL("read_back.py", import.meta.url));
+    const { stdout } = await promisify(execFile)(found.command, [script, target, join(work, target)], { timeout: 120_000, maxBuffer: 64 * 1024 * 1024 });
+    return JSON.parse(stdout.trim().split("\n").at(-1) as string);
+  };
+
+  describe("Python", () => {
+    // TRL itself needs torch, which is too large here: what it asks of a dataset are these columns and shapes, through the library that it loads with.
+    test.each([
+      ["trl-preference", ["chosen", "id", "prompt", "rejected", "tools"]],
+      ["trl-kto", ["completion", "id", "label", "prompt", "tools"]],
+      ["trl-sft", ["completion", "id", "prompt", "tools"]],
+    ])(
+      "datasets loads %s with TRL's columns, calls with arguments as objects",
+      async (target, columns) => {
+        const { rows, calls, columns: loaded } = await read(target);
+        expect(rows).toEqual(bySplit(target));
+        expect(loaded).toEqual(columns);
+        expect(calls?.every((call) => call.name === "bank/pay" && typeof call.arguments.amount === "number")).toBe(true);
+      },
+      120_000,
+    );
+
+    test("datasets loads every config of the Hugging Face folder from its README", async () => {
+      const { rows, calls } = await read("huggingface");
+      expect(Object.keys(rows)).toEqual(["examples", "preference", "kto", "sft", "cases"]);
+      expect(calls?.map((call) => call.arguments.amount).sort()).toEqual([10, 7]);
+    }, 120_000);
+
+    test("Inspect AI reads the samples as conversations", async () => {
+      expect((await read("inspect")).rows).toEqual(bySplit("inspect"));
+    }, 120_000);
+
+    test.each(["parquet", "langsmith", "mlflow", "phoenix"])(
+      "pandas reads %s",
+      async (target) => {
+        const { rows } = await read(target);
+        expect(Object.values(rows).reduce((n: number, rows) => n + (rows as number), 0)).toBe(manifests.get(target)?.rows);
+      },
+      120_000,
+    );
+  });
+}
