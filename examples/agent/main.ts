@@ -15,9 +15,12 @@ console.log(`proposed ${item.itemId}`);
 
 const outcome = await item.outcome({ timeoutMs: 10 * 60_000 });
 if ("grant" in outcome && outcome.grant !== null) {
-  const run = await item.start(); // throws unless this very start took effect
-  console.log(`refunding ${run.args.amount} with idempotency key ${run.effectKey}`);
-  await run.succeed({ result: { refunded: run.args.amount }, externalRef: { system: "psp", id: "re_123" } });
+  // Rejects unless this very start took effect: another copy may have been quicker, and only one may act.
+  const run = await item.start().catch((error: Error) => console.log(`not started: ${error.message}`));
+  if (run) {
+    console.log(`refunding ${run.args.amount} with idempotency key ${run.effectKey}`);
+    await run.succeed({ result: { refunded: run.args.amount }, externalRef: { system: "psp", id: "re_123" } });
+  }
 } else {
   console.log("nothing is left to run", outcome); // refused, expired, still pending, or done before
 }

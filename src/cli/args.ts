@@ -7,7 +7,14 @@ import type { Io } from "./io.ts";
 
 /** JSON from the command line: as it is, `@FILE`, or `-` for stdin. @throws CountersignError usage, json_* */
 export async function jsonArgument(io: Io, text: string, name: string): Promise<Json> {
-  return parseStrict(await textArgument(io, text, name), { name });
+  const json = await textArgument(io, text, name);
+  try {
+    return parseStrict(json, { name });
+  } catch (error) {
+    if (!(error instanceof CountersignError)) throw error;
+    const { code, message, cause, field = "", fix } = error;
+    throw new CountersignError(code, message, { cause, field: field === "" ? name : `${name} ${field}`, ...(fix !== undefined && { fix }) });
+  }
 }
 
 /** Text from the command line: as it is, `@FILE`, or `-` for stdin. @throws CountersignError usage */

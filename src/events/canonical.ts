@@ -31,8 +31,11 @@ export function canonicalize(value: unknown): string {
  */
 export function parseStrict(text: string, options: { maxBytes?: number; name?: string } = {}): Json {
   const name = options.name ?? "JSON";
+  // Where a caller names a place in a body, that is the field; else it is the whole.
+  const field = name.startsWith("/") ? name : "";
   if (options.maxBytes !== undefined && Buffer.byteLength(text) > options.maxBytes)
     throw new CountersignError("json_too_large", `${name} has ${Buffer.byteLength(text)} bytes, more than ${options.maxBytes}`, {
+      field,
       fix: "keep large content elsewhere and pass a reference to it",
     });
   checkDepth(text, name);
@@ -40,7 +43,11 @@ export function parseStrict(text: string, options: { maxBytes?: number; name?: s
   try {
     value = JSON.parse(text);
   } catch (cause) {
-    throw new CountersignError("json_syntax", `${name} is not valid JSON: ${(cause as Error).message}`, { cause });
+    throw new CountersignError("json_syntax", `${name} is not valid JSON: ${(cause as Error).message}`, {
+      cause,
+      field,
+      fix: "send one JSON value: keys and texts in double quotes, no comma after the last entry, no comments",
+    });
   }
   new Scan(text, name).value("");
   return value;
@@ -91,7 +98,11 @@ function checkDepth(text: string, name: string): void {
       else if (c === 0x22) inString = false;
     } else if (c === 0x22) inString = true;
     else if (c === 0x7b || c === 0x5b) {
-      if (++depth > MAX_DEPTH) throw new CountersignError("json_too_deep", `${name} is nested deeper than ${MAX_DEPTH} levels`);
+      if (++depth > MAX_DEPTH)
+        throw new CountersignError("json_too_deep", `${name} is nested deeper than ${MAX_DEPTH} levels`, {
+          field: name.startsWith("/") ? name : "",
+          fix: "send it flatter, or what lies deep as a text",
+        });
     } else if (c === 0x7d || c === 0x5d) depth--;
   }
 }

@@ -113,6 +113,7 @@ async function bodyOf(request: Request): Promise<string> {
     size += part.length;
     if (size > MAX_BODY)
       throw new CountersignError("json_too_large", `The body has more than ${MAX_BODY} bytes`, {
+        field: "",
         fix: "keep large content elsewhere and pass its hash and uri",
       });
     parts.push(part);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import Database from "better-sqlite3";
 import { CountersignError, messageOf } from "../errors.ts";
 import { makeFolder } from "../make-folder.ts";
+import { makePrivateFile } from "../private-file.ts";
 
 /** local.db: keys, sessions, delivery state. Not the ledger: it is never rebuilt. */
 export interface LocalDb {
@@ -28,6 +29,7 @@ export function openLocalDb(data: string): LocalDb {
   let db: Database.Database | undefined;
   try {
     if (data !== ":memory:") makeFolder(data);
+    if (data !== ":memory:") makePrivateFile(path);
     db = new Database(path);
     // Hashes of keys are nobody else's business.
     if (data !== ":memory:") chmodSync(path, 0o600);

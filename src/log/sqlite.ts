@@ -5,6 +5,7 @@ import Database from "better-sqlite3";
 import { AppendOutcomeUnknown, CountersignError, messageOf } from "../errors.ts";
 import { TOPICS } from "../events/topics.ts";
 import { makeFolder } from "../make-folder.ts";
+import { makePrivateFile } from "../private-file.ts";
 import type { SchemaRow, SchemaTable } from "./embedded-registry.ts";
 import { FORMAT, keyOf, MARK_EVERY, packHeads, placeOf, storedKey, TABLES, unpackHeads } from "./layout.ts";
 import type { Batch, Checkpoint, EventLog, Head, LogRecord, NewRecord, Position, ReadOptions } from "./log.ts";
@@ -49,6 +50,7 @@ export async function openSqliteLog(options: SqliteLogOptions): Promise<SqliteLo
   let db: Database.Database | undefined;
   try {
     if (create) makeFolder(dir);
+    if (create) makePrivateFile(join(dir, "log.db"));
     db = new Database(join(dir, "log.db"), { fileMustExist: !create, timeout: 5000 });
     return new SqliteFile(db, options);
   } catch (error) {

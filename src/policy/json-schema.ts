@@ -16,8 +16,14 @@ export interface Breach {
   readonly value: string | undefined;
 }
 
-/** Checks a value; undefined when it conforms. */
-export type SchemaCheck = (value: Json) => Breach | undefined;
+/** Most breaches that are told of one value. */
+export const MOST_BREACHES = 10;
+
+/** Values whose text is longer are told their first breach only: every part of a large one may be an error of its own. */
+const MOST_TEXT = 32 * 1024;
+
+/** Checks a value: what it breaks, at most MOST_BREACHES; undefined when it conforms. */
+export type SchemaCheck = (value: Json) => readonly [Breach, ...Breach[]] | undefined;
 
 /** Longest text that a format is tried on: some of the formats' own expressions are quadratic. */
 const MAX_FORMATTED = 4096;
@@ -32,30 +38,34 @@ const compiled = new WeakMap<object, SchemaCheck>();
  */
 export function compileSchema(schema: Json): SchemaCheck {
   if (typeof schema === "boolean")
-    return (value) => (schema ? undefined : { path: "", rule: "false", message: "no arguments are allowed (false)", value: shown(value) });
+    return (value) => (schema ? undefined : [{ path: "", rule: "false", message: "no arguments are allowed (false)", value: shown(value) }]);
   if (typeof schema !== "object" || schema === null || Array.isArray(schema)) throw new Error(`a JSON Schema is an object, not ${shown(schema)}`);
   let check = compiled.get(schema);
-  if (check === undefined) compiled.set(schema, (check = checkOf(compileBounded(schema, COMPILERS, compileWith))));
+  if (check === undefined)
+    compiled.set(schema, (check = checkOf(compileBounded(schema, COMPILERS, compileWith), () => compileBounded(schema, THOROUGH, compileWith))));
   return check;
 }
 
 /** What ajv's strict mode warned of while it compiled the last schema. */
 const warnings: string[] = [];
 
-const COMPILERS = compilers(
-  {
-    strict: "log",
-    strictTypes: false,
-    strictTuples: false,
-    strictRequired: false,
-    verbose: true,
-    logger: { log: () => {}, error: () => {}, warn: (message: string) => void warnings.push(String(message)) },
-  },
-  (ajv) => {
-    formats.default(ajv);
-    for (const [format, definition] of Object.entries(ajv.formats)) ajv.formats[format] = bounded(format, definition);
-  },
-);
+const OPTIONS = {
+  strict: "log",
+  strictTypes: false,
+  strictTuples: false,
+  strictRequired: false,
+  verbose: true,
+  logger: { log: () => {}, error: () => {}, warn: (message: string) => void warnings.push(String(message)) },
+} as const;
+
+function withFormats(ajv: Ajv): void {
+  formats.default(ajv);
+  for (const [format, definition] of Object.entries(ajv.formats)) ajv.formats[format] = bounded(format, definition);
+}
+
+const COMPILERS = compilers(OPTIONS, withFormats);
+/** Goes on after the first breach: slower, and needed only to tell them all. */
+const THOROUGH = compilers({ ...OPTIONS, allErrors: true }, withFormats);
 
 function compileWith(ajv: Ajv, schema: object): ValidateFunction {
   warnings.length = 0;
@@ -88,19 +98,51 @@ function bounded(name: string, format: Formats[string]): Formats[string] {
   };
 }
 
-function checkOf(validate: ValidateFunction): SchemaCheck {
+function checkOf(validate: ValidateFunction, thorough: () => ValidateFunction): SchemaCheck {
+  let all: ValidateFunction | undefined;
   return (value) => {
-    try {
-      if (checkWithin(validate, value)) return undefined;
-    } catch (error) {
-      return { path: "", rule: "schema", message: `the arguments cannot be checked: ${(error as Error).message}`, value: undefined };
-    }
-    const errors = validate.errors ?? [];
-    const last = errors.at(-1);
-    const error = last?.keyword === "if" ? errors[0] : last;
-    validate.errors = null; // holds the value otherwise
-    return error === undefined ? { path: "", rule: "schema", message: "the arguments break the schema", value: undefined } : breachOf(error);
+    const first = firstBreach(validate, value);
+    if (first === undefined) return undefined;
+    if (first.rule === "schema" || JSON.stringify(value).length > MOST_TEXT) return [first];
+    const others = everyBreach((all ??= thorough()), value).filter(({ message }) => message !== first.message);
+    return [first, ...others.slice(0, MOST_BREACHES - 1)];
   };
+}
+
+function firstBreach(validate: ValidateFunction, value: Json): Breach | undefined {
+  try {
+    if (checkWithin(validate, value)) return undefined;
+  } catch (error) {
+    return { path: "", rule: "schema", message: `the arguments cannot be checked: ${(error as Error).message}`, value: undefined };
+  }
+  const errors = validate.errors ?? [];
+  const last = errors.at(-1);
+  const error = last?.keyword === "if" ? errors[0] : last;
+  validate.errors = null; // holds the value otherwise
+  return error === undefined ? { path: "", rule: "schema", message: "the arguments break the schema", value: undefined } : breachOf(error);
+}
+
+/** Keywords that only sum up what lies beneath them, where their own breaches are told. */
+const SUMS: ReadonlySet<string> = new Set(["if", "anyOf", "oneOf"]);
+
+/** Each breach once. None where the longer check takes too many steps: the first one stands by itself then. */
+function everyBreach(validate: ValidateFunction, value: Json): Breach[] {
+  try {
+    checkWithin(validate, value);
+    const breaches = new Map<string, Breach>();
+    for (const error of validate.errors ?? []) {
+      // What the branches of a choice want is no list of what is wrong: only one of them has to hold.
+      if (SUMS.has(error.keyword) || /\/(anyOf|oneOf)\//.test(error.schemaPath)) continue;
+      const breach = breachOf(error);
+      breaches.set(breach.message, breach);
+      if (breaches.size > MOST_BREACHES) break;
+    }
+    return [...breaches.values()];
+  } catch {
+    return [];
+  } finally {
+    validate.errors = null; // holds the value otherwise
+  }
 }
 
 function breachOf(error: ErrorObject): Breach {

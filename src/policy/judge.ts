@@ -10,6 +10,7 @@ import { type CompiledAction, type CompiledPolicy, touchesSecret } from "./compi
 import { LAST_OWNER } from "./defaults.ts";
 import { grantReader } from "./grant-use.ts";
 import { joinOpinions } from "./join.ts";
+import type { Breach } from "./json-schema.ts";
 import { judgeAction } from "./judge-action.ts";
 import { type Opinion, rankOf, type Subject, undescribed } from "./opinion.ts";
 import { peopleOf } from "./people.ts";
@@ -151,16 +152,19 @@ function opinionsOn(own: readonly CompiledPolicy[], fallback: CompiledPolicy | u
   const opinions = asked.flatMap((policy) => policy.find(tool).map((action) => opinionOf(policy, action, subject, around)));
   if (opinions.length > 0) return opinions;
   if (fallback === undefined) return [undescribed(undefined, subject, `No policy of this workspace describes ${plain(tool, 80)}`, LAST_OWNER)];
-  return [opinionOf(fallback, fallback.undescribed, subject, around)];
+  const opinion = opinionOf(fallback, fallback.undescribed, subject, around);
+  // A document that says nothing of the tool has not judged it: it only lends its owner.
+  const judged = fallback.mode === "off" || opinion.matched.length > 0 || opinion.error !== null;
+  const lent = { weight: 4, text: `${opinion.owner} decides, as the owner of policy ${fallback.ref.id}` };
+  return [judged ? opinion : { ...opinion, policy: null, because: [...opinion.because, lent] }];
 }
 
 function opinionOf(policy: CompiledPolicy, action: CompiledAction, subject: Subject, around: Around): Opinion {
   if (policy.mode === "off") return { ...undescribed(policy, subject, `Policy ${policy.ref.id} is off: everything waits for a person`, policy.owner), action };
   try {
-    const breach = action.check?.(subject.facts.args);
-    if (breach === undefined) return judgeAction(policy, action, subject, around.of(policy, subject.index));
-    const value = breach.value === undefined || touchesSecret(action.fields, breach.path) ? "" : `, not ${breach.value}`;
-    const message = plain(`${breach.message}${value}`, 500);
+    const breaches = action.check?.(subject.facts.args);
+    if (breaches === undefined) return judgeAction(policy, action, subject, around.of(policy, subject.index));
+    const message = breaches.map((breach) => plain(breachText(breach, action), 200)).join("; ");
     const opinion = undescribed(policy, subject, `The arguments of ${plain(subject.facts.tool, 80)} break its schema: ${message}`, policy.owner);
     return { ...opinion, action, route: "forbid", reversibility: action.reversibility, error: { code: "schema_invalid", message } };
   } catch (error) {
@@ -170,6 +174,10 @@ function opinionOf(policy: CompiledPolicy, action: CompiledAction, subject: Subj
     });
     return { ...opinion, action };
   }
+}
+
+function breachText({ message, value, path }: Breach, { fields }: CompiledAction): string {
+  return value === undefined || touchesSecret(fields, path) ? message : `${message}, not ${value}`;
 }
 
 /** What makes the arguments unfit to be judged at all: two readers could understand them differently. */
@@ -262,7 +270,7 @@ function refused(policy: CompiledPolicy | undefined, input: JudgeInput, error: E
   const subjects = input.actions.map((action, index) => bare(input, action, index));
   const steps = subjects.flatMap((subject) => undescribed(policy, subject, error.message, LAST_OWNER).step ?? []);
   const subject = subjects[0] ?? bare(input, { actionId: "", tool: "" }, 0);
-  const opinion: Opinion = { ...undescribed(policy, subject, error.message, LAST_OWNER, error), route: "forbid" };
+  const opinion: Opinion = { ...undescribed(policy, subject, error.message, LAST_OWNER, error), policy: null, route: "forbid" };
   return verdictOf(opinion, { now: input.now, requestedTimeoutMs: null, because: [error.message], steps, card: null, receiptTarget: null });
 }
 

@@ -4,6 +4,8 @@ interface Told {
   readonly itemId: string;
   /** Words for the model. */
   readonly message: string | null;
+  /** What was wrong with the proposal, where policy forbade it for that. */
+  readonly error: OutcomeAnswer["error"];
   /** Where the run goes on. */
   readonly run: OutcomeAnswer["run"];
   readonly stage: OutcomeAnswer["stage"];
@@ -26,8 +28,8 @@ const REFUSALS: ReadonlySet<string> = new Set(["refused", "responded", "acknowle
 
 /** The outcome of an answer. What this version does not know lets nothing run: it is pending. */
 export function outcomeOf(answer: OutcomeAnswer): Outcome {
-  const { itemId, status, grant, message, run, stage, finalOutcome } = answer;
-  const told = { itemId, message, run, stage, finalOutcome };
+  const { itemId, status, grant, message, error = null, run, stage, finalOutcome } = answer;
+  const told = { itemId, message, error, run, stage, finalOutcome };
   if (GRANTS.has(status)) return { ...told, status: status as "proceed", grant };
   if (REFUSALS.has(status)) return { ...told, status: status as "refused" };
   return { status: "pending", itemId, stage };

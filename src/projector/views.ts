@@ -4,6 +4,7 @@ import Database from "better-sqlite3";
 import { CountersignError, messageOf } from "../errors.ts";
 import type { Checkpoint, MutableCheckpoint } from "../log/log.ts";
 import { makeFolder } from "../make-folder.ts";
+import { makePrivateFile } from "../private-file.ts";
 import { topicOfNumber } from "./keys.ts";
 import { FOLD_VERSION, VIEWS_SQL } from "./schema.ts";
 
@@ -65,6 +66,7 @@ export function viewsError(cause: unknown, path: string): unknown {
 function open(path: string, scratch: boolean): Database.Database {
   try {
     const fresh = path !== ":memory:" && !existsSync(path);
+    if (path !== ":memory:") makePrivateFile(path);
     const db = new Database(path);
     if (fresh) db.pragma("page_size = 8192");
     db.pragma(`journal_mode = ${scratch ? "MEMORY" : "WAL"}`);

@@ -20,6 +20,8 @@ beforeAll(async () => {
     outsider: await key("reviewer", "lee", "--roles", "gardener"),
     executor: await key("executor", "x"),
   };
+  // The policies ask these roles too: doctor would say that nobody holds them.
+  await key("reviewer", "oncall", "--roles", "payments-oncall,legal");
   up = await startUp(["--data", data, "--policy", policy("refunds"), policy("support-email"), policy("crm-update")]);
 });
 
@@ -171,6 +173,56 @@ describe("an incident", () => {
   });
 });
 
+describe("propose", () => {
+  it("ends with 3 and every reason where policy forbids the arguments", async () => {
+    const args = JSON.stringify({ order_id: 7, customer_email: "jo@example.com", amount: -1 });
+    const told = await as("agent", "propose", "--tool", "issue_refund", "--args", args, "--key", "broken-1");
+    expect(told).toMatchObject({ code: 3, err: "" });
+    expect(told.out).toContain("forbidden");
+    expect(told.out.replaceAll(/\s+/g, " ")).toMatch(/\/amount must be .*\/order_id must be string|\/order_id must be string.*\/amount must be/);
+    expect(Math.max(...told.out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+    const again = await as("agent", "propose", "--tool", "issue_refund", "--args", args, "--key", "broken-1", "--json");
+    expect([again.code, (JSON.parse(again.out) as ProposalAnswer).item.outcome]).toEqual([3, "forbidden"]);
+    const waited = await as("agent", "outcome", (JSON.parse(again.out) as ProposalAnswer).itemId);
+    expect(waited).toMatchObject({ code: 3, out: expect.stringContaining("Propose again, under another idempotency key") });
+  });
+
+  it("says one thing of a tool without a name", async () => {
+    const { code, err } = await as("agent", "propose", "--tool", "");
+    expect([code, err]).toEqual([2, "countersign: --tool is empty [usage]\n  Name the action, such as --tool send_email.\n"]);
+  });
+});
+
+describe("JSON that cannot be read", () => {
+  it("is refused with the option, or the place in the body, and the way out", async () => {
+    const deep = "[".repeat(70) + "]".repeat(70);
+    for (const [args, code, field] of [
+      ["{bad", "json_syntax", "--args"],
+      [`{"a": ${deep}}`, "json_too_deep", "--args"],
+      ['{"a": 1, "a": 2}', "json_duplicate_key", "--args /a"],
+    ] as const) {
+      const told = await as("agent", "propose", "--tool", "get_order", "--args", args, "--json");
+      expect([told.code, JSON.parse(told.err)]).toEqual([2, expect.objectContaining({ code, field, fix: expect.any(String) })]);
+    }
+    for (const body of ["{bad", deep]) {
+      const headers = { authorization: `Bearer ${keys.agent}`, "content-type": "application/json" };
+      const answer = await fetch(`${up.url}/v1/proposals`, { method: "POST", headers, body });
+      expect([answer.status, await answer.json()]).toEqual([400, expect.objectContaining({ field: "", fix: expect.any(String) })]);
+    }
+  });
+});
+
+describe("a receipt", () => {
+  it("names the findings that it causes", async () => {
+    const { itemId } = await pendingRefund(66);
+    await json("reviewer", "decide", itemId, "--approve");
+    await json("agent", "outcome", itemId, "--wait", "20");
+    await json("executor", "receipt", itemId, "started");
+    const ended = await as("executor", "receipt", itemId, "succeeded", "--args-sha256", "ab".repeat(32));
+    expect(ended).toMatchObject({ code: 0, out: expect.stringContaining("FINDING args_differ: the arguments that were used are not those of the grant") });
+  });
+});
+
 describe("hints", () => {
   it("name the commands as they are typed here", async () => {
     expect((await cli(["queue"])).err).toContain("`npm run -s countersign -- keys create --scope reviewer");
@@ -291,7 +343,8 @@ describe("beside the running up", () => {
   it("doctor finds nothing wrong, and exports give the same bytes twice", async () => {
     const checked = await cli(["doctor", "--data", data, "--json"]);
     const report = JSON.parse(checked.out) as { ok: boolean; checks: { check: string; status: string }[] };
-    expect(report.checks.filter((c) => c.status !== "ok")).toEqual([]);
+    // Somebody should look at the receipt of other arguments above; nothing is wrong.
+    expect(report.checks.filter((c) => c.status !== "ok")).toMatchObject([{ check: "findings", status: "look", detail: "1 finding" }]);
     expect([checked.code, report.ok]).toEqual([0, true]);
     const out = join(data, "out");
     const first = JSON.parse((await cli(["export", "--data", data, "--out", out, "--json"])).out) as { rows: number; files: { sha256: string }[] };

@@ -1,13 +1,14 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Check } from "../../src/cli/doctor/checks.ts";
 import { complete } from "../../src/events/draft.ts";
 import { itemIdOf, newEventId } from "../../src/events/ids.ts";
 import { openLog } from "../../src/log/open.ts";
 import { openLedger } from "../../src/runtime.ts";
-import { cli, makeKey } from "./harness.ts";
+import { cli, makeKey, startUp } from "./harness.ts";
 
 const folders: string[] = [];
 
@@ -38,6 +39,23 @@ describe("doctor", () => {
     expect(code).toBe(1);
     expect(out).toContain("There is no log in");
     expect(await cli(["tail", "--data", data])).toMatchObject({ code: 4 });
+  });
+
+  it("notices keys of a workspace without a policy, and owners whose role no reviewer's key holds", async () => {
+    const data = folder();
+    const policy = fileURLToPath(new URL("../../policies/refunds.yaml", import.meta.url));
+    await (await startUp(["--data", data, "--policy", policy])).stop();
+    expect((await examine(data)).checks.get("keys")).toMatchObject({ status: "look", detail: "there are none, so nobody can use the API" });
+    await makeKey(data, "--scope", "agent", "--id", "lost");
+    await makeKey(data, "--scope", "reviewer", "--id", "dana", "--roles", "support-lead", "--workspace", "support");
+    const keys = (await examine(data)).checks.get("keys");
+    expect(keys?.status).toBe("look");
+    expect(keys?.found).toEqual([
+      expect.stringMatching(/^key_\S+: agent lost is in workspace default, which no policy is for$/),
+      "role:payments-oncall decides in workspace support, and no reviewer's key there is of that role",
+    ]);
+    await makeKey(data, "--scope", "reviewer", "--id", "lee", "--roles", "payments-oncall", "--workspace", "support");
+    expect((await examine(data)).checks.get("keys")?.found).toHaveLength(1);
   });
 
   it("shows undecodable bytes, an unknown schema, a wrong key and an event without its cause, with positions and what to do", async () => {

@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { renderQueue } from "../../src/cli/render/queue.ts";
 import { renderShow } from "../../src/cli/render/show.ts";
 import { widthOf } from "../../src/cli/text.ts";
+import { MASKED } from "../../src/policy/render.ts";
 import { DONE, NOW, QUEUE, REFUND } from "./fixtures.ts";
 
 const plain = { width: 80, now: NOW, colors: pc.createColors(false) };
@@ -43,6 +44,22 @@ describe("show at 80 columns", () => {
 
   it("shows what is done: what had been proposed, what ran, and the receipt", async () => {
     await expect(`${renderShow(DONE, plain)}\n`).toMatchFileSnapshot("golden/show-done.txt");
+  });
+
+  it("hides in the arguments what the card hides, before and after an edit, and says where it is", () => {
+    const [field] = REFUND.card!.fields;
+    const secret = { label: "Token", actionId: REFUND.actions[0]!.actionId, path: "/auth/token", value: MASKED, unusual: false };
+    const args = { auth: { token: "hunter2" }, note: "open" };
+    const item = {
+      ...REFUND,
+      card: { ...REFUND.card!, fields: [field!, secret] },
+      actions: [{ ...REFUND.actions[0]!, args, proposedArgs: { ...args, note: "before" } }],
+    };
+    const text = renderShow(item, plain);
+    expect(text).not.toContain("hunter2");
+    expect(text).toContain(`"token": "${MASKED}"`);
+    expect(text).toContain('"note": "before"');
+    expect(text).toContain("What the policy calls secret is hidden here; --json has it.");
   });
 
   it("shows arguments that differ differently, also where the difference cannot be seen", () => {

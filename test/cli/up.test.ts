@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -64,7 +64,11 @@ describe("up as a process", () => {
   it("takes a chain through real invocations, survives kill -9 in the middle of it, and ends with 0 on SIGTERM", async () => {
     const data = folder();
     const first = await up(data, "--policy", refunds);
-    expect(first.output()).toContain("keys create --scope reviewer");
+    // What it says to type fits the policy in force: its workspace, and the roles that it asks.
+    expect(first.output()).toContain("keys create --workspace support --scope reviewer --id me --roles support-lead,payments-oncall");
+    expect(first.output()).toContain("keys create --workspace support --scope agent --id my-agent");
+    for (const file of ["log.db", "log.db-wal", "log.db-shm", "views.db", "views.db-wal", "views.db-shm", "local.db", "local.db-wal"])
+      expect([file, (statSync(join(data, file)).mode & 0o777).toString(8)]).toEqual([file, "600"]);
     const agent = { COUNTERSIGN_API_KEY: await makeKey(data, "--scope", "agent", "--id", "a", "--workspace", "support") };
     const reviewer = { COUNTERSIGN_API_KEY: await makeKey(data, "--scope", "reviewer", "--id", "r", "--roles", "support-lead", "--workspace", "support") };
     const executor = { COUNTERSIGN_API_KEY: await makeKey(data, "--scope", "executor", "--id", "x", "--workspace", "support") };

@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { inProcessTransport } from "../../src/gateway/in-process.ts";
 import type { OutcomeAnswer } from "../../src/producers/wire/answers.ts";
@@ -12,6 +13,9 @@ afterAll(() => w.close());
 const ask = (itemId: string, prefer?: string) =>
   w.call<OutcomeAnswer & { code: string }>("agent", "GET", `/v1/items/${itemId}/outcome`, undefined, prefer === undefined ? {} : { prefer });
 
+const proposed = async (request: object) =>
+  (await w.call<{ itemId: string }>("agent", "POST", "/v1/proposals", { idempotencyKey: randomUUID(), ...request })).body;
+
 describe("GET /v1/items/{id}/outcome", () => {
   it("is pending at once when nobody asked to wait", async () => {
     const item = await w.judged({ tool: "issue_refund", args: { amount: 1 } });
@@ -21,6 +25,7 @@ describe("GET /v1/items/{id}/outcome", () => {
       status: "pending",
       grant: null,
       message: null,
+      error: null,
       run: null,
       stage: "pending",
       finalOutcome: null,
@@ -43,6 +48,18 @@ describe("GET /v1/items/{id}/outcome", () => {
     await w.decide("lead", item, { kind: "approve" });
     expect((await waiting).body.status).toBe("proceed");
     expect(performance.now() - before).toBeLessThan(3000);
+  });
+
+  it("tells the agent every field that breaks the policy's schema, and the way out", async () => {
+    const item = await proposed({ tool: "issue_refund", args: { amount: 6000, reason: 7, to: null } });
+    const { body } = await ask(item.itemId, "wait=10");
+    expect(body).toMatchObject({ status: "forbidden", grant: null, error: { code: "schema_invalid", fix: expect.stringContaining("propose again") } });
+    for (const field of ["/amount must be <= 5000 (maximum), not 6000", "/reason must be string", "/to must be string"]) {
+      expect(body.error?.message).toContain(field);
+      expect(body.message).toContain(field);
+    }
+    const floor = await proposed({ tool: "issue_refund", args: { amount: 4500 } });
+    expect((await ask(floor.itemId, "wait=10")).body).toMatchObject({ status: "forbidden", error: null, message: expect.stringContaining("never paid") });
   });
 
   it("refuses a wait that is no number", async () => {

@@ -12,21 +12,41 @@ describe("a JSON Schema of arguments", () => {
   it("names path, rule and value of what breaks it", () => {
     const check = compileSchema({ type: "object", properties: { amount: { type: "number", maximum: 10 } }, required: ["amount"], additionalProperties: false });
     expect(check({ amount: 3 })).toBeUndefined();
-    expect(check({ amount: 30 })).toEqual({ path: "/amount", rule: "maximum", message: "/amount must be <= 10 (maximum)", value: "30" });
-    expect(check({})?.message).toBe('the arguments must have "amount" (required)');
-    expect(check({ amount: 1, x: 1 })?.message).toBe('the arguments must not have "x" (additionalProperties)');
+    expect(check({ amount: 30 })).toEqual([{ path: "/amount", rule: "maximum", message: "/amount must be <= 10 (maximum)", value: "30" }]);
+    expect(check({})?.[0].message).toBe('the arguments must have "amount" (required)');
+    expect(check({ amount: 1, x: 1 })?.[0].message).toBe('the arguments must not have "x" (additionalProperties)');
+  });
+
+  it("names every breach once, the first ten of them, and of a choice only that it is none", () => {
+    const check = compileSchema({
+      type: "object",
+      properties: { amount: { type: "number", maximum: 10 }, to: { type: "string", minLength: 3 }, how: { anyOf: [{ const: "card" }, { const: "cash" }] } },
+      required: ["amount", "order"],
+      additionalProperties: false,
+    });
+    const told = check({ amount: "30", to: "x", extra: 1 })?.map(({ message }) => message);
+    expect(told?.toSorted()).toEqual([
+      "/amount must be number (type)",
+      "/to must NOT have fewer than 3 characters (minLength)",
+      'the arguments must have "order" (required)',
+      'the arguments must not have "extra" (additionalProperties)',
+    ]);
+    expect(check({ amount: 1, order: 1, how: "gold" })?.length).toBeGreaterThan(0);
+    const many = compileSchema({ type: "array", items: { type: "string" } });
+    expect(many(Array(100).fill(1))?.map(({ path }) => path)).toEqual(Array.from({ length: 10 }, (_, i) => `/${i}`));
+    expect(many(Array(40_000).fill(1))).toHaveLength(1);
   });
 
   it("keeps every pattern its own, also across schemas", () => {
     const check = compileSchema({ properties: { a: { type: "string", pattern: "^x$" }, b: { type: "string", pattern: "^y$" } } });
     expect(check({ a: "x", b: "y" })).toBeUndefined();
-    expect(check({ a: "x", b: "x" })?.path).toBe("/b");
-    expect(compileSchema({ type: "string", pattern: "^z$" })("x")?.rule).toBe("pattern");
+    expect(check({ a: "x", b: "x" })?.[0].path).toBe("/b");
+    expect(compileSchema({ type: "string", pattern: "^z$" })("x")?.[0].rule).toBe("pattern");
   });
 
   it("is not fooled by names that every object inherits", () => {
     const check = compileSchema({ type: "object", required: ["constructor", "toString"] });
-    expect(check({})?.rule).toBe("required");
+    expect(check({})?.[0].rule).toBe("required");
     expect(check(JSON.parse('{"constructor":1,"toString":2,"__proto__":3}'))).toBeUndefined();
   });
 
@@ -52,7 +72,7 @@ describe("a JSON Schema of arguments", () => {
       unique([
         { a: 1, b: 2 },
         { b: 2, a: 1 },
-      ])?.rule,
+      ])?.[0].rule,
     ).toBe("uniqueItems");
   });
 

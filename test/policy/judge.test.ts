@@ -268,7 +268,16 @@ describe("what no policy covers", () => {
 
   it("rules and floors that name no action reach the undescribed too", () => {
     const text = act("reversibility: reversible, risk: low", rule("agent: { id: { is: bot } }", "forbid: true", "floors"));
-    expect(judgeCall(text, { tool: "nuke" }).route).toBe("forbid");
+    expect(judgeCall(text, { tool: "nuke" })).toMatchObject({ route: "forbid", policy: { id: "p" } });
+  });
+
+  it("what no policy describes is judged by none: one lends its owner, and that is said", () => {
+    expect(judgeCall(act("reversibility: reversible, risk: low"), { tool: "nuke" })).toMatchObject({
+      policy: null,
+      route: "interrupt",
+      owner: "role:boss",
+      because: ["No policy describes nuke", "role:boss decides, as the owner of policy p"],
+    });
   });
 
   it("a tool called like something that every object inherits is unknown", () => {

@@ -5,7 +5,7 @@ import { EXIT } from "../exit.ts";
 import { itemIdOf } from "../find-item.ts";
 import { type Api, apiOf } from "../http.ts";
 import type { Cli } from "../io.ts";
-import { exactJson, oneLine, shortId } from "../text.ts";
+import { block, exactJson, oneLine, shortId } from "../text.ts";
 
 const GOES_ON = new Set(["proceed", "proceed_edited", "roll_back", "responded", "acknowledged"]);
 
@@ -50,6 +50,7 @@ export function tellOutcome(cli: Cli, answer: OutcomeAnswer): void {
   }
   cli.say(`${oneLine(answer.status).replaceAll("_", " ")}${answer.message ? `: ${oneLine(answer.message)}` : ""}`);
   if (answer.finalOutcome && answer.finalOutcome !== answer.status) cli.say(`It ended as ${oneLine(answer.finalOutcome)}.`);
+  for (const line of answer.error ? block(`${answer.error.fix.charAt(0).toUpperCase()}${answer.error.fix.slice(1)}.`, cli.width, 2) : []) cli.say(line);
   if (answer.grant === null) return;
   for (const action of answer.grant.actions) cli.say(`  ${oneLine(action.tool)} ${exactJson(action.args)}\n  sha256 ${oneLine(action.argsSha256)}`);
   cli.say(`  grant ${oneLine(answer.grant.id)}`);

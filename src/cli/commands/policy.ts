@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Cli } from "../io.ts";
+import { backtest } from "./policy/backtest.ts";
 import { diff } from "./policy/diff.ts";
 import { explain } from "./policy/explain.ts";
 import { lint } from "./policy/lint.ts";
@@ -8,7 +9,7 @@ import { recheck } from "./policy/recheck.ts";
 import { test } from "./policy/test.ts";
 
 /** The subcommands, in the order of the help. */
-const SUBCOMMANDS: readonly ((cli: Cli) => Command)[] = [lint, test, diff, explain, publish, recheck];
+const SUBCOMMANDS: readonly ((cli: Cli) => Command)[] = [lint, test, diff, backtest, explain, publish, recheck];
 
 /** `countersign policy …`: write, check, compare and publish policy documents. */
 export function policy(cli: Cli): Command {

@@ -4,10 +4,11 @@ import { Command } from "commander";
 import { CountersignError } from "../../errors.ts";
 import type { ItemView, ProposalAnswer } from "../../producers/wire/answers.ts";
 import { examples, intArgument, moreArgument, objectArgument, refArgument, textArgument } from "../args.ts";
+import { EXIT } from "../exit.ts";
 import { type Api, apiOf } from "../http.ts";
 import { type Cli, SELF } from "../io.ts";
 import { stageText } from "../render/item.ts";
-import { block, oneLine, shortId, wrap } from "../text.ts";
+import { block, oneLine, sentences, shortId, wrap } from "../text.ts";
 import { awaitOutcome, tellOutcome } from "./outcome.ts";
 
 interface Options {
@@ -65,11 +66,15 @@ export function propose(cli: Cli): Command {
         cli.note(`${shortId(answer.itemId)} ${answer.duplicate ? "was proposed before" : "is proposed"}`);
         return tellOutcome(cli, await awaitOutcome(cli, api, answer.itemId, options.wait));
       }
-      if (cli.json()) return cli.data(answer);
       const item = await judged(api, answer.item);
+      const forbidden = item.outcome === "forbidden";
+      if (forbidden) cli.exit(EXIT.refused);
+      if (cli.json()) return cli.data({ ...answer, item });
       for (const line of wrap(oneLine(item.headline ?? "Proposed"), cli.width)) cli.say(line);
       const state = `${stageText(item.stage, item.outcome)}${item.stage === "pending" ? ` of ${oneLine(item.owner ?? "nobody")}` : ""}${answer.duplicate ? " (proposed before)" : ""}`;
       for (const line of block(state, cli.width, 2)) cli.say(line);
+      const why = item.verdict?.error ? [item.verdict.error.message] : item.because;
+      if (forbidden) for (const line of block(sentences(why), cli.width, 2)) cli.say(line);
       cli.say(`  item ${answer.itemId}`);
       if (item.stage !== "done") cli.say(`  Wait for it: ${SELF} outcome ${shortId(answer.itemId)} --wait 600`);
     });
@@ -92,6 +97,8 @@ async function bodyOf(cli: Cli, options: Options): Promise<Record<string, unknow
       field: ways[1] === undefined ? "--tool" : `--${ways[1]}`,
       fix: "name an action with --tool and --args, or give one of --question, --notify and --body",
     });
+  if (options.tool?.trim() === "")
+    throw new CountersignError("usage", "--tool is empty", { field: "--tool", value: options.tool, fix: "name the action, such as --tool send_email" });
   if (options.body !== undefined) {
     const body = await objectArgument(cli.io, options.body, "--body");
     return { idempotencyKey: options.key ?? randomUUID(), ...body };

@@ -7,7 +7,15 @@ import { itemIdOf } from "../find-item.ts";
 import { apiOf } from "../http.ts";
 import type { Cli } from "../io.ts";
 import { stageText } from "../render/item.ts";
-import { moment, oneLine, shortId } from "../text.ts";
+import { block, moment, oneLine, shortId } from "../text.ts";
+
+/** What a receipt can give somebody to look at. */
+const FINDINGS: Readonly<Record<string, string>> = {
+  args_differ: "the arguments that were used are not those of the grant",
+  receipt_without_grant: "nothing was granted that it could be about",
+  late_receipt: "it came when the grant was closed already",
+  resumed_elsewhere: "the run went on in another thread than the one that asked",
+};
 
 const KINDS = ["started", "renewed", "succeeded", "failed", "compensated"] as const;
 
@@ -54,6 +62,7 @@ export function receipt(cli: Cli): Command {
       if (cli.json()) return cli.data(answer);
       const lease = answer.lease ? `, until ${moment(answer.lease.endsAt)}` : "";
       cli.say(`${kind} is ${oneLine(answer.status)}${answer.reason ? `: ${oneLine(answer.reason)}` : ""}${lease}`);
+      for (const code of answer.findings) for (const line of block(`FINDING ${code}: ${FINDINGS[code] ?? "see show"}`, cli.width, 2)) cli.say(line);
       cli.say(`  ${shortId(itemId)}: ${stageText(answer.item.stage, answer.item.outcome)}`);
     });
 }

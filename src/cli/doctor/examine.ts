@@ -1,8 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
-import { openKeys } from "../../local/keys.ts";
-import { openLocalDb } from "../../local/local-db.ts";
 import { type Holder, lockedBy } from "../../local/lock.ts";
 import { parseLogUrl } from "../../log/url.ts";
 import type { Queries, Todo } from "../../projector/queries.ts";
@@ -10,6 +8,7 @@ import type { Cli } from "../io.ts";
 import { plural } from "../text.ts";
 import { openExisting } from "../where.ts";
 import { type Check, checkBad, checkFindings, checkLog, checkParked, checkRegistry, checkTodos, checkTopics, failed } from "./checks.ts";
+import { checkKeys } from "./keys.ts";
 import { examineViews } from "./views.ts";
 
 /** Something that lasts for less is only on its way, in milliseconds. */
@@ -18,6 +17,7 @@ const SETTLES_MS = 1500;
 /** Looks at everything, whether `up` runs beside it or nothing does. Changes nothing. Never throws for what it finds. */
 export async function examine(cli: Cli, { log: url, data }: { log: string; data: string }): Promise<Check[]> {
   const checks: Check[] = [];
+  let policies: ReturnType<Queries["policies"]> | null = null;
   const running = lockedBy(data);
   checks.push(await checkUp(running));
   const parsed = parseLogUrl(url);
@@ -43,6 +43,7 @@ export async function examine(cli: Cli, { log: url, data }: { log: string; data:
       const views = await examineViews(cli, opened, heads, data, running).catch((error) => failed("views", error));
       if (!("queries" in views)) return [...checks, views];
       try {
+        policies = views.queries.policies();
         checks.push(views.check, ...(await checkContents(views.queries, running !== null, cli.io.now())));
       } finally {
         views.close();
@@ -54,7 +55,7 @@ export async function examine(cli: Cli, { log: url, data }: { log: string; data:
   } catch (error) {
     checks.push(failed("log", error));
   }
-  checks.push(checkKeys(data));
+  checks.push(checkKeys(data, policies, cli.io.now()));
   return checks;
 }
 
@@ -107,22 +108,4 @@ async function checkContents(queries: Queries, isRunning: boolean, now: number):
 
 function overdue(queries: Queries, now: number): Todo[] {
   return (["policy", "dispatcher", "clock"] as const).flatMap((worker) => queries.todos(worker, now - SETTLES_MS, 1000));
-}
-
-function checkKeys(data: string): Check {
-  const none: Check = { check: "keys", status: "look", detail: "there are none, so nobody can use the API", fix: "make some with countersign keys create" };
-  if (!existsSync(join(data, "local.db"))) return none;
-  try {
-    const local = openLocalDb(data);
-    try {
-      const active = openKeys(local)
-        .listKeys()
-        .filter((k) => k.revokedAt === null && (k.expiresAt === null || k.expiresAt > Date.now()));
-      return active.length === 0 ? none : { check: "keys", status: "ok", detail: `${plural(active.length, "active key")}` };
-    } finally {
-      local.close();
-    }
-  } catch (error) {
-    return failed("keys", error);
-  }
 }

@@ -1,5 +1,9 @@
+import type { Json } from "../../events/canonical.ts";
+import { pointerKeys, valueAt } from "../../policy/pointer.ts";
+import { MASKED } from "../../policy/render.ts";
 import type { ItemView } from "../../producers/wire/answers.ts";
 import { SELF } from "../io.ts";
+import { setAt } from "../pointer.ts";
 import { block, breakExact, cut, exactJson, moment, oneLine, pad, shortId, span, timeLeft, timeOfDay, widthOf, wrap } from "../text.ts";
 import { decisionsText, pathsText, riskText, stageText } from "./item.ts";
 import type { Look } from "./queue.ts";
@@ -12,7 +16,7 @@ export function renderShow(item: ItemView, look: Look): string {
     heading(item, look),
     facts(item, look),
     card(item, look),
-    ...item.actions.map((action) => args(action, item.actions.length, look)),
+    ...item.actions.map((action) => args(action, item.card, item.actions.length, look)),
     timeline(item, look),
     troubles(item, look),
     next(item, look),
@@ -130,10 +134,24 @@ function card(item: ItemView, look: Look): string[] {
   return [...lines, "", ...fields];
 }
 
-function args(action: ItemView["actions"][number], count: number, look: Look): string[] {
-  const title = cut(`Arguments of ${oneLine(action.tool)}${count > 1 ? ` (action ${oneLine(action.actionId)})` : ""}`, look.width);
-  const proposed = action.proposedArgs === undefined ? [] : ["  The agent had proposed:", ...pretty(action.proposedArgs, look)];
-  return [title, ...pretty(action.args, look), ...block(`sha256 ${action.argsSha256}`, look.width, 2).map((line) => look.colors.dim(line)), ...proposed];
+function args(action: ItemView["actions"][number], card: ItemView["card"], count: number, look: Look): string[] {
+  const title = `Arguments of ${oneLine(action.tool)}${count > 1 ? ` (action ${oneLine(action.actionId)})` : ""}`;
+  const secrets = (card?.fields ?? []).filter((f) => f.actionId === action.actionId && f.value === MASKED).map((f) => f.path);
+  const lines = (value: Json) => pretty(hidden(value, secrets), look);
+  const proposed = action.proposedArgs === undefined ? [] : ["  The agent had proposed:", ...lines(action.proposedArgs as Json)];
+  const note = secrets.length === 0 ? [] : block("What the policy calls secret is hidden here; --json has it.", look.width, 2);
+  return [
+    cut(title, look.width),
+    ...lines(action.args as Json),
+    ...[...block(`sha256 ${action.argsSha256}`, look.width, 2), ...note].map((line) => look.colors.dim(line)),
+    ...proposed,
+  ];
+}
+
+/** The arguments without the values that the card hides. */
+function hidden(value: Json, paths: readonly string[]): Json {
+  const present = paths.filter((path) => valueAt(value, pointerKeys(path) ?? []) !== undefined);
+  return present.reduce((document, path) => setAt(document, path, MASKED), structuredClone(value));
 }
 
 /** Exactly the arguments: lines that are too long are broken, nothing is cut or left out. */

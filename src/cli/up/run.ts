@@ -4,9 +4,11 @@ import { type Keys, openKeys } from "../../local/keys.ts";
 import { openLocalDb } from "../../local/local-db.ts";
 import { lockData } from "../../local/lock.ts";
 import { parseLogUrl } from "../../log/url.ts";
+import { LAST_OWNER } from "../../policy/defaults.ts";
 import type { Publishable } from "../../policy/publish.ts";
 import { type Ledger, openLedger } from "../../runtime.ts";
 import { type Cli, SELF } from "../io.ts";
+import { ownersByWorkspace, roleOf } from "../policy-people.ts";
 import { type PolicyRow, publishPolicies, readPolicies } from "../publish.ts";
 import { oneLine, plural } from "../text.ts";
 import { type WhereOptions, whereOf } from "../where.ts";
@@ -107,19 +109,21 @@ function tell(cli: Cli, { url, data, ledger, policies, keys }: Started, { host, 
       .map((p) => `  proposed ${oneLine(p.policyId)} ${oneLine(p.version)}: it is in force once somebody approves it: ${SELF} show ${p.itemId}`),
     ...(waiting > 0 ? [`  ${waiting === 1 ? "1 item waits" : `${waiting} items wait`} for a decision: ${SELF} queue`] : []),
     ...(inForce.length === 0 ? ["  Without a policy every action waits for a person: publish one with --policy FILE"] : []),
-    ...(demo !== true && keys.listKeys().every((k) => k.revokedAt !== null) ? [noKeys(data)] : []),
+    ...(demo !== true && keys.listKeys().every((k) => k.revokedAt !== null) ? [noKeys(data, inForce)] : []),
   ];
   cli.say(lines.join("\n"));
 }
 
-function noKeys(data: string): string {
+/** Keys that fit the policies in force: those of another workspace, or of a role that nobody asks, could do nothing. */
+function noKeys(data: string, inForce: readonly { workspace: string; document: string }[]): string {
   const where = data === "data" ? "" : ` --data ${data}`;
-  return [
-    "  There are no keys yet, so nobody can use it. Make some, in another terminal:",
-    `    ${SELF} keys create --scope agent --id my-agent${where}`,
-    `    ${SELF} keys create --scope reviewer --id me --roles support-lead${where}`,
-    `    ${SELF} keys create --scope executor --id my-executor${where}`,
-  ].join("\n");
+  const owners = inForce.length === 0 ? new Map([["default", [LAST_OWNER]]]) : ownersByWorkspace(inForce);
+  const lines = [...owners].flatMap(([workspace, all]) => {
+    const key = (scope: string, id: string, roles = "") => `${SELF} keys create --workspace ${workspace} --scope ${scope} --id ${id}${roles}${where}`;
+    const roles = all.flatMap((owner) => roleOf(owner) ?? []);
+    return [key("agent", "my-agent"), key("reviewer", "me", roles.length === 0 ? "" : ` --roles ${roles.join(",")}`), key("executor", "my-executor")];
+  });
+  return ["  There are no keys yet, so nobody can use it. Make some, in another terminal:", ...lines.map(oneLine).map((line) => `    ${line}`)].join("\n");
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

@@ -4,6 +4,7 @@ import type { StoredItemView } from "../../projector/queries.ts";
 import { findItem } from "./find.ts";
 import { grantView } from "./grant-view.ts";
 import type { Context } from "./ledger.ts";
+import { verdictEvent } from "./verdict-view.ts";
 import { waitForItem } from "./wait.ts";
 
 /** Longest wait of one request, in milliseconds. */
@@ -29,10 +30,24 @@ export async function outcome(
 }
 
 function pending({ itemId, stage, outcome: finalOutcome }: StoredItemView): OutcomeAnswer {
-  return { itemId, status: "pending", grant: null, message: null, run: null, stage, finalOutcome };
+  return { itemId, status: "pending", grant: null, message: null, error: null, run: null, stage, finalOutcome };
 }
 
-async function resumedAnswer({ ledger }: Context, { itemId, life, stage, outcome: finalOutcome }: StoredItemView): Promise<OutcomeAnswer> {
+/** What to do about an error that made policy forbid. */
+const MEND: Readonly<Record<string, string>> = {
+  schema_invalid: "propose again, under another idempotency key, with arguments that the policy's schema of this action allows",
+};
+
+async function faultOf(context: Context, { itemId, life }: StoredItemView): Promise<OutcomeAnswer["error"]> {
+  const event = life.verdict === null ? undefined : await verdictEvent(context, itemId, life.verdict);
+  if (event === undefined || event.error === null) return null;
+  const { code, message } = event.error;
+  return { code, message, fix: MEND[code] ?? "mend what the message names and propose again, under another idempotency key" };
+}
+
+async function resumedAnswer(context: Context, view: StoredItemView): Promise<OutcomeAnswer> {
+  const { ledger } = context;
+  const { itemId, life, stage, outcome: finalOutcome } = view;
   const resume = life.resume as NonNullable<typeof life.resume>;
   const event = await ledger.events.get(itemId, "resumes", resume.id);
   if (event === undefined)
@@ -44,5 +59,6 @@ async function resumedAnswer({ ledger }: Context, { itemId, life, stage, outcome
   // A grant that was taken back says why: the run that has waited must not take it for a permission.
   const ended = closedBy === null || closedBy.kind === "done" ? undefined : await ledger.events.get(itemId, "receipts", closedBy.id);
   const message = closedBy?.kind === "revoked" && ended?.error ? ended.error.message : event.message;
-  return { itemId, status: event.outcome, grant: closedBy === null ? grantView(resume, event) : null, message, run: event.run, stage, finalOutcome };
+  const error = event.outcome === "forbidden" ? await faultOf(context, view) : null;
+  return { itemId, status: event.outcome, grant: closedBy === null ? grantView(resume, event) : null, message, error, run: event.run, stage, finalOutcome };
 }

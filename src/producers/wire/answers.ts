@@ -216,6 +216,10 @@ export const outcomeAnswer = z
     ]),
     grant: grant.nullable().describe("Only while something may still run under it."),
     message: z.string().nullable(),
+    error: z
+      .object({ code: z.string(), message: z.string(), fix: z.string() })
+      .nullable()
+      .describe("What was wrong with the proposal, where policy forbade it for that: `schema_invalid` names every field and the rule that it breaks."),
     run: run.nullable(),
     stage,
     finalOutcome,
