@@ -1,8 +1,8 @@
 /** Packs the package, installs the tarball in an empty folder, and uses it there as someone would who has only that. */
 import { execFileSync, spawnSync } from "node:child_process";
-import { accessSync, constants, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { accessSync, constants, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { freePort, startServer } from "./support/server.ts";
 
@@ -13,6 +13,7 @@ const app = join(work, "app");
 const bin = join(app, "node_modules/.bin/countersign");
 
 try {
+  checkNothingAbove();
   install();
   checkContents();
   checkVersion();
@@ -21,6 +22,15 @@ try {
   checkOldNode();
 } finally {
   rmSync(work, { recursive: true, force: true });
+}
+
+/** Node and npx look for packages in every folder above: what lies there would hide what the tarball lacks. */
+function checkNothingAbove(): void {
+  for (let folder = work; ; folder = dirname(folder)) {
+    if (existsSync(join(folder, "node_modules")))
+      throw new Error(`${join(folder, "node_modules")} would be found from the empty folder: set TMPDIR to a folder above which there is none`);
+    if (folder === dirname(folder)) return;
+  }
 }
 
 function install(): void {

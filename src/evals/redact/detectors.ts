@@ -20,25 +20,35 @@ export const DETECTORS: readonly Detector[] = [
   },
   {
     kind: "iban",
-    worth: (text) => /\d\d/.test(text),
+    worth: (text) => /[A-Za-z]{2}\d{2}/.test(text),
     pattern: RE2JS.compile("\\b[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}\\b"),
     valid: isIban,
   },
   {
     kind: "card",
-    worth: (text) => /\d/.test(text),
+    worth: (text) => digitsIn(text, 13),
     pattern: RE2JS.compile("(?:[0-9][ .-]?){12,18}[0-9]"),
     valid: isCard,
   },
   {
     kind: "phone",
-    worth: (text) => /\d/.test(text),
+    worth: (text) => digitsIn(text, 8),
     pattern: RE2JS.compile(
       "(?:\\+|\\b00)[0-9](?:[ ./()-]{0,2}[0-9]){6,14}|\\(?\\b[0-9]{3}\\)?[ .-][0-9]{3}[ .-][0-9]{4}\\b|\\b0[0-9]{1,4}[ /-][0-9]{2,4}(?:[ -]?[0-9]{2,4}){1,3}\\b",
     ),
     valid: isPhone,
   },
 ];
+
+/** Whether a text holds at least so many digits: most texts do not, and RE2 need not look at them. */
+function digitsIn(text: string, least: number): boolean {
+  let found = 0;
+  for (let i = 0; i < text.length && found < least; i++) {
+    const c = text.charCodeAt(i);
+    if (c >= 48 && c <= 57) found++;
+  }
+  return found >= least;
+}
 
 /** Whether the digits begin as card numbers do, have the length of one, and pass the Luhn check. */
 export function isCard(text: string): boolean {
