@@ -2,10 +2,10 @@ import type { Json } from "../events/canonical.ts";
 import { type Item, type NodeKey, nodeOf } from "../ledger/item.ts";
 import { OPEN, type Spend, spendsOf } from "../ledger/spend.ts";
 import { decimalText, subtract, ZERO } from "../policy/decimal.ts";
+import { type Entry, Tally } from "../policy/tally.ts";
 import type { Countable, Meter, UsageReader } from "../policy/usage.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
-import { type Entry, Tally } from "./tally.ts";
 
 /** What counts toward budgets, live: what the views have folded, and what was judged since. */
 export interface LiveUsage {

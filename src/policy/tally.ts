@@ -1,4 +1,4 @@
-import { add, type Decimal, subtract, ZERO } from "../policy/decimal.ts";
+import { add, type Decimal, subtract, ZERO } from "./decimal.ts";
 
 /** One action that counts, at its place in time. */
 export interface Entry {
