@@ -9,9 +9,11 @@ export function ofBudget(budget: Raw, path: readonly PropertyKey[]): Change[] {
   const id = String(budget.id);
   const test = `a case with budgets: { ${id}: … } on each side of the limit`;
   const out: Change[] = [{ path, to: undefined, what: `${id} was dropped`, test }];
+  // Actions and different values are counted in whole numbers: above 5.05 is the same limit as above 5.
+  const whole = isRaw(budget.measure) && budget.measure.sum === undefined;
   for (const [i, limit] of list(budget.limits).entries()) {
     const inner = [...path, "limits", i];
-    out.push(...shifted(limit.above, [...inner, "above"], test), ...effects(limit, inner));
+    out.push(...shifted(limit.above, [...inner, "above"], test, whole), ...effects(limit, inner));
     if (list(budget.limits).length > 1) out.push({ path: inner, to: undefined, what: `the limit above ${shown(limit.above)} of ${id} was dropped`, test });
   }
   if (budget.limits === undefined) out.push(...effects(budget, path));
