@@ -114,6 +114,8 @@ export interface CompiledRule {
 
 /** A route for one action. */
 export interface CompiledRoute {
+  /** Its place in the document: an action has only the routes that can concern it. */
+  readonly index: number;
   readonly when: Check | undefined;
   readonly people: People;
 }
@@ -225,7 +227,7 @@ function compileAction(name: string | undefined, action: ActionContent, { conten
     // Sorted, so that sums of points and lists of reasons do not depend on the order in the document.
     rules: rules.filter(({ when }) => mayRaise(when)).sort((a, b) => (a.id < b.id ? -1 : 1)),
     grants: grants.flatMap((grant) => compileGrant(grant, scope, caps.get(grant.id) ?? []) ?? []).sort((a, b) => (a.id < b.id ? -1 : 1)),
-    routes: content.routes.map((route) => compileRoute(route, scope)).filter(({ when }) => mayRaise(when)),
+    routes: content.routes.map((route, index) => compileRoute(route, index, scope)).filter(({ when }) => mayRaise(when)),
     people: { owner, approvals, approval_order, separation, timeout, ladder, on_expiry },
     decisions: action.decisions,
     editable: edits ? (action.editable ?? [""]) : [],
@@ -273,8 +275,8 @@ function compileRule(rule: RuleContent, scope: Scope, floor: boolean): CompiledR
   };
 }
 
-function compileRoute({ when, ...people }: RouteContent, scope: Scope): CompiledRoute {
-  return { when: when && compileCondition(when, scope), people };
+function compileRoute({ when, ...people }: RouteContent, index: number, scope: Scope): CompiledRoute {
+  return { index, when: when && compileCondition(when, scope), people };
 }
 
 /** How long a reviewer's claim lasts, in milliseconds: the shortest that the policies of a workspace say of these tools. */

@@ -97,7 +97,7 @@ export function diffPolicies(before: LoadedPolicy, after: LoadedPolicy, onProgre
 }
 
 function inputIn(policy: LoadedPolicy, described: Described): JudgeInput {
-  return inputOf(described, policy.document.workspace);
+  return inputOf(described, policy.document.workspace, [policy.compiled]);
 }
 
 function directionOf(aspects: readonly Aspect[]): Aspect["direction"] {

@@ -38,7 +38,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 describe("policy test", () => {
   it("runs a folder: test files and the examples inside policies, with coverage", async () => {
     const { code, out } = await cli(["policy", "test", dir]);
-    expect(out.replaceAll(dir, "DIR")).toBe(`DIR/notes.yaml  2 of 2 cases\nDIR/notes.yaml  coverage 100 % of 2 actions, rules and routes\n2 cases passed\n`);
+    expect(out.replaceAll(dir, "DIR")).toBe(`DIR/notes.yaml  2 of 2 cases\nDIR/notes.yaml  coverage 100 % of 2 parts\n2 cases passed\n`);
     expect(code).toBe(0);
   });
 

@@ -24,12 +24,12 @@ function hanging(head: string, text: string, width: number): string[] {
 /** What the cases show of a policy, and what they do not. */
 export function renderCoverage({ file, parts, percent }: Coverage, { colors, width }: Look, verbose: boolean): string {
   const open = parts.filter((part) => gapOf(part) !== undefined);
-  const out = [`${colors.bold(file)}  coverage ${Math.floor(percent)} % of ${parts.length} actions, rules and routes`];
+  const out = [`${colors.bold(file)}  coverage ${Math.floor(percent)} % of ${parts.length} parts`];
   for (const part of verbose ? parts : open) {
     const gap = gapOf(part);
     const mark = gap === undefined ? colors.green("✓") : colors.yellow("!");
     out.push(
-      cut(`  ${mark} line ${pad(String(part.line), 4)} ${pad(part.kind, 6)} ${part.name}: ${gap ?? `${part.matched} matched, ${part.notMatched} not`}`, width),
+      cut(`  ${mark} line ${pad(String(part.line), 4)} ${pad(part.kind, 9)} ${part.name}: ${gap ?? `${part.matched} matched, ${part.notMatched} not`}`, width),
     );
   }
   return out.join("\n");
@@ -37,7 +37,7 @@ export function renderCoverage({ file, parts, percent }: Coverage, { colors, wid
 
 /** What no case shows of a part, in words. */
 function gapOf({ matched, notMatched, hasOther, kind }: Covered): string | undefined {
-  if (matched === 0) return kind === "action" ? "no case" : "no case matches";
+  if (matched === 0) return ["action", "questions", "notices"].includes(kind) ? "no case" : "no case matches";
   return hasOther && notMatched === 0 ? "no case in which it does not match" : undefined;
 }
 

@@ -87,6 +87,25 @@ const expectation = shape({
   message: "is empty, so the case could not fail; say at least the route",
 });
 
+/** Actions that ran before: budgets, rules on repetition and caps count them by their own windows and keys. */
+const earlier = z.array(
+  shape({
+    ago: duration,
+    times: custom((value) =>
+      Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 10_000
+        ? (value as number)
+        : new Error(`must be a whole number from 1 to 10000, not ${shown(value)}`),
+    ).optional(),
+    action: text,
+    args: args.optional(),
+    agent: label.optional(),
+    on_behalf_of: text.optional(),
+    thread: label.optional(),
+    /** Whether a person let it through: caps of grants count only what ran without one. */
+    reviewed: z.boolean().optional(),
+  }),
+);
+
 /** One case: a proposal in short, and what the verdict on it must say. */
 export const policyCase = shape({
   name: text,
@@ -109,6 +128,7 @@ export const policyCase = shape({
   at: moment.optional(),
   workspace: identifier.optional(),
   budgets: z.record(text, amount).optional(),
+  earlier: earlier.optional(),
   expect: expectation,
 });
 

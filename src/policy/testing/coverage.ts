@@ -1,15 +1,20 @@
-import type { CompiledPolicy, CompiledRoute } from "../compile.ts";
-import { subjectsOf } from "../judge.ts";
+import { assess } from "../assess.ts";
+import { judgeBudgets } from "../budget.ts";
+import type { CompiledPolicy } from "../compile.ts";
+import { decimalText } from "../decimal.ts";
+import { grantReader } from "../grant-use.ts";
+import { countablesOf, subjectsOf } from "../judge.ts";
 import type { LoadedPolicy } from "../loaded.ts";
 import { glob, isGlob } from "../regex.ts";
 import type { Condition } from "../shape-condition.ts";
 import { raises } from "../truth.ts";
+import { NOTHING_USED } from "../usage.ts";
 import { rulesOf } from "./expect.ts";
 import type { CaseResult } from "./run.ts";
 
 /** A part of a policy that cases should show from both sides. */
 export interface Covered {
-  readonly kind: "action" | "rule" | "floor" | "grant" | "budget" | "duplicate" | "route";
+  readonly kind: "action" | "rule" | "floor" | "grant" | "budget" | "duplicate" | "route" | "questions" | "notices";
   /** Id, name or place in the list. */
   readonly name: string;
   /** From 1. */
@@ -26,7 +31,7 @@ export interface Covered {
 export interface Coverage {
   readonly file: string;
   readonly parts: readonly Covered[];
-  /** Sides shown of sides that there are, in percent: one side of an action, two of everything else. */
+  /** Sides shown of sides that there are, in percent: one side of actions, questions and notices, two of everything else. */
   readonly percent: number;
 }
 
@@ -61,26 +66,52 @@ function partsOf({ document: { content }, compiled }: LoadedPolicy): Part[] {
     const matches = isGlob(name) ? glob(name) : (tool: string) => tool === name;
     return { kind: "action", name, path: ["actions", name], hasOther: false, took: (result) => toolsOf(result).some((tool) => matches(tool)) || undefined };
   });
-  const layers: readonly (readonly ["rules" | "floors", Covered["kind"]])[] = [
+  const layers: readonly (readonly ["rules" | "floors" | "grants", Covered["kind"]])[] = [
     ["rules", "rule"],
     ["floors", "floor"],
+    ["grants", "grant"],
   ];
   const rules = layers.flatMap(([layer, kind]) =>
     content[layer].map(({ id, when }, i): Part => {
       const reaches = reach(when);
       const took = (result: CaseResult) => (toolsOf(result).some(reaches) ? rulesOf(result.verdict).includes(id) : undefined);
-      return { kind, name: id, path: [layer, i], hasOther: isConditional(when), took };
+      return { kind, name: id, path: [layer, i], hasOther: kind === "grant" || isConditional(when), took };
     }),
   );
   const routes = content.routes.map((route, i): Part => {
     const reaches = reach(route.when);
     const took = (result: CaseResult) => {
-      const index = toolsOf(result).some(reaches) ? routeIndex(compiled, result) : undefined;
-      return index === undefined || index < i ? undefined : index === i;
+      const places = routed(compiled, result).flatMap(({ tool, place }) => (place >= i && reaches(tool) ? [place] : []));
+      return places.length === 0 ? undefined : places.includes(i);
     };
     return { kind: "route", name: `${i + 1}, to ${route.owner ?? "the action's owner"}`, path: ["routes", i], hasOther: isConditional(route.when), took };
   });
-  return [...actions, ...rules, ...routes];
+  const asks = (["questions", "notices"] as const).flatMap((key): Part[] => {
+    const ask = key === "questions" ? "question" : "notify";
+    return content[key] === undefined
+      ? []
+      : [{ kind: key, name: key, path: [key], hasOther: false, took: ({ input }) => input.proposal.ask === ask || undefined }];
+  });
+  return [...actions, ...rules, ...limitsOf(compiled, content), ...routes, ...asks];
+}
+
+/** Each limit of each budget, and each rule on repetition: what is above it and what is not. */
+function limitsOf(compiled: CompiledPolicy, { budgets, duplicates }: LoadedPolicy["document"]["content"]): Part[] {
+  const limits = budgets.flatMap(({ id, limits: of }, i) =>
+    of.map(({ above }, k) => ({ id, above, kind: "budget" as const, path: ["budgets", i, "limits", k] })),
+  );
+  const repetitions = duplicates.map(({ id }, i) => ({ id, above: undefined, kind: "duplicate" as const, path: ["duplicates", i] }));
+  return [...limits, ...repetitions].map(({ id, above, kind, path }): Part => {
+    const budget = compiled.budgets.find((one) => one.id === id);
+    const limit = budget?.limits.find((one) => above === undefined || decimalText(one.above) === decimalText(above));
+    const alone = budget && limit && { ...compiled, budgets: [{ ...budget, limits: [limit] }] };
+    const took = ({ input }: CaseResult): boolean | undefined => {
+      if (alone === undefined) return undefined;
+      const { hits, used } = judgeBudgets(alone, countablesOf(input.proposal, input.actions), input.usage ?? NOTHING_USED, input.now);
+      return used.length === 0 ? undefined : hits.size > 0;
+    };
+    return { kind, name: above === undefined ? id : `${id} above ${decimalText(above)}`, path, hasOther: true, took };
+  });
 }
 
 /** A condition on nothing but the action holds for every case that is about the action. */
@@ -97,13 +128,29 @@ function toolsOf({ input }: CaseResult): string[] {
   return input.actions.map(({ tool }) => tool);
 }
 
-/** Which route said who decides: the first that holds at the verdict's risk, or their number where none does. undefined: nobody was asked, or several actions were. */
-function routeIndex(policy: CompiledPolicy, { input, verdict }: CaseResult): number | undefined {
-  const [subject, ...more] = input.actions.length === 1 ? subjectsOf(input) : [];
-  const [action] = subject === undefined ? [] : policy.find(subject.facts.tool);
-  const asked = verdict.route === "batch" || verdict.route === "interrupt";
-  if (subject === undefined || action === undefined || more.length > 0 || !asked || verdict.risk === "unrecognized") return undefined;
-  const facts = { ...subject.facts, baseRisk: action.baseRisk, risk: verdict.risk };
-  const found = action.routes.findIndex(({ when }: CompiledRoute) => when === undefined || raises(when.test(facts)));
-  return found < 0 ? action.routes.length : found;
+/** One action of a case, and who this policy says decides on it. */
+interface Routed {
+  readonly tool: string;
+  /** Place of the first route that holds; Infinity where none does. */
+  readonly place: number;
+}
+
+/** The actions of a case about which a person is asked, each judged by itself as the policy describes it; budgets count all of them together. */
+function routed(policy: CompiledPolicy, { input }: CaseResult): Routed[] {
+  const { proposal, actions, now, usage = NOTHING_USED } = input;
+  const subjects = subjectsOf(input);
+  const countables = countablesOf(proposal, actions, { args: subjects.map(({ facts }) => facts.args) });
+  const { hits } = judgeBudgets(policy, countables, usage, now);
+  return subjects.flatMap((subject, index) =>
+    policy.find(subject.facts.tool).flatMap((action): Routed[] => {
+      // Arguments that break the schema are forbidden before any rule is asked.
+      if (action.check?.(subject.facts.args) !== undefined) return [];
+      const facts = { ...subject.facts, baseRisk: action.baseRisk, risk: action.baseRisk };
+      const around = { budgets: hits.get(index) ?? [], grant: grantReader(countables, index, usage, now) };
+      const outcome = assess(policy, action, facts, subject.evidence, around);
+      const asks = outcome.route === "batch" || outcome.route === "interrupt";
+      const found = action.routes.find(({ when }) => when === undefined || raises(when.test({ ...facts, risk: outcome.risk })));
+      return asks ? [{ tool: subject.facts.tool, place: found?.index ?? Number.POSITIVE_INFINITY }] : [];
+    }),
+  );
 }

@@ -2,9 +2,11 @@ import { canonicalArgs, canonicalize, type Json, sha256 } from "../../events/can
 import { complete, type Draft } from "../../events/draft.ts";
 import { itemIdOf } from "../../events/ids.ts";
 import type { ActionProposed } from "../../events/types.generated.ts";
+import type { CompiledPolicy } from "../compile.ts";
 import type { JudgeInput } from "../judge.ts";
 import type { UsageReader } from "../usage.ts";
 import type { PolicyCase } from "./case-shape.ts";
+import { usageOf } from "./earlier.ts";
 
 /** When a case that names no time is judged: a Tuesday in working hours, so that results do not depend on when a test runs. */
 export const DEFAULT_AT = Date.parse("2026-01-06T10:00:00Z");
@@ -16,18 +18,20 @@ const EVENT_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 export type Described = Omit<PolicyCase, "name" | "expect">;
 
 /**
- * The proposal that a case describes, ready to judge.
+ * The proposal that a case describes, ready to judge. `policies`: those that are to judge it, whose meters count what came earlier.
  *
  * @throws CountersignError json_* where arguments are no JSON that survives
  */
-export function inputOf(described: Described, workspace: string): JudgeInput {
+export function inputOf(described: Described, workspace: string, policies: readonly CompiledPolicy[] = []): JudgeInput {
   const now = described.at ?? DEFAULT_AT;
   const proposal = proposalOf(described, described.workspace ?? workspace, now);
   const used = described.budgets ?? {};
   // A budget of the document goes by its own id; in a join of several documents also as "policy/budget".
-  const usage: UsageReader = ({ id }) => {
-    const amount = used[id] ?? used[id.slice(id.indexOf("/") + 1)] ?? "0";
-    return { count: Math.floor(Number(amount)), sum: amount };
+  const before = usageOf(policies, described.earlier ?? [], proposal, now);
+  const usage: UsageReader = (question) => {
+    const { id } = question;
+    const amount = used[id] ?? used[id.slice(id.indexOf("/") + 1)];
+    return amount === undefined ? before(question) : { count: Math.floor(Number(amount)), sum: amount };
   };
   return { proposal, actions: proposal.actions, answers: "proposal", now, usage };
 }

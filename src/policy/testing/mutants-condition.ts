@@ -6,6 +6,8 @@ import { fieldTypes } from "../schema-fields.ts";
 import { TIERS } from "../tiers.ts";
 import { isRaw, type Raw } from "./change.ts";
 import { type Change, shifted } from "./mutants.ts";
+import { celMutants } from "./mutants-cel.ts";
+import { timeMutants } from "./mutants-time.ts";
 
 /** An operator and the others that it is taken for. */
 const CONFUSED: Readonly<Record<string, readonly string[]>> = {
@@ -27,7 +29,7 @@ const CONFUSED: Readonly<Record<string, readonly string[]>> = {
 };
 
 const LEAF_GROUPS = ["args", "target", "agent", "origin", "run"];
-const LEAVES = ["confidence", "base_risk", "risk"];
+const LEAVES = ["confidence", "confidence_source", "base_risk", "risk"];
 
 /** Mistakes in one condition of a rule, a route or a grant. `outer`: the actions that it is about, as the conditions around it say. */
 export function conditionMutants(document: Raw, when: Raw, path: readonly PropertyKey[], id: string, outer?: unknown): Change[] {
@@ -37,6 +39,19 @@ export function conditionMutants(document: Raw, when: Raw, path: readonly Proper
     for (const [key, leaf] of Object.entries(isRaw(when[group]) ? when[group] : {}))
       if (isRaw(leaf)) out.push(...leafMutants(leaf, [...path, group, key], id, group === "args" && onlyIntegers(document, tools, key)));
   for (const key of LEAVES) if (isRaw(when[key])) out.push(...leafMutants(when[key], [...path, key], id, false));
+  if (isRaw(when.time)) out.push(...timeMutants(when.time, [...path, "time"], id));
+  if (typeof when.cel === "string") out.push(...celMutants(when.cel, [...path, "cel"], id));
+  if (Array.isArray(when.effects) && when.effects.length > 1)
+    for (const [i, tag] of when.effects.entries())
+      out.push({
+        path: [...path, "effects", i],
+        to: undefined,
+        what: `${id} no longer concerns the effect ${shown(tag)}`,
+        test: `${id}: a case whose action has only ${shown(tag)}`,
+      });
+  for (const key of ["time", "cel", "effects", "confidence_source"])
+    if (when[key] !== undefined && Object.keys(when).length > 1)
+      out.push({ path: [...path, key], to: undefined, what: `${id}: ${key} was dropped`, test: `${id}: a case in which only ${key} decides` });
   for (const word of ["all", "any"] as const) out.push(...partMutants(document, when, word, path, id, tools));
   if (!isRaw(when.not)) return out;
   const { not, ...rest } = when;

@@ -2,6 +2,8 @@ import { shown } from "../problems.ts";
 import { TIERS } from "../tiers.ts";
 import { at, isRaw, put, type Raw } from "./change.ts";
 import { conditionMutants } from "./mutants-condition.ts";
+import { ofBudget, ofGrant } from "./mutants-limit.ts";
+import { calendarMutants } from "./mutants-time.ts";
 
 /** A policy with one mistake in it. */
 export interface Mutant {
@@ -31,6 +33,8 @@ export function mutantsOf(document: unknown): Mutant[] {
     ...entries(document.actions).flatMap(([name, action]) => ofAction(action, ["actions", name])),
     ...list(document.rules).flatMap((rule, i) => ofRule(document, rule, ["rules", i])),
     ...list(document.floors).flatMap((rule, i) => ofRule(document, rule, ["floors", i])),
+    ...list(document.grants).flatMap((grant, i) => ofGrant(document, grant, ["grants", i])),
+    ...(isRaw(document.calendar) ? calendarMutants(document.calendar, ["calendar"]) : []),
     ...list(document.budgets).flatMap((budget, i) => ofBudget(budget, ["budgets", i])),
     ...list(document.duplicates).flatMap((duplicate, i) => ofBudget(duplicate, ["duplicates", i])),
     ...list(document.routes).flatMap((route, i) => ofRoute(document, route, ["routes", i])),
@@ -58,13 +62,18 @@ function ofAction(action: Raw, path: readonly PropertyKey[]): Change[] {
   return out;
 }
 
-function ofGate(gate: Raw, path: readonly PropertyKey[], name: string, irreversible: boolean): Change[] {
+/** Mistakes in a gate: none at all, other thresholds, a longer review. */
+export function ofGate(gate: Raw, path: readonly PropertyKey[], name: string, irreversible: boolean): Change[] {
   const test = `${name} where only its gate asks a person`;
   const out: Change[] = [];
   // An irreversible action has a hard gate whatever stands there: taking it out changes nothing.
   if (gate.kind !== "none" && !irreversible) out.push({ path, to: { kind: "none" }, what: `gate ${shown(gate.kind)} became none`, test });
   const from = TIERS.indexOf(gate.from_risk as (typeof TIERS)[number]);
-  if (from >= 0 && from < TIERS.length - 1) out.push(change([...path, "from_risk"], gate.from_risk, TIERS[from + 1], test));
+  for (const other of from < 0 ? [] : [TIERS[from - 1], TIERS[from + 1]])
+    if (other !== undefined) out.push(change([...path, "from_risk"], gate.from_risk, other, `${name} at the risk ${other}, and at ${gate.from_risk}`));
+  if (typeof gate.window === "string")
+    out.push(change([...path, "window"], gate.window, longer(gate.window), `${name} and expires_in: how long its review may take`));
+  if (gate.review === "run_end") out.push({ path: [...path, "review"], to: undefined, what: "review no longer waits for the end of the run", test });
   if (typeof gate.below_confidence === "number") out.push(...shifted(gate.below_confidence, [...path, "below_confidence"], test));
   return out;
 }
@@ -85,7 +94,8 @@ function ofRule(document: Raw, rule: Raw, path: readonly PropertyKey[]): Change[
   return out;
 }
 
-function ofRaise(raise: Raw, path: readonly PropertyKey[], id: string): Change[] {
+/** Mistakes in what a rule or a limit raises to. */
+export function ofRaise(raise: Raw, path: readonly PropertyKey[], id: string): Change[] {
   const test = (what: string) => `a case in which ${id} matches, and its ${what}`;
   const out = lowered(raise.risk, [...path, "risk"], test("risk"));
   if (typeof raise.points === "number") out.push(change([...path, "points"], raise.points, raise.points - 1, test("score")));
@@ -95,25 +105,6 @@ function ofRaise(raise: Raw, path: readonly PropertyKey[], id: string): Change[]
   for (const [i, word] of list(raise.separation).entries())
     out.push({ path: [...path, "separation", i], to: undefined, what: `${shown(word)} was dropped`, test: test("separation") });
   return out;
-}
-
-function ofBudget(budget: Raw, path: readonly PropertyKey[]): Change[] {
-  const id = String(budget.id);
-  const test = `a case with budgets: { ${id}: … } on each side of the limit`;
-  const out: Change[] = [{ path, to: undefined, what: `${id} was dropped`, test }];
-  for (const [i, limit] of list(budget.limits).entries()) {
-    const inner = [...path, "limits", i];
-    out.push(...shifted(limit.above, [...inner, "above"], test), ...effects(limit, inner));
-    if (list(budget.limits).length > 1) out.push({ path: inner, to: undefined, what: `the limit above ${shown(limit.above)} of ${id} was dropped`, test });
-  }
-  if (budget.limits === undefined) out.push(...effects(budget, path));
-  return out;
-
-  function effects(part: Raw, inner: readonly PropertyKey[]): Change[] {
-    if (isRaw(part.raise)) return ofRaise(part.raise, [...inner, "raise"], id);
-    const raised = { ...part, forbid: undefined, raise: { risk: "critical" } };
-    return part.forbid === true ? [{ path: inner, to: raised, what: `${id} raises to critical instead of forbidding`, test }] : [];
-  }
 }
 
 function ofRoute(document: Raw, route: Raw, path: readonly PropertyKey[]): Change[] {
@@ -152,11 +143,13 @@ function evidenceDropped(label: unknown, path: readonly PropertyKey[]): Change {
   return { path, to: undefined, what: `evidence ${shown(label)} is no longer required`, test: `a case without the evidence ${shown(label)}` };
 }
 
-function change(path: readonly PropertyKey[], from: unknown, to: unknown, test: string): Change {
+/** One value taken for another. */
+export function change(path: readonly PropertyKey[], from: unknown, to: unknown, test: string): Change {
   return { path, to, what: `${String(path.at(-1))}: ${shown(from)} became ${shown(to)}`, test };
 }
 
-function lowered(tier: unknown, path: readonly PropertyKey[], test: string): Change[] {
+/** The next lower tier. */
+export function lowered(tier: unknown, path: readonly PropertyKey[], test: string): Change[] {
   const rank = TIERS.indexOf(tier as (typeof TIERS)[number]);
   return rank > 0 ? [change(path, tier, TIERS[rank - 1], test)] : [];
 }
@@ -178,10 +171,11 @@ export function shifted(value: unknown, path: readonly PropertyKey[], test: stri
 }
 
 /** An ISO 8601 duration, or a number of business hours, with twice its first number. */
-function longer(duration: string): string {
+export function longer(duration: string): string {
   return duration.replace(/\d+/, (digits) => String(2 * Number(digits)));
 }
 
+/** A list of objects; empty where there is none. */
 export function list(value: unknown): Raw[] {
   return Array.isArray(value) ? (value as Raw[]) : [];
 }

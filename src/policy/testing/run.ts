@@ -16,7 +16,7 @@ export interface CaseResult extends PlacedCase {
 /** Judges every case under the policies together, as a ledger would. */
 export function runCases(policies: readonly CompiledPolicy[], cases: readonly PlacedCase[]): CaseResult[] {
   return cases.map((placed) => {
-    const input = inputOf(placed.test, policies[0]?.workspace ?? "");
+    const input = inputOf(placed.test, policies[0]?.workspace ?? "", policies);
     const verdict = judgeFully(policies, input);
     return { ...placed, input, verdict, misses: missesOf(placed.test.expect, verdict, input.now) };
   });
