@@ -54,6 +54,6 @@ describe("troubles of a running up", () => {
     for (now = 0; now < 60_000; now += 1000) tell("Kafka is\u001b[2J away");
     tell(null);
     tell(null);
-    expect(told).toBe(`${"TROUBLE Kafka is\ufffd[2J away\n".repeat(2)}The log can be reached again.\n`);
+    expect(told).toBe(`${"TROUBLE Kafka is\\u001b[2J away\n".repeat(2)}The log can be reached again.\n`);
   });
 });
