@@ -2,6 +2,7 @@ import { describe, expect, onTestFinished, test } from "vitest";
 import type { Check } from "../../src/cli/doctor/checks.ts";
 import { canonicalArgs } from "../../src/events/canonical.ts";
 import { effectKeyOf, itemIdOf } from "../../src/events/ids.ts";
+import { itemView } from "../../src/gateway/service/item-view.ts";
 import { nodeOf } from "../../src/ledger/item.ts";
 import { overshootsOf } from "../../src/workers/overshoots.ts";
 import { cli, lines } from "../cli/harness.ts";
@@ -131,6 +132,9 @@ for (const { name, why, place } of await ledgerKinds())
         },
       ]);
       expect([await overshoots(one, first), await overshoots(one, last)].map((found) => found.length)).toEqual([0, 1]);
+      const identity = { kind: "person", id: "ann", roles: ["lead"], workspace: WORKSPACE } as const;
+      expect((await itemView({ ledger: one.ledger, identity }, first)).findings).toEqual([]);
+      expect((await itemView({ ledger: two.ledger, identity }, last)).findings).toMatchObject([{ code: "budget_overshot", topic: "verdicts" }]);
       expect(await budgetsOf(at, one.clock.now)).toMatchObject({
         status: "look",
         found: [
