@@ -22,6 +22,7 @@ import { authority } from "./workers/authority.ts";
 import { branchBar, branchSweep } from "./workers/branches.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
+import { type Overshoot, overshootsOf } from "./workers/overshoots.ts";
 import { policyBar } from "./workers/policy-bar.ts";
 import { type Judge, policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
@@ -63,6 +64,8 @@ export interface Ledger {
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   /** Where a tool's amount lies, as the policies in force say. */
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
+  /** Budgets past whose limits an item was granted: a finding. */
+  readonly overshootsBy: (itemId: string) => Promise<readonly Overshoot[]>;
   readonly standings: Standings;
   /** What nothing may begin of. */
   readonly halts: Halts;
@@ -165,6 +168,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     write,
     claimMs: policies.claimMs,
     amountPath: policies.amountPath,
+    overshootsBy: (itemId) => overshootsOf({ queries, events, policies, usage }, now(), itemId),
     halts,
     standings,
     waitFor: projector.waitFor,

@@ -28,7 +28,7 @@ type InForce = ReturnType<Ledger["queries"]["policies"]>[number];
 
 /** Reads and checks policy files before anything starts. @throws CountersignError policy_invalid with line and column, usage */
 export function readPolicies(files: readonly string[]): Publishable[] {
-  return files.filter((file) => !isTestFile(file)).map((file) => publishable(fileText(file, "--policy"), file, (path) => fileText(path, "the file")));
+  return files.filter((file) => !isTestFile(file)).map((file) => publishable(fileText(file, "the policy"), file, (path) => fileText(path, "the file")));
 }
 
 /**

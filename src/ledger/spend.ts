@@ -19,6 +19,8 @@ export interface Spend {
   readonly granted: boolean;
   /** Whether policy let it run without a person. */
   readonly flowed: boolean;
+  /** Approvals that the verdict asked for. */
+  readonly approvals: number;
 }
 
 /**
@@ -40,7 +42,7 @@ export function spendsOf(item: Item): readonly Spend[] {
   const flowed = verdict.terms.route === "allow" || isAudit(verdict.terms);
   return verdict.actions.flatMap(({ actionId, tool, args, argsSha256 }) => {
     const found = times.get(actionId);
-    return found === undefined ? [] : [{ actionId, tool, args, argsSha256, ...found, judgedAt: verdict.judgedAt, flowed }];
+    return found === undefined ? [] : [{ actionId, tool, args, argsSha256, ...found, judgedAt: verdict.judgedAt, flowed, approvals: verdict.terms.approvals }];
   });
 }
 

@@ -1,7 +1,7 @@
 import type { EventOf } from "../events/types.generated.ts";
 import { type Hit, hitsOf, uncheckable } from "./assess.ts";
 import { type BudgetOutcome, judgeBudgets } from "./budget.ts";
-import type { CompiledPolicy } from "./compile.ts";
+import type { CompiledPolicy, CompiledRule } from "./compile.ts";
 import { countablesOf, type JudgeInput, subjectsOf } from "./judge.ts";
 import type { UsageReader } from "./usage.ts";
 
@@ -70,8 +70,16 @@ function isBroken(hit: Hit, { route, approvals, matched }: Decided): boolean {
   if (forbids(hit)) return true;
   const { rule } = hit;
   if (matched.has(rule.id)) return false;
-  const asksForPerson = rule.hard || uncheckable(hit) || (rule.risk !== undefined && rule.risk !== "low") || rule.points > 0;
-  return (route === "allow" && asksForPerson) || rule.approvals > Math.max(1, approvals);
+  return isShortOf({ ...rule, hard: rule.hard || uncheckable(hit) }, { flowed: route === "allow", approvals });
+}
+
+/** Whether an item was let through with less than an effect asks for: without a person, or with fewer of them. */
+export function isShortOf(
+  { hard, risk, points, approvals }: Pick<CompiledRule, "hard" | "risk" | "points" | "approvals">,
+  by: { readonly flowed: boolean; readonly approvals: number },
+): boolean {
+  const asksForPerson = hard || (risk !== undefined && risk !== "low") || points > 0;
+  return (by.flowed && asksForPerson) || approvals > Math.max(1, by.approvals);
 }
 
 function sentence({ ref }: CompiledPolicy, hit: Hit, isFloor: boolean): string {

@@ -44,7 +44,7 @@ export function replayUsage(documents: readonly CompiledPolicy[]): ReplayUsage {
           const { key, amount = ZERO, values } = read;
           const tally = ofMeter.get(key) ?? new Tally(meter.windowMs);
           ofMeter.set(key, tally);
-          const entry = { itemId, at, judgedAt: at, granted: false, amount, values };
+          const entry = { itemId, at, judgedAt: at, granted: false, flowed: action.flowed, approvals: 0, amount, values };
           tally.insert(entry);
           mine.push({ tally, entry });
         }

@@ -1,14 +1,10 @@
 import { add, type Decimal, subtract, ZERO } from "./decimal.ts";
+import type { LetThrough } from "./overshoot.ts";
 
 /** One action that counts, at its place in time. */
-export interface Entry {
-  readonly itemId: string;
+export interface Entry extends LetThrough {
   /** Milliseconds since the epoch; what is only reserved has a time that no window leaves behind. */
   readonly at: number;
-  readonly judgedAt: number;
-  readonly granted: boolean;
-  readonly amount: Decimal;
-  readonly values: readonly string[];
 }
 
 /**

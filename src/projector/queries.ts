@@ -171,6 +171,7 @@ export function openQueries(views: Database.Database) {
 
   // These are asked for while items are in flight, so they look at what is in memory before they touch the file.
   const oneNow = views.prepare(`SELECT ${COLUMNS} FROM item WHERE id = ?`);
+  const byNumber = views.prepare("SELECT id, state FROM item WHERE n = ?");
   const payloadNow = views.prepare(`SELECT value FROM payload WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
   const placeNow = views.prepare(`SELECT off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
   const rulingNow = views.prepare(`SELECT status, reason, what, actor, off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`);
@@ -383,8 +384,11 @@ export function openQueries(views: Database.Database) {
 
     /** Items of which something counts toward budgets: what is reserved, and what began at a time or later. */
     *spent(since: number): Generator<Item> {
-      for (const { id, state } of db.prepare("SELECT id, state FROM item WHERE spent >= ? ORDER BY spent, n").all(since) as Pick<Row, "id" | "state">[])
-        yield readState(itemIdOfBytes(id), state, blobs).item;
+      // One after the other: with the states of a long window all at once, a ledger would start with gigabytes.
+      for (const n of db.prepare("SELECT n FROM item WHERE spent >= ? ORDER BY spent, n").pluck().all(since) as number[]) {
+        const row = byNumber.get(n) as Pick<Row, "id" | "state"> | undefined;
+        if (row !== undefined) yield readState(itemIdOfBytes(row.id), row.state, blobs).item;
+      }
     },
 
     /** The policy documents in force: of each policy item the last one published. */

@@ -23,7 +23,7 @@ export function policyBar(events: EventStore, policies: PublishedPolicies, usage
 }
 
 /** The verdict whose terms are in force: that of before where policy forbade an edit. */
-function restored(item: Item, verdict: VerdictNode): VerdictNode {
+export function restored(item: Item, verdict: VerdictNode): VerdictNode {
   let at = verdict;
   while (at.fallback) {
     const edit = item.nodes.get(at.cause);

@@ -18,6 +18,8 @@ export interface PublishedPolicies {
   readonly barAtGrant: (...of: Tail<Parameters<typeof barAtGrant>>) => string | null;
   /** What counts over many items. The list is the same one until a document changes. */
   readonly meters: () => readonly Meter[];
+  /** The documents in force that are enforced, so that their limits hold. */
+  readonly enforced: () => readonly CompiledPolicy[];
   /** How often the clock tries an idempotent action again whose end nobody knows. */
   readonly retries: (workspace: string, tool: string) => number;
   /** Where a tool's amount lies; undefined where no policy says so. */
@@ -60,6 +62,7 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
       return barAtGrant(usable, input, ...rest);
     },
     meters: () => current().meters,
+    enforced: () => current().usable.filter(({ mode }) => mode !== "shadow"),
     claimMs: (workspace, tools) => claimMs(current().usable, workspace, tools),
   };
 }

@@ -1,7 +1,7 @@
 import type { Json } from "../events/canonical.ts";
 import { type Item, type NodeKey, nodeOf } from "../ledger/item.ts";
 import { OPEN, type Spend, spendsOf } from "../ledger/spend.ts";
-import { decimalText, subtract, ZERO } from "../policy/decimal.ts";
+import { type Decimal, decimalText, subtract, ZERO } from "../policy/decimal.ts";
 import { type Entry, Tally } from "../policy/tally.ts";
 import type { Countable, Meter, UsageReader } from "../policy/usage.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
@@ -20,6 +20,11 @@ export interface LiveUsage {
   earlierOrGranted(itemId: string, workspace: string): UsageReader;
   /** Holds what a verdict reserves until it is folded. Call it in the same breath as the judgement: the next judgement must see it. */
   reserve(itemId: string, cause: NodeKey, judgedAt: number, actions: readonly Countable[]): void;
+  /** What counts in the window that ends at a time, by meter and key; `itemId`: only where that item counts. */
+  inWindow(
+    asOf: number,
+    itemId?: string,
+  ): Iterable<{ readonly meter: Meter; readonly key: string; readonly total: Decimal; readonly entries: () => readonly Entry[] }>;
 }
 
 interface Counting {
@@ -113,21 +118,23 @@ export function liveUsage(
     if (proposal === undefined) return [];
     return spendsOf(item).flatMap((spend) => {
       const { agentId: agent, onBehalfOf, threadId: thread } = proposal;
-      return count(item.id, countable({ workspace: item.workspace ?? "", agent, onBehalfOf, thread }, spend), spend);
+      const { at, judgedAt, granted, flowed, approvals } = spend;
+      const how = { at, judgedAt, granted, flowed, approvals };
+      return count(item.id, countable({ workspace: item.workspace ?? "", agent, onBehalfOf, thread }, spend), how);
     });
   }
 
   function countedReservation(itemId: string, { judgedAt, actions }: Reservation): Counted[] {
-    return actions.flatMap((action) => count(itemId, action, { at: OPEN, judgedAt, granted: false }));
+    return actions.flatMap((action) => count(itemId, action, { at: OPEN, judgedAt, granted: false, flowed: action.flowed, approvals: 0 }));
   }
 
-  function count(itemId: string, action: Countable, { at, judgedAt, granted }: Pick<Spend, "at" | "judgedAt" | "granted">): Counted[] {
+  function count(itemId: string, action: Countable, how: Omit<Entry, "itemId" | "amount" | "values">): Counted[] {
     const out: Counted[] = [];
     for (const counting of countings.values()) {
       const read = counting.meter.read(action);
       if (read === undefined) continue;
       const { key, amount = ZERO, values } = read;
-      out.push({ counting, key, entry: { itemId, at, judgedAt, granted, amount, values } });
+      out.push({ counting, key, entry: { itemId, ...how, amount, values } });
     }
     return out;
   }
@@ -165,7 +172,25 @@ export function liveUsage(
     return entry.judgedAt > judgedAt || (entry.judgedAt === judgedAt && entry.itemId > itemId);
   }
 
+  function* inWindow(asOf: number, itemId?: string) {
+    const all = [...current().values()];
+    const places =
+      itemId === undefined
+        ? all.flatMap(({ meter, tallies }) => [...tallies].map(([key, tally]) => ({ meter, key, tally })))
+        : (items.get(itemId) ?? []).flatMap(({ counting: { meter, tallies }, key }) => ({ meter, key, tally: tallies.get(key) as Tally }));
+    // A plan counts for a key once with each of its steps.
+    const seen = new Set<Tally>();
+    for (const { meter, key, tally } of places) {
+      if (seen.has(tally)) continue;
+      seen.add(tally);
+      tally.moveTo(asOf);
+      const total = meter.kind === "distinct" ? { n: BigInt(tally.values.size), scale: 0 } : tally.total;
+      yield { meter, key, total, entries: () => [...tally.current()] };
+    }
+  }
+
   return {
+    inWindow,
     judging: (itemId, workspace) => reader(itemId, workspace, NONE),
     earlier: (itemId, workspace) => reader(itemId, workspace, (entry) => isLater(entry, itemId)),
     earlierOrGranted: (itemId, workspace) => reader(itemId, workspace, (entry) => !entry.granted && isLater(entry, itemId)),
@@ -191,6 +216,8 @@ function isSame(a: Counted, b: Counted): boolean {
     a.entry.at === b.entry.at &&
     a.entry.judgedAt === b.entry.judgedAt &&
     a.entry.granted === b.entry.granted &&
+    a.entry.flowed === b.entry.flowed &&
+    a.entry.approvals === b.entry.approvals &&
     sameAmount(a.entry, b.entry)
   );
 }

@@ -194,7 +194,8 @@ test("function names are mapped so that no two meet, and only where an API would
         expect(new Set(mapped).size).toBe(tools.length);
         for (const [i, name] of mapped.entries()) {
           expect(name).toMatch(/^[A-Za-z0-9_-]{1,64}$/);
-          expect(names.table()[name] ?? name).toBe(tools[i]);
+          const table = names.table();
+          expect(Object.hasOwn(table, name) ? table[name] : name).toBe(tools[i]);
         }
       },
     ),

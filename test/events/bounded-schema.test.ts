@@ -70,7 +70,7 @@ describe("a JSON Schema", () => {
     expect(schemaFault(JSON.stringify(schema))).toBeNull();
     const before = process.cpuUsage();
     expect(argsFault(JSON.stringify(schema), value)).toMatchObject({ rule: "schema", message: expect.stringContaining("more than 4000000 steps") });
-    expect(compileSchema(schema)(value)).toMatchObject({ rule: "schema", message: expect.stringContaining("more than 4000000 steps") });
+    expect(compileSchema(schema)(value)).toMatchObject([{ rule: "schema", message: expect.stringContaining("more than 4000000 steps") }]);
     expect(process.cpuUsage(before).user / 1000).toBeLessThan(5000);
   });
 

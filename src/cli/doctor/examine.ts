@@ -7,6 +7,7 @@ import type { Queries, Todo } from "../../projector/queries.ts";
 import type { Cli } from "../io.ts";
 import { plural } from "../text.ts";
 import { openExisting } from "../where.ts";
+import { checkBudgets } from "./budgets.ts";
 import { type Check, checkBad, checkFindings, checkLog, checkParked, checkRegistry, checkTodos, checkTopics, failed } from "./checks.ts";
 import { checkKeys } from "./keys.ts";
 import { examineViews } from "./views.ts";
@@ -45,6 +46,7 @@ export async function examine(cli: Cli, { log: url, data }: { log: string; data:
       try {
         policies = views.queries.policies();
         checks.push(views.check, ...(await checkContents(views.queries, running !== null, cli.io.now())));
+        checks.push(await checkBudgets(views.queries, opened, cli.io.now()).catch((error) => failed("budgets", error)));
       } finally {
         views.close();
       }

@@ -42,7 +42,7 @@ export async function itemView(context: Context, itemId: string): Promise<ItemVi
     execution: executionOf(view.life),
     incidents: view.item.incidents.map(({ id, severity }) => ({ eventId: id, severity })),
     ...(await executed(context, view)),
-    ...history(context, itemId, view.item),
+    ...history(context, itemId, view.item, await budgetFindings(context, itemId)),
   };
 }
 
@@ -129,13 +129,24 @@ function jsonOf(text: string | null): unknown {
   }
 }
 
-function history(context: Context, itemId: string, item: Item): Pick<ItemView, "timeline" | "findings" | "badRecords" | "parked"> {
+/** Worked out on reading, as every finding about several items. */
+async function budgetFindings({ ledger }: Context, itemId: string): Promise<ItemView["findings"]> {
+  const over = await ledger.overshootsBy(itemId);
+  return [...new Set(over.flatMap(({ items }) => items.map(({ verdict }) => verdict)))].map((eventId) => ({
+    code: "budget_overshot",
+    topic: "verdicts",
+    eventId,
+    offset: null,
+  }));
+}
+
+function history(context: Context, itemId: string, item: Item, more: ItemView["findings"]): Pick<ItemView, "timeline" | "findings" | "badRecords" | "parked"> {
   const { ledger } = context;
   const partition = partitionOf(itemId, ledger.log.partitions);
   const timeline = ledger.queries.timeline(itemId).map(({ appendedAt: _appended, ...entry }) => ({ ...entry, partition }));
   return {
     timeline,
-    findings: [...ledger.queries.findingsOf(itemId), ...overshotFinding(context, itemId)],
+    findings: [...ledger.queries.findingsOf(itemId), ...overshotFinding(context, itemId), ...more],
     badRecords: ledger.queries.badOf(itemId).map(({ itemId: _item, schemaId: _schema, ...bad }) => ({ ...bad, cleared: item.cleared.includes(bad.sha256) })),
     parked: timeline
       .filter((e) => e.status === "parked")

@@ -21,6 +21,8 @@ export interface GatewayLedger {
   readonly now: () => number;
   readonly halts: Halts;
   readonly standings: Standings;
+  /** Budgets past whose limits an item was granted. */
+  readonly overshootsBy: (itemId: string) => Promise<readonly { readonly items: readonly { readonly verdict: string }[] }[]>;
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   readonly write: <T extends Topic>(topic: T, itemId: string, body: Body<T>) => Promise<{ readonly eventId: string; readonly position: Position }>;

@@ -41,9 +41,11 @@ export function recheck(cli: Cli): Command {
           );
       }
       cli.say(
-        deviations.length === 0
-          ? `${plural(checked, "verdict")} recomputed: all are as recorded.`
-          : `${plural(checked, "verdict")} recomputed: ${deviations.length} ${deviations.length === 1 ? "differs" : "differ"} from the record.`,
+        checked === 0
+          ? "There is no verdict to recompute."
+          : deviations.length === 0
+            ? `${plural(checked, "verdict")} recomputed: all are as recorded.`
+            : `${plural(checked, "verdict")} recomputed: ${deviations.length} ${deviations.length === 1 ? "differs" : "differ"} from the record.`,
       );
       if (deviations.length > 0) cli.exit(EXIT.refused);
     } finally {
