@@ -62,6 +62,8 @@ export interface Ledger {
   readonly write: Write;
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds, as the policies in force say. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
+  /** Criteria by which reviewers may score an item with these tools, as the policies in force say. */
+  readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
   /** Where a tool's amount lies, as the policies in force say. */
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
   /** Budgets past whose limits an item was granted: a finding. */
@@ -167,6 +169,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     now,
     write,
     claimMs: policies.claimMs,
+    rubric: policies.rubric,
     amountPath: policies.amountPath,
     overshootsBy: (itemId) => overshootsOf({ queries, events, policies, usage }, now(), itemId),
     halts,

@@ -8,7 +8,6 @@ import type { PublishedDocument } from "./targets/target.ts";
 export interface ToolFields {
   readonly rules: readonly FieldRule[];
   readonly isCosmetic: (path: string) => boolean;
-  readonly rubric: readonly string[];
 }
 
 /** What a class means where a field names no `export` of its own. */
@@ -18,7 +17,6 @@ interface Described {
   readonly matches: (tool: string) => boolean;
   readonly rules: readonly FieldRule[];
   readonly cosmetic: readonly string[];
-  readonly rubric: readonly string[];
 }
 
 /** The action catalogues of all workspaces, from the policy documents that were published before the end of the range. */
@@ -58,7 +56,6 @@ export class Catalogue {
     const fields: ToolFields = {
       rules: [...unknown, ...found.flatMap((d) => d.rules)],
       isCosmetic: (path) => cosmetic.some((c) => path === c || path.startsWith(`${c}/`)),
-      rubric: [...new Set(found.flatMap((d) => d.rubric))],
     };
     this.known.set(key, fields);
     return fields;
@@ -86,7 +83,6 @@ export class Catalogue {
             return treatment === undefined ? [] : [{ path, treatment }];
           }),
           cosmetic: fields.filter(([, field]) => field.cosmetic === true).map(([path]) => path),
-          rubric: (action.rubric ?? []).map((criterion) => criterion.id),
         };
       });
     } catch {

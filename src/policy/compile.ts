@@ -78,6 +78,8 @@ export interface CompiledAction {
   readonly decisions: readonly AllowedDecision[];
   readonly editable: readonly string[];
   readonly claimMs: number;
+  /** Ids of the criteria that reviewers may score. */
+  readonly rubric: readonly string[];
   /** How often the clock tries it again when nobody knows how it ended; 0 on what is not idempotent. */
   readonly retries: number;
   readonly leaseMs: number;
@@ -232,6 +234,7 @@ function compileAction(name: string | undefined, action: ActionContent, { conten
     decisions: action.decisions,
     editable: edits ? (action.editable ?? [""]) : [],
     claimMs: action.claim ?? DEFAULT_CLAIM,
+    rubric: (action.rubric ?? []).map((criterion) => criterion.id),
     retries: action.retries ?? 0,
     leaseMs: action.lease ?? DEFAULT_LEASE,
     grantTtlMs: action.grant_ttl ?? DEFAULT_GRANT_TTL,
@@ -285,6 +288,12 @@ export function claimMs(policies: readonly CompiledPolicy[], workspace: string, 
     .filter((policy) => policy.workspace === workspace && policy.mode !== "shadow")
     .flatMap((policy) => tools.flatMap((tool) => policy.find(tool)));
   return found.length === 0 ? DEFAULT_CLAIM : Math.min(...found.map((action) => action.claimMs));
+}
+
+/** Criteria that the policies of a workspace name for any of these tools. */
+export function rubricOf(policies: readonly CompiledPolicy[], workspace: string, tools: readonly string[]): readonly string[] {
+  const own = policies.filter((policy) => policy.workspace === workspace);
+  return [...new Set(own.flatMap((policy) => tools.flatMap((tool) => policy.find(tool).flatMap((action) => action.rubric))))];
 }
 
 /** How often the clock may try a tool again whose end nobody knows: what every policy on it allows. */

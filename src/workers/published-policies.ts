@@ -1,6 +1,6 @@
 import { CountersignError, messageOf } from "../errors.ts";
 import { barAtGrant } from "../policy/at-grant.ts";
-import { type CompiledPolicy, claimMs, compilePolicy, retriesOf } from "../policy/compile.ts";
+import { type CompiledPolicy, claimMs, compilePolicy, retriesOf, rubricOf } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
 import { judge } from "../policy/judge.ts";
 import { amountPathOf } from "../policy/standing.ts";
@@ -26,6 +26,8 @@ export interface PublishedPolicies {
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
+  /** Criteria by which reviewers may score an item with these tools. */
+  readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
 }
 
 /**
@@ -64,6 +66,7 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
     meters: () => current().meters,
     enforced: () => current().usable.filter(({ mode }) => mode !== "shadow"),
     claimMs: (workspace, tools) => claimMs(current().usable, workspace, tools),
+    rubric: (workspace, tools) => rubricOf(current().usable, workspace, tools),
   };
 }
 

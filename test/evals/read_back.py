@@ -64,6 +64,126 @@ def inspect(folder):
     return {"rows": rows, "calls": calls}
 
 
+def records(folder):
+    """Rows by split, as JSON."""
+    found = {}
+    for split, path in split_files(folder).items():
+        with open(path, encoding="utf-8") as lines:
+            found[split] = [json.loads(line) for line in lines]
+    return found
+
+
+def langsmith(folder):
+    """The model that `create_examples` makes of each dict, and what it would send."""
+    import warnings
+
+    from langsmith.schemas import ExampleCreate
+
+    # `outputs` is the name on the wire and in older clients; newer ones also call it reference_outputs.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    known = {field.serialization_alias or name for name, field in ExampleCreate.model_fields.items()}
+    found = records(folder)
+    for row in (row for rows in found.values() for row in rows):
+        assert set(row) <= known, f"LangSmith knows no {set(row) - known}"
+        sent = ExampleCreate(**row).model_dump(mode="json", by_alias=True, include=None, exclude={"created_at"}, exclude_unset=True)
+        assert sent == row, f"LangSmith would send {sent}"
+    return {"rows": {split: len(rows) for split, rows in found.items()}}
+
+
+def langfuse(folder):
+    """The request of `POST /api/public/dataset-items`."""
+    from langfuse.api import CreateDatasetItemRequest
+    from langfuse.api.core.pydantic_utilities import parse_obj_as
+
+    found = records(folder)
+    for row in (row for rows in found.values() for row in rows):
+        request = parse_obj_as(CreateDatasetItemRequest, row)
+        assert not request.model_extra, f"Langfuse knows no {set(request.model_extra)}"
+        assert json.loads(request.json(exclude_unset=True)) == row, f"Langfuse would send {request.json()}"
+        # Ids are unique in a project and at most this long.
+        assert len(row["id"]) <= 255
+    assert len({row["id"] for rows in found.values() for row in rows}) == sum(len(rows) for rows in found.values())
+    return {"rows": {split: len(rows) for split, rows in found.items()}}
+
+
+def braintrust(folder):
+    """Each row through `dataset.insert`; what the SDK would upload stays in its memory logger."""
+    from braintrust import logger
+
+    found = records(folder)
+    dataset = logger.ObjectMetadata(id="dataset", name="d", full_info={})
+    project = logger.ObjectMetadata(id="project", name="p", full_info={})
+    lazy = logger.LazyValue(lambda: logger.ProjectDatasetMetadata(project=project, dataset=dataset), use_mutex=False)
+    lazy.get()
+    with logger._internal_with_memory_background_logger() as memory:
+        into = logger.Dataset(lazy, state=logger._internal_get_global_state())
+        for row in (row for rows in found.values() for row in rows):
+            assert into.insert(**row) == row["id"]
+        uploaded = {event["id"]: event for event in memory.pop()}
+    for row in (row for rows in found.values() for row in rows):
+        sent = {key: uploaded[row["id"]][key] for key in row}
+        assert sent == row, f"Braintrust would upload {sent}"
+    return {"rows": {split: len(rows) for split, rows in found.items()}}
+
+
+def mlflow(folder):
+    """MLflow's own store on SQLite: merged into an evaluation dataset, and read from it again."""
+    import tempfile
+
+    os.environ["GIT_PYTHON_REFRESH"] = "quiet"
+    import mlflow
+    from mlflow.genai import datasets
+
+    found = records(folder)
+    with tempfile.TemporaryDirectory() as work:
+        mlflow.set_tracking_uri(f"sqlite:///{os.path.join(work, 'mlflow.db')}")
+        mlflow.set_experiment("read back")
+        rows = {}
+        for split, given in found.items():
+            datasets.create_dataset(name=split).merge_records([dict(row) for row in given])
+            kept = datasets.search_datasets(filter_string=f"name = '{split}'")[0].to_df()
+            rows[split] = len(kept)
+            by_id = {tags["example_id"]: (inputs, expectations) for tags, inputs, expectations in zip(kept["tags"], kept["inputs"], kept["expectations"])}
+            for row in given:
+                assert by_id[row["tags"]["example_id"]] == (row["inputs"], row["expectations"]), "MLflow keeps what it was given"
+    return {"rows": rows}
+
+
+def phoenix(folder):
+    """Each split through `create_dataset`, to a server that keeps what the client uploads."""
+    import threading
+    from http.server import BaseHTTPRequestHandler, HTTPServer
+
+    from phoenix.client import Client
+
+    uploads = []
+
+    class Keep(BaseHTTPRequestHandler):
+        def do_POST(self):
+            uploads.append(json.loads(self.rfile.read(int(self.headers["content-length"]))))
+            self.send_response(507)
+            self.end_headers()
+
+        def log_message(self, *args):
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Keep)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    client = Client(base_url=f"http://127.0.0.1:{server.server_port}")
+    found = records(folder)
+    for split, rows in found.items():
+        before = len(uploads)
+        try:
+            client.datasets.create_dataset(name=split, examples=rows)
+        except Exception as error:  # the refusal of the server above; a row that the client refuses is never uploaded
+            if len(uploads) == before:
+                raise error
+        sent = uploads[-1]
+        assert [dict(zip(("input", "output", "metadata"), row)) for row in zip(sent["inputs"], sent["outputs"], sent["metadata"])] == rows
+    server.shutdown()
+    return {"rows": {split: len(rows) for split, rows in found.items()}}
+
+
 def pandas(folder):
     import pandas as pd
 
@@ -79,6 +199,11 @@ READERS = {
     "trl-sft": lambda folder: trl(folder, "completion"),
     "huggingface": hugging_face,
     "inspect": inspect,
+    "langsmith": langsmith,
+    "langfuse": langfuse,
+    "braintrust": braintrust,
+    "mlflow": mlflow,
+    "phoenix": phoenix,
 }
 
 target, folder = sys.argv[1:]

@@ -316,6 +316,23 @@ describe("settle, report and clear", () => {
     expect(event?.scores).toEqual([score("tone", 4)]);
   });
 
+  it("refuses a criterion that no policy names for the action, by its name, and says which there are", async () => {
+    const item = await refund();
+    const wrong = { criterion: "mood", score: 4 };
+    const answer = await w.decide("lead", item, { kind: "approve", scores: [{ criterion: "right_amount", score: 5 }, wrong] });
+    expect(answer).toMatchObject({
+      status: 422,
+      body: { code: "request_invalid", field: "/scores/1/criterion", value: "mood", fix: "score tone, right_amount" },
+    });
+    const gift = await w.judged({ tool: "send_gift", args: { value: 5, to: "x" } });
+    const none = await w.decide("lead", gift, { kind: "approve", scores: [{ criterion: "tone", score: 4 }] });
+    expect(none).toMatchObject({
+      status: 422,
+      body: { field: "/scores/0/criterion", value: "tone", fix: expect.stringContaining("no policy names criteria") },
+    });
+    expect((await view(item.itemId)).decision).toBe(null);
+  });
+
   it("clears the flag of a bad record, after which the run goes on", async () => {
     const item = await refund();
     await w.ledger.log.append([{ topic: "decisions", key: item.itemId, value: new Uint8Array([1, 2, 3]) }]);

@@ -26,6 +26,7 @@ actions:
     owner: role:support-lead
     decisions: [approve, edit, reject]
     editable: [/amount, /reason]
+    rubric: [{ id: tone }, { id: right_amount, label: The amount is right }]
     timeout: PT4H
     lease: PT2M
     grant_ttl: PT1H

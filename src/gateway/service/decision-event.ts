@@ -78,6 +78,8 @@ export function decisionEvent(
 ): EventOf["decisions"] {
   const { ledger, identity } = context;
   const now = ledger.now();
+  const tools = verdict?.actions.map((a) => a.tool) ?? [];
+  checkCriteria(request, ledger.rubric(identity.workspace, tools));
   const { kind, verdict: _verdict, receipt: _receipt, lease, edits, seen, review, steps, standing: _standing, ...rest } = request;
   const draft: Draft<EventOf["decisions"]> = {
     ...rest,
@@ -93,12 +95,22 @@ export function decisionEvent(
     edits: edits.map((edit, i) => editOf(edit, i, verdict)),
     ...(seen === undefined ? {} : { seen }),
     ...(REVIEWS.has(kind) ? { review: review ?? { channel: "api" } } : {}),
-    ...(kind === "claim"
-      ? { lease: leaseOf(lease, verdict, identity.id, now, ledger.claimMs(identity.workspace, verdict?.actions.map((a) => a.tool) ?? [])) }
-      : {}),
+    ...(kind === "claim" ? { lease: leaseOf(lease, verdict, identity.id, now, ledger.claimMs(identity.workspace, tools)) } : {}),
     ...(kind === "release" ? { lease: standingLease(verdict) } : {}),
   };
   return complete("decisions", draft);
+}
+
+/** A criterion that no policy names would be a mean of its own in every report, beside the one that was meant. */
+function checkCriteria({ scores }: DecideRequest, rubric: readonly string[]): void {
+  for (const [i, { criterion }] of scores.entries())
+    if (!rubric.includes(criterion))
+      throw invalid(
+        `/scores/${i}/criterion`,
+        criterion,
+        "is no criterion of this item's rubric",
+        rubric.length === 0 ? "leave the scores out: no policy names criteria for its actions (`rubric`)" : `score ${rubric.join(", ")}`,
+      );
 }
 
 function knownSteps(steps: readonly string[], verdict: VerdictNode | null): string[] {

@@ -25,6 +25,7 @@ export interface GatewayLedger {
   readonly overshootsBy: (itemId: string) => Promise<readonly { readonly items: readonly { readonly verdict: string }[] }[]>;
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
+  readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
   readonly write: <T extends Topic>(topic: T, itemId: string, body: Body<T>) => Promise<{ readonly eventId: string; readonly position: Position }>;
   readonly ended: Promise<void>;
 }
