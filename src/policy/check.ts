@@ -68,7 +68,8 @@ function checkAction(name: string, action: ActionContent, calendar: boolean, rep
   checkGate(action, (path, message) => report(["gate", ...path], message));
   checkSpan(action.gate?.window, calendar, (message) => report(["gate", "window"], message));
   checkRetries(action, report);
-  checkPeople(action, calendar, report);
+  // The ladder of an audit begins when its window closes.
+  checkPeople(action, calendar, report, action.gate?.kind === "audit" ? action.gate.window : undefined);
   const known = (path: readonly PropertyKey[], pointer: string, what: string) => {
     if (declares(schemaOf(action), pointerKeys(pointer) ?? []) === "no")
       report(path, `${what} ${shown(pointer)}, which the arguments do not declare${didYouMean(pointer, fieldsOf(schemaOf(action)))}`);
@@ -92,9 +93,14 @@ function checkRetries({ retries, execution }: ActionContent, report: Report): vo
     report(["retries"], `needs execution: idempotent, not ${shown(execution)}: tried again by the clock it could happen twice`);
 }
 
-function checkPeople(people: Pick<RouteContent, "ladder" | "timeout" | "approvals" | "approval_order">, calendar: boolean, report: Report): void {
+function checkPeople(
+  people: Pick<RouteContent, "ladder" | "timeout" | "approvals" | "approval_order">,
+  calendar: boolean,
+  report: Report,
+  otherwise: Span = DEFAULT_TIMEOUT,
+): void {
   checkSpan(people.timeout, calendar, (message) => report(["timeout"], message));
-  let before: Span = people.timeout ?? DEFAULT_TIMEOUT;
+  let before: Span = people.timeout ?? otherwise;
   for (const [i, step] of (people.ladder ?? []).entries()) {
     if (isLonger(step.timeout, before))
       report(["ladder", i, "timeout"], `is ${spanText(step.timeout)}, longer than the ${spanText(before)} before it; each step has less time, not more`);

@@ -3,28 +3,39 @@ import type { ItemView, ListAnswer, OutcomeAnswer } from "../../src/producers/wi
 import { openWorld, until, type World } from "./world.ts";
 
 let world: World;
-const clock = { at: Date.now() };
+const clock = { at: Date.UTC(2026, 10, 2, 9) };
 const HOUR = 3_600_000;
+/** Notes run at once and are looked at within a day; then the auditors are asked, and asked again. */
+const POLICY = `
+policy: notes
+workspace: default
+owner: role:support-lead
+mode: enforce
+actions:
+  add_note:
+    arguments: { type: object, properties: { text: { type: string } }, required: [text] }
+    reversibility: reversible
+    execution: idempotent
+    risk: medium
+    gate: { kind: audit, window: PT24H }
+    owner: role:support-lead
+    ladder: [{ to: role:auditor, timeout: PT12H }, { to: role:support-lead, timeout: PT1H, page: true }]
+    lease: PT2M
+  tag_ticket:
+    arguments: { type: object, properties: { tag: { type: string } }, required: [tag] }
+    reversibility: reversible
+    execution: idempotent
+    risk: medium
+    gate: { kind: audit, window: PT24H }
+rules:
+  - id: about-money
+    when: { action: add_note, args: { /text: { matches: "(?i)refund" } } }
+    raise: { risk: high }
+    because: "What promises money is read before it is written"
+`;
+
 beforeAll(async () => {
-  // What an audit gate with a window of a day and one step of a ladder says.
-  world = await openWorld({
-    now: () => clock.at,
-    judge: (engine) => (input) => {
-      const verdict = engine(input);
-      if (verdict.route !== "allow") return verdict;
-      const ladder = [{ step: 1, at: input.now + 24 * HOUR, to: "role:auditor", page: false }];
-      return {
-        ...verdict,
-        gate: "audit",
-        owner: "role:support-lead",
-        approvals: 1,
-        allowedDecisions: ["approve", "reject"],
-        ladder,
-        expiresAt: null,
-        onExpiry: "hold",
-      };
-    },
-  });
+  world = await openWorld({ now: () => clock.at, policy: POLICY });
 });
 afterAll(() => world.close());
 
@@ -73,14 +84,50 @@ test("a review that fails before the execution takes the grant back, and nothing
   expect((await view(itemId)).timeline.filter((e) => e.topic === "resumes").map((e) => e.what)).toEqual(["proceed"]);
 });
 
-test("a window that closes unreviewed goes to the next owner, and never expires or passes", async () => {
+test("what policy finds too risky to be audited afterwards waits for a person first", async () => {
+  const item = await world.judged({ tool: "add_note", args: { text: "You get a refund" } });
+  expect(item).toMatchObject({ stage: "pending", route: "interrupt", risk: "high", execution: "none", review: "none" });
+  await world.decide("lead", item, { kind: "reject" });
+});
+
+test("only the owner reviews, on the card that is shown, and with no other decision than approve and reject", async () => {
+  const { itemId } = await granted();
+  const item = await view(itemId);
+  expect(await world.decide("intern", item, { kind: "approve" })).toMatchObject({ status: 403, body: { code: "not_entitled" } });
+  const edit = { kind: "edit", edits: [{ actionId: "a1", args: { text: "y" } }] };
+  expect(await world.decide("lead", item, edit)).toMatchObject({ status: 403, body: { code: "not_allowed" } });
+  const stale = { kind: "approve", verdict: item.verdict?.eventId, seen: { cardSha256: "0".repeat(64) } };
+  expect((await world.call("lead", "POST", `/v1/items/${itemId}/decisions`, stale)).body).toMatchObject({ code: "stale" });
+  expect(await view(itemId)).toMatchObject({ review: "open", execution: "granted" });
+});
+
+test("a window that closes unreviewed goes up the ladder step by step, and never expires or passes", async () => {
   const { itemId, grant } = await granted();
   await receipt(itemId, grant, "started");
   await receipt(itemId, grant, "succeeded");
+  const becomes = (owner: string, step: number) =>
+    until(async () => {
+      const now = await view(itemId);
+      return now.owner === owner && now.step === step ? now : undefined;
+    });
+  expect(await view(itemId)).toMatchObject({ owner: "role:support-lead", deadline: clock.at + 24 * HOUR, expiresAt: null });
   clock.at += 24 * HOUR;
-  await until(async () => ((await view(itemId)).owner === "role:auditor" ? true : undefined));
+  await becomes("role:auditor", 1);
+  expect(await world.decide("lead", await view(itemId), { kind: "approve" })).toMatchObject({ status: 403, body: { code: "not_entitled" } });
+  clock.at += 12 * HOUR;
+  await becomes("role:support-lead", 2);
   clock.at += 1000 * HOUR;
   await new Promise((resolve) => setTimeout(resolve, 1500));
-  expect(await view(itemId)).toMatchObject({ review: "open", execution: "succeeded", owner: "role:auditor" });
+  const last = await view(itemId);
+  expect(last).toMatchObject({ review: "open", execution: "succeeded", outcome: "succeeded", step: 2 });
+  expect(last.timeline.filter((e) => e.topic === "decisions").map((e) => `${e.what} ${e.status}`)).toEqual(["escalate effective", "escalate effective"]);
   expect((await queue()).map((i) => i.itemId)).toContain(itemId);
+  expect((await world.decide("lead", last, { kind: "approve" })).status).toBe(200);
+  expect(await view(itemId)).toMatchObject({ review: "passed" });
+});
+
+test("an audit without a ladder goes to the owner of the document, who is paged", async () => {
+  const { itemId } = await world.granted({ tool: "tag_ticket", args: { tag: "vip" } });
+  const verdict = await world.ledger.events.get(itemId, "verdicts", (await view(itemId)).verdict?.eventId as string);
+  expect(verdict).toMatchObject({ gate: "audit", ladder: [{ step: 1, to: "role:support-lead", page: true }], expiresAt: null, onExpiry: "hold" });
 });

@@ -118,9 +118,13 @@ export interface GrantShape {
   readonly actions: readonly { readonly actionId: string; readonly argsSha256: string; readonly effectKey: string; readonly args: Record<string, unknown> }[];
 }
 
-/** Options of a world: an earlier folder with its keys, and a clock. */
+/** Options of a world: an earlier folder with its keys, another log than the embedded one, another policy, and a clock. */
 export interface WorldOptions {
   readonly dir?: string;
+  /** Log URL; with an earlier folder, the one of that time. */
+  readonly log?: string;
+  /** The policy that a new world publishes. */
+  readonly policy?: string;
   readonly key?: { readonly [name: string]: string };
   readonly now?: () => number;
   readonly workers?: boolean;
@@ -133,12 +137,12 @@ let serial = 0;
 export async function openWorld(options: WorldOptions = {}): Promise<World> {
   const dir = options.dir ?? mkdtempSync(join(tmpdir(), "countersign-gateway-"));
   const ledger = await openLedger({
-    log: `sqlite:${dir}`,
+    log: options.log ?? `sqlite:${dir}`,
     data: dir,
     ...(options.now && { now: options.now }),
     ...(options.judge && { judge: options.judge }),
   });
-  if (options.dir === undefined) await publishPolicy(ledger);
+  if (options.dir === undefined) await publishPolicy(ledger, options.policy ?? POLICY);
   await ledger.start({ workers: options.workers ?? true });
   const local: LocalDb = openLocalDb(dir);
   const keys = openKeys(local);
@@ -206,6 +210,8 @@ function makeKeys(keys: Keys): { [name: string]: string } {
     otherAgent: make("agent", "other-bot"),
     executor: make("executor", "worker-1"),
     executor2: make("executor", "worker-2"),
+    auditor: make("reviewer", "ada", ["auditor"]),
+    payments: make("reviewer", "paul", ["support-lead", "payments-lead"]),
     lead: make("reviewer", "carol", ["support-lead"]),
     lead2: make("reviewer", "dave", ["support-lead"]),
     intern: make("reviewer", "erin", ["intern"]),
@@ -215,8 +221,8 @@ function makeKeys(keys: Keys): { [name: string]: string } {
   };
 }
 
-async function publishPolicy(ledger: Ledger): Promise<void> {
-  const { policyId, workspace, version, document, sha256 } = publishable(POLICY, "support.yaml", () => "");
+async function publishPolicy(ledger: Ledger, policy: string): Promise<void> {
+  const { policyId, workspace, version, document, sha256 } = publishable(policy, "support.yaml", () => "");
   await ledger.write("policies", policyItemId(workspace, policyId), {
     workspace,
     actor: { kind: "authority", id: "test" },
