@@ -69,7 +69,7 @@ export async function readLedger(options: ReadLedgerOptions): Promise<ReadLedger
   const all = EXPORT_TOPICS.reduce((n, t) => n + ranges[t].reduce((m, r) => m + r.to, 0), 0);
   const skipped: Skipped = { undecodable: 0, unknownSchema: 0, misplaced: 0 };
   const catalogue = new Catalogue();
-  const buckets = new Buckets(options.mostHeld);
+  const buckets = new Buckets(log.partitions, options.mostHeld);
   let read = 0;
   try {
     for await (const { records } of log.read({}, { topics: EXPORT_TOPICS, until, ...(signal && { signal }) })) {

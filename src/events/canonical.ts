@@ -1,6 +1,7 @@
 import { hash } from "node:crypto";
 import canonicalizeModule from "canonicalize";
 import { CountersignError } from "../errors.ts";
+import { sorted } from "./sorted.ts";
 
 /** A JSON value. */
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
@@ -18,7 +19,8 @@ export function sha256(data: string | Uint8Array): string {
 
 /** RFC 8785 text of a JSON value. */
 export function canonicalize(value: unknown): string {
-  const text = canonicalizeValue(value);
+  const ordered = sorted(value);
+  const text = ordered === undefined ? canonicalizeValue(value) : JSON.stringify(ordered);
   if (text === undefined) throw new CountersignError("json_syntax", "The value has no JSON form");
   return text;
 }

@@ -16,6 +16,7 @@ export const MASKED = "[masked]";
 
 /** The treatment of a path: the most careful of all rules that cover it; undefined where none does. */
 export function treatmentOf(path: string, rules: readonly FieldRule[]): Treatment | undefined {
+  if (rules.length === 0) return undefined;
   const found = rules.filter((rule) => rule.path === "" || path === rule.path || path.startsWith(`${rule.path}/`)).map((rule) => rule.treatment);
   return TREATMENTS.find((treatment) => found.includes(treatment));
 }
@@ -34,22 +35,28 @@ export interface Treating {
   readonly seen?: ((text: string, instead: string) => void) | undefined;
 }
 
-/** A value with its fields treated; undefined where it is dropped. `path` is where the value stands in the arguments. */
+/** A value with its fields treated, the value itself where nothing changes; undefined where it is dropped. `path` is where it stands in the arguments. */
 export function treated(value: Json, how: Treating, path = ""): Json | undefined {
   const treatment = treatmentOf(path, how.rules);
   if (treatment === "drop") {
     hideAll(value, MASKED, how);
     return undefined;
   }
-  if (Array.isArray(value)) return value.map((part, i) => treated(part, how, `${path}/${i}`) ?? null);
+  if (Array.isArray(value)) {
+    const parts = value.map((part, i) => treated(part, how, `${path}/${i}`) ?? null);
+    return parts.every((part, i) => part === value[i]) ? value : parts;
+  }
   if (typeof value === "object" && value !== null) {
     const out: { [key: string]: Json } = {};
+    let same = true;
     for (const key of Object.keys(value)) {
       const part = treated(value[key] as Json, how, pointer(path, key));
       // A key may itself hold what is looked for, such as an address.
-      if (part !== undefined) out[how.text(key)] = part;
+      const name = part === undefined ? key : how.text(key);
+      if (part !== undefined) out[name] = part;
+      same &&= part === value[key] && name === key;
     }
-    return out;
+    return same ? value : out;
   }
   return leaf(value, treatment, how);
 }
