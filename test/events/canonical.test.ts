@@ -1,5 +1,7 @@
+import reference from "canonicalize";
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { canonicalText, isCanonical, parseStrict } from "../../src/events/canonical.ts";
+import { canonicalize, canonicalText, isCanonical, parseStrict } from "../../src/events/canonical.ts";
 
 describe("canonical JSON", () => {
   it("is told from other texts of the same value, before and after the value was seen", () => {
@@ -9,6 +11,27 @@ describe("canonical JSON", () => {
       expect(isCanonical('{"a":[1.5,"x"],"b":1}')).toBe(true);
     }
     expect(canonicalText(text)).toBe('{"a":[1.5,"x"],"b":1}');
+  });
+
+  it("is written as the reference writes it, whatever the keys and however deep", () => {
+    const key = fc.oneof(
+      fc.constantFrom("1", "01", "10", "9a", "-1", "__proto__", "toJSON", "constructor", "", "\u20ac", "\ud83d\ude00", "\ufb33"),
+      fc.string(),
+    );
+    const { value } = fc.letrec((tie) => ({
+      value: fc.oneof(
+        { maxDepth: 4 },
+        fc.constantFrom(null, true, -0, 1e21, 1e-7, 5e-324),
+        fc.double({ noNaN: true, noDefaultInfinity: true }),
+        fc.string({ unit: "binary" }),
+        fc.array(tie("value")),
+        fc.dictionary(key, tie("value")),
+      ),
+    }));
+    fc.assert(fc.property(value, (json) => expect(canonicalize(json)).toBe(reference(json))));
+    let deep: unknown = "x";
+    for (let i = 0; i < 300; i++) deep = [{ b: 1, a: deep }];
+    expect(canonicalize(deep)).toBe(reference(deep));
   });
 
   it("is still measured when it was seen before", () => {
