@@ -28,7 +28,11 @@ describe("canonical JSON", () => {
         fc.dictionary(key, tie("value")),
       ),
     }));
-    fc.assert(fc.property(value, (json) => expect(canonicalize(json)).toBe(reference(json))));
+    fc.assert(
+      fc.property(value, (json) => {
+        expect(canonicalize(json)).toBe(reference(json));
+      }),
+    );
     let deep: unknown = "x";
     for (let i = 0; i < 300; i++) deep = [{ b: 1, a: deep }];
     expect(canonicalize(deep)).toBe(reference(deep));

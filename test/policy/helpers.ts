@@ -10,6 +10,8 @@ import { type JudgedAction, judge, type VerdictBody } from "../../src/policy/jud
 import { publishable } from "../../src/policy/publish.ts";
 
 export const NOW = 1_750_000_000_000;
+/** A Monday morning in working hours; NOW is a Sunday. */
+export const MONDAY = Date.UTC(2025, 5, 16, 8);
 const EVENT_ID = "01890a5d-ac96-774b-bcce-b302099a8057";
 const root = new URL("../../", import.meta.url);
 
@@ -77,8 +79,13 @@ export function proposal(...calls: Call[]): ActionProposed {
 }
 
 /** Judges, and makes sure that the verdict could be written to the log. */
-export function verdict(policies: readonly CompiledPolicy[], proposed: ActionProposed, actions: readonly JudgedAction[] = proposed.actions): VerdictReached {
-  return written(judge(policies, { proposal: proposed, actions, answers: "proposal", now: NOW }), proposed);
+export function verdict(
+  policies: readonly CompiledPolicy[],
+  proposed: ActionProposed,
+  actions: readonly JudgedAction[] = proposed.actions,
+  now: number = NOW,
+): VerdictReached {
+  return written(judge(policies, { proposal: proposed, actions, answers: "proposal", now }), proposed);
 }
 
 function written(body: Draft<VerdictBody>, { itemId, workspace }: ActionProposed): VerdictReached {

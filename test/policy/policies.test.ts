@@ -1,9 +1,10 @@
 import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { isTestFile } from "../../src/policy/testing/file.ts";
-import { NOW, policyFile, proposal, read, verdict } from "./helpers.ts";
+import { MONDAY, policyFile, proposal, read, verdict } from "./helpers.ts";
 
 const HOUR = 3_600_000;
+const judgedOnMonday = (policies: Parameters<typeof verdict>[0], proposed: Parameters<typeof verdict>[1]) => verdict(policies, proposed, undefined, MONDAY);
 const files = readdirSync(new URL("../../policies/", import.meta.url)).filter((name) => name.endsWith(".yaml") && !isTestFile(name));
 
 describe("the shipped policies", () => {
@@ -15,7 +16,10 @@ describe("the shipped policies", () => {
   const support = ["refunds", "support-email", "crm-update"].map((name) => policyFile(`policies/${name}.yaml`));
   const platform = ["database-migration", "deploy"].map((name) => policyFile(`policies/${name}.yaml`));
   const judged = (tool: string, args: object, more: object = {}) =>
-    verdict([...support, ...platform], proposal({ tool, args, workspace: support.some((p) => p.find(tool).length > 0) ? "support" : "platform", ...more }));
+    judgedOnMonday(
+      [...support, ...platform],
+      proposal({ tool, args, workspace: support.some((p) => p.find(tool).length > 0) ? "support" : "platform", ...more }),
+    );
 
   const refund = { order_id: "A-1042", customer_email: "ann@example.com", amount: 120, reason: "arrived broken" };
   const sound = { target: { state: "paid" }, evidence: ["order"] };
@@ -98,10 +102,10 @@ describe("the shipped policies", () => {
   it.each([
     ["reading flows", "get_customer", { customer_id: "c1" }, { route: "allow" }],
     [
-      "a new phone number waits in a batch",
+      "a new email address waits in a batch",
       "update_customer",
-      { customer_id: "c1", changes: { phone: "1" } },
-      { route: "batch", batchMax: 20, batchWindowMs: HOUR / 2 },
+      { customer_id: "c1", changes: { email: "ann@example.com" } },
+      { route: "batch", gate: "soft", batchMax: 20, batchWindowMs: HOUR / 2 },
     ],
     ["a credit limit is a person", "update_customer", { customer_id: "c1", changes: { credit_limit: 5 } }, { route: "interrupt", risk: "high" }],
     ["merging records is irreversible", "merge_customers", { keep: "a", merge: ["b"] }, { route: "interrupt", gate: "hard" }],
@@ -125,7 +129,7 @@ describe("the worked example", () => {
     ticket_id: "18422",
   };
   const judged = (body: string) =>
-    verdict(
+    judgedOnMonday(
       [policyFile("policies/support-email.yaml")],
       proposal({ tool: "send_email", args: { ...email, body }, workspace: "support", more: { origin: { system: "helpdesk", id: "18422" } } }),
     );
@@ -141,7 +145,7 @@ describe("the worked example", () => {
       owner: "role:support-lead",
       allowedDecisions: ["approve", "edit", "reject"],
       editablePaths: [{ path: "/body" }, { path: "/subject" }].reverse(),
-      expiresAt: NOW + 4 * HOUR,
+      expiresAt: MONDAY + 4 * HOUR,
       onExpiry: "reject",
       receiptTarget: { system: "crm", id: "acct@example.com" },
       matched: [{ rule: "refund-language", path: "/body", operator: "matches", effect: "risk: high" }],
