@@ -51,17 +51,25 @@ def hugging_face(folder):
 
 
 def inspect(folder):
+    """Every sample as Inspect reads it: a conversation where the transcript was there, else one text."""
     from inspect_ai.dataset import json_dataset
 
-    rows, calls = {}, []
-    for split, path in split_files(folder).items():
-        data = json_dataset(path)
+    rows = {}
+    found = records(folder)
+    for split, given in found.items():
+        data = json_dataset(split_files(folder)[split])
         rows[split] = len(data)
-        for sample in data:
-            assert isinstance(sample.input, list), "the input is a conversation"
-            if sample.metadata["kind"] == "should_call":
-                calls.append(json.loads(sample.target)[0])
-    return {"rows": rows, "calls": calls}
+        for sample, row in zip(data, given, strict=True):
+            assert (sample.id, sample.target, sample.metadata) == (row["id"], row["target"], row["metadata"])
+            assert isinstance(sample.input, list) == (row["metadata"]["tools"] is not None), "a transcript is a conversation"
+            if isinstance(sample.input, str):
+                assert sample.input == row["input"]
+                continue
+            for message, said in zip(sample.input, row["input"], strict=True):
+                calls = [(call.function, call.arguments) for call in getattr(message, "tool_calls", None) or []]
+                assert (message.role, message.text) == (said["role"], said["content"])
+                assert calls == [(call["function"], call["arguments"]) for call in said.get("tool_calls", [])]
+    return {"rows": rows, "conversations": sum(isinstance(row["input"], list) for given in found.values() for row in given)}
 
 
 def records(folder):
