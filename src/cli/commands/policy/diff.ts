@@ -1,5 +1,6 @@
 import { Command } from "commander";
 import type { Region } from "../../../policy/diff.ts";
+import { writtenCase } from "../../../policy/testing/written.ts";
 import { examples } from "../../args.ts";
 import { EXIT } from "../../exit.ts";
 import { type Cli, SELF } from "../../io.ts";
@@ -32,7 +33,7 @@ async function runDiff(cli: Cli, before: string, after: string, { all = false }:
   cli.progress(null);
   const count = (direction: Region["direction"]) => regions.filter((region) => region.direction === direction).length;
   const shown = regions.filter(({ direction }) => all || direction === "looser");
-  if (cli.json()) for (const region of shown) cli.data(region);
+  if (cli.json()) for (const region of shown) cli.data({ ...region, witness: writtenCase(region.witness) });
   else {
     for (const region of shown) cli.say(`${render(region, after, cli)}\n`);
     cli.say(
@@ -52,7 +53,7 @@ function render({ action, direction, aspects, lost, gained, count, witness, beca
     ...block(`before: ${because.before.join("; ")}`, width, 2).map((text) => colors.dim(text)),
     ...block(`after: ${because.after.join("; ")}`, width, 2).map((text) => colors.dim(text)),
     // Not wrapped: it is there to be copied.
-    `  ${SELF} policy explain --policy ${quoted(after)} --case ${quoted(exactJson(witness))}`,
+    `  ${SELF} policy explain --policy ${quoted(after)} --case ${quoted(exactJson(writtenCase(witness)))}`,
   ].join("\n");
 }
 
