@@ -70,7 +70,10 @@ describe("policy publish", () => {
       life: { verdict: { terms: { route: "interrupt", gate: "hard", separation: ["proposer", "agent_owner"] } } },
     });
     expect(view.summary.headline).toBe("Publish version 2 of policy notes");
-    expect(JSON.parse(view.life.verdict?.actions[0]?.args as string)).toMatchObject({ replaces: "1", changes: ['/owner: "role:boss" → "role:chief"', "/version: 1 → 2"] });
+    expect(JSON.parse(view.life.verdict?.actions[0]?.args as string)).toMatchObject({
+      replaces: "1",
+      changes: ['/owner: "role:boss" → "role:chief"', "/version: 1 → 2"],
+    });
     expect((await publish(`${POLICY.replace("boss", "chief")}version: 2\n`, "--as", "ann")).out).toContain(itemId);
 
     expect((await decide(ledger, itemId, "approve", "ann")).ruling).toMatchObject({ status: "illegal", reason: expect.stringContaining("separation") });

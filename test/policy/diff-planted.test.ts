@@ -68,34 +68,38 @@ function random(seed: number): () => number {
 const root = fileURLToPath(new URL("../../", import.meta.url));
 const files = globSync(["policies/*.yaml", "examples/*/policy.yaml"], { cwd: root }).filter((file) => !isTestFile(file));
 const SEED = Number(process.env.SEED ?? 4);
-const EACH = Number(process.env.PLANTED ?? 10);
+const EACH = Number(process.env.PLANTED ?? 6);
 
 describe("loosenings planted in the shipped policies", () => {
-  it(`are found by the difference, at least 95 of 100, and what it finds is looser when it is judged (SEED=${SEED} repeats the sample, PLANTED=1000 tries all)`, () => {
-    const missed: string[] = [];
-    let found = 0;
-    for (const file of files.sort()) {
-      const policy = loadPolicy(read(file), file, read);
-      const tests = parseTests(read(file.replace(".yaml", ".policytest.yaml")), file).cases;
-      const cases = [...tests, ...examplesOf(policy.document.content, policy.source, file)].map(({ test }) => test);
-      const was = cases.map((test) => judged(policy, test));
-      const next = random(SEED);
-      const mutants = mutantsOf(policy.value)
-        .map((mutant) => ({ mutant, at: next() }))
-        .sort((a, b) => a.at - b.at);
-      let tried = 0;
-      for (const { mutant } of mutants) {
-        const after = planted(policy, mutant.value);
-        // Planted is what a case of the policy shows to be looser: mistakes that loosen nothing cannot be found.
-        if (after === undefined || !cases.some((test, i) => milder(judged(after, test), was[i] as Verdict))) continue;
-        if (looserRegion(policy, after, `${file}: ${mutant.what}`) === undefined) missed.push(`${file} ${mutant.path.join(".")}: ${mutant.what}`);
-        else found++;
-        if (++tried >= EACH) break;
+  it(
+    `are found by the difference, at least 95 of 100, and what it finds is looser when it is judged (SEED=${SEED} repeats the sample, PLANTED=1000 tries all)`,
+    () => {
+      const missed: string[] = [];
+      let found = 0;
+      for (const file of files.sort()) {
+        const policy = loadPolicy(read(file), file, read);
+        const tests = parseTests(read(file.replace(".yaml", ".policytest.yaml")), file).cases;
+        const cases = [...tests, ...examplesOf(policy.document.content, policy.source, file)].map(({ test }) => test);
+        const was = cases.map((test) => judged(policy, test));
+        const next = random(SEED);
+        const mutants = mutantsOf(policy.value)
+          .map((mutant) => ({ mutant, at: next() }))
+          .sort((a, b) => a.at - b.at);
+        let tried = 0;
+        for (const { mutant } of mutants) {
+          const after = planted(policy, mutant.value);
+          // Planted is what a case of the policy shows to be looser: mistakes that loosen nothing cannot be found.
+          if (after === undefined || !cases.some((test, i) => milder(judged(after, test), was[i] as Verdict))) continue;
+          if (looserRegion(policy, after, `${file}: ${mutant.what}`) === undefined) missed.push(`${file} ${mutant.path.join(".")}: ${mutant.what}`);
+          else found++;
+          if (++tried >= EACH) break;
+        }
       }
-    }
-    expect(found + missed.length).toBeGreaterThanOrEqual(Math.min(60, EACH * 6));
-    expect({ missed: found / (found + missed.length) >= 0.95 ? [] : missed }).toEqual({ missed: [] });
-  }, 180_000);
+      expect(found + missed.length).toBeGreaterThanOrEqual(Math.min(40, EACH * 6));
+      expect({ missed: found / (found + missed.length) >= 0.95 ? [] : missed }).toEqual({ missed: [] });
+    },
+    EACH > 50 ? 1_800_000 : 180_000,
+  );
 });
 
 const ACTION = `actions:
