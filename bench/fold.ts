@@ -62,9 +62,12 @@ async function main(): Promise<void> {
     },
   });
   const [histories, cores, seed] = [values.histories, values.cores, values.seed].map((text) => {
-    if (/^[1-9]\d{0,8}$/.test(text)) return Number(text);
-    console.error(`usage: npm run bench:fold -- [--json] [--histories N] [--cores N] [--seed N]: ${JSON.stringify(text)} is no whole number above 0`);
-    process.exit(2);
+    const ok = /^[1-9]\d{0,8}$/.test(text);
+    if (!ok) {
+      console.error(`usage: npm run bench:fold -- [--json] [--histories N] [--cores N] [--seed N]: ${JSON.stringify(text)} is no whole number above 0`);
+      process.exit(2);
+    }
+    return Number(text);
   }) as [number, number, number];
   if (!values.json) console.error(`${histories} histories on ${cores} cores`);
   const began = performance.now();
