@@ -159,6 +159,28 @@ describe("POST /v1/items/{id}/decisions", () => {
     expect((await w.decide("lead2", item, { kind: "approve", eventId })).body).toMatchObject({ code: "conflict", field: "eventId" });
     expect((await w.decide("lead", item, { kind: "reject", eventId })).body).toMatchObject({ code: "conflict" });
   });
+
+  it("answers no other decision with an event id that is used: what it says has not taken effect", async () => {
+    const item = await refund();
+    const eventId = "01a1fdee-0000-7000-8000-000000000002";
+    const edit = { kind: "edit", eventId, edits: [{ actionId: "a1", args: { amount: 30, reason: "late" } }], message: "Half", reasonCodes: ["policy"] };
+    const first = await w.decide("lead", item, edit);
+    expect(first.status).toBe(200);
+    expect((await w.decide("lead", item, edit)).body).toMatchObject({ status: "effective", position: first.body.position });
+    const others = [
+      { edits: [{ actionId: "a1", args: { amount: 35, reason: "late" } }] },
+      { message: "Other words" },
+      { reasonCodes: [] },
+      { verdict: "01a1fdee-0000-7000-8000-0000000000ff" },
+      { seen: { cardSha256: "0".repeat(64) } },
+    ];
+    for (const other of others)
+      expect((await w.decide("lead", item, { ...edit, ...other })).body).toMatchObject({
+        code: "conflict",
+        detail: expect.stringContaining(Object.keys(other)[0] as string),
+      });
+    expect((await view(item.itemId)).actions[0]?.args).toMatchObject({ amount: 30 });
+  });
 });
 
 describe("a decision is refused", () => {
