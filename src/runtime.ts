@@ -12,6 +12,7 @@ import { partitionOf } from "./log/partitioner.ts";
 import type { SchemaRegistry } from "./log/registry.ts";
 import { loadCodec } from "./log/schemas.ts";
 import { makeFolder } from "./make-folder.ts";
+import type { Classified } from "./policy/compile.ts";
 import { openBranches } from "./projector/branches.ts";
 import { type EventStore, eventStore } from "./projector/event-store.ts";
 import { type Halts, openHalts } from "./projector/halts.ts";
@@ -64,6 +65,8 @@ export interface Ledger {
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   /** Criteria by which reviewers may score an item with these tools, as the policies in force say. */
   readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
+  /** The arguments of a tool that the policies in force classify as secret or personal. */
+  readonly classified: (workspace: string, tool: string) => readonly Classified[];
   /** Where a tool's amount lies, as the policies in force say. */
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
   /** Budgets past whose limits an item was granted: a finding. */
@@ -170,6 +173,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     write,
     claimMs: policies.claimMs,
     rubric: policies.rubric,
+    classified: policies.classified,
     amountPath: policies.amountPath,
     overshootsBy: (itemId) => overshootsOf({ queries, events, policies, usage }, now(), itemId),
     halts,

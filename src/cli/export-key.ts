@@ -1,7 +1,8 @@
 import { randomBytes } from "node:crypto";
-import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { CountersignError, messageOf } from "../errors.ts";
+import { makeFolder } from "../make-folder.ts";
 import { fileText } from "./args.ts";
 import type { Io } from "./io.ts";
 
@@ -20,7 +21,7 @@ export function exportKey(io: Io, options: { keyFile?: string | undefined; data:
   const path = join(options.data, "export.key");
   try {
     if (!existsSync(path)) {
-      mkdirSync(dirname(path), { recursive: true });
+      makeFolder(dirname(path));
       // wx: of two exports that start together, one makes the key and the other reads it.
       writeFileSync(path, `${randomBytes(32).toString("base64url")}\n`, { mode: 0o600, flag: "wx" });
     }

@@ -6,13 +6,22 @@ import type { Io } from "./io.ts";
 /** Role of those who may export without redaction. */
 export const RAW_ROLE = "raw-export";
 
+/** What is to be exported, and the folder in which keys are known. */
+interface Asked {
+  readonly profile: string;
+  readonly data: string;
+  readonly log: string;
+  readonly target: string;
+  readonly out: string;
+}
+
 /**
- * Who exports raw: a person with the role, by their key in this data folder. Who did so when is kept in raw-exports.jsonl beside it, also
- * when the export then fails. Null for a strict export.
+ * Who exports raw: a person with the role, by their key in this data folder. Who did so, when, of which log and to where is kept in
+ * raw-exports.jsonl beside it, also when the export then fails. Null for a strict export.
  *
  * @throws CountersignError usage, unauthenticated, forbidden
  */
-export async function rawExporter(io: Io, profile: string, data: string): Promise<{ id: string; role: string } | null> {
+export async function rawExporter(io: Io, { profile, data, log, target, out }: Asked): Promise<{ id: string; role: string } | null> {
   if (profile === "strict") return null;
   if (profile !== "raw")
     throw new CountersignError("usage", `There is no profile ${profile}`, { field: "--profile", value: profile, fix: "give strict or raw" });
@@ -25,7 +34,7 @@ export async function rawExporter(io: Io, profile: string, data: string): Promis
     throw new CountersignError("forbidden", `${key.id} does not have the role ${RAW_ROLE}`, { field: "--profile", value: key.roles, fix });
   appendFileSync(
     join(data, "raw-exports.jsonl"),
-    `${JSON.stringify({ at: new Date(io.now()).toISOString(), id: key.id, keyId: key.keyId, role: RAW_ROLE })}\n`,
+    `${JSON.stringify({ at: new Date(io.now()).toISOString(), id: key.id, keyId: key.keyId, role: RAW_ROLE, log, target, out })}\n`,
   );
   return { id: key.id, role: RAW_ROLE };
 }

@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CountersignError, messageOf } from "../errors.ts";
 import { canonicalize, sha256 } from "../events/canonical.ts";
+import { makeFolder } from "../make-folder.ts";
 import { versionOf } from "../version.ts";
 import { cardFiles, type Pictures } from "./card.ts";
 import { type Collected, type Collection, type CollectOptions, collect } from "./collect.ts";
@@ -21,11 +22,11 @@ export interface ExportOptions extends CollectOptions {
   readonly rawBy?: { readonly id: string; readonly role: string };
 }
 
-/** The target of a name. @throws CountersignError request_invalid */
+/** The target of a name. @throws CountersignError usage */
 export function targetOf(name: string): Target {
   const target = TARGETS.find((t) => t.name === name);
   if (target !== undefined) return target;
-  throw new CountersignError("request_invalid", `There is no target ${JSON.stringify(name)}`, {
+  throw new CountersignError("usage", `There is no target ${JSON.stringify(name)}`, {
     field: "--target",
     value: name,
     fix: `name one of ${TARGETS.map((t) => t.name).join(", ")}`,
@@ -36,7 +37,7 @@ export function targetOf(name: string): Target {
  * Exports what people decided into a folder, in the form of a target: its files, the rejected rows, and a manifest. The manifest is written
  * last, so a folder with a manifest is complete. The same ranges of the same log with the same configuration give the same bytes.
  *
- * @throws as collect; request_invalid for an unknown target; file_unreadable when the folder cannot be written
+ * @throws as collect; usage for an unknown target; file_unreadable when the folder cannot be written
  */
 export async function exportDataset(directory: string, targetName: string, options: ExportOptions): Promise<Manifest> {
   const target = targetOf(targetName);
@@ -56,7 +57,7 @@ export async function exportDataset(directory: string, targetName: string, optio
 }
 
 function written(directory: string, target: Target, collection: Collection, options: ExportOptions): Manifest {
-  mkdirSync(directory, { recursive: true });
+  makeFolder(directory);
   clear(directory);
   const sinks = new Sinks(directory, {
     columns: (file) => target.columns?.(file) ?? [],

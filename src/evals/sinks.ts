@@ -1,7 +1,8 @@
 import { createHash, type Hash } from "node:crypto";
-import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
+import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { ByteWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
+import { makeFolder } from "../make-folder.ts";
 import { REJECTED_FILE } from "./manifest.ts";
 import type { Column } from "./targets/target.ts";
 
@@ -26,7 +27,7 @@ class OpenFile {
   constructor(directory: string, name: string) {
     this.name = name;
     this.path = join(directory, name);
-    mkdirSync(dirname(this.path), { recursive: true });
+    makeFolder(dirname(this.path));
     this.fd = openSync(`${this.path}.part`, "w");
   }
 

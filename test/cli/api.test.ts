@@ -42,18 +42,12 @@ async function json<T>(who: Who, ...argv: string[]): Promise<T> {
 }
 
 let n = 0;
-const refund = (amount: number, ...more: string[]) => [
-  "propose",
-  "--tool",
-  "issue_refund",
-  "--args",
-  JSON.stringify({ order_id: "A-1001", customer_email: "jo@example.com", amount }),
-  "--evidence",
-  "order=A-1001",
-  "--key",
-  `refund-${++n}`,
-  ...more,
-];
+/** A refund of an order of its own: a second one of the same order is somebody else's to decide. */
+function refund(amount: number, ...more: string[]): string[] {
+  const order = `A-${1001 + n++}`;
+  const args = JSON.stringify({ order_id: order, customer_email: "jo@example.com", amount });
+  return ["propose", "--tool", "issue_refund", "--args", args, "--evidence", `order=${order}`, "--key", `refund-${n}`, ...more];
+}
 
 async function pendingRefund(amount = 40): Promise<ItemView> {
   const { itemId } = await json<ProposalAnswer>("agent", ...refund(amount));

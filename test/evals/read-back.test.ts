@@ -1,6 +1,6 @@
 /** Exports read back by those they are made for: DuckDB here, `datasets`, Inspect AI, MLflow and the SDKs where a Python has them. */
 import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,6 +9,7 @@ import { DuckDBInstance } from "@duckdb/node-api";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { exportDataset } from "../../src/evals/export.ts";
 import type { Manifest } from "../../src/evals/manifest.ts";
+import type { ReviewedExample } from "../../src/evals/reviewed-example.ts";
 import { TEST_KEY } from "./collected.ts";
 import type { Script } from "./script.ts";
 import { story } from "./story.ts";
@@ -27,6 +28,15 @@ beforeAll(async () => {
 });
 afterAll(() => rmSync(work, { recursive: true, force: true }));
 
+type Row = Record<string, unknown>;
+
+function lines(file: string): Row[] {
+  return readFileSync(file, "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+}
+
 /** Rows by split, as the manifest has them. */
 function bySplit(target: string): Record<string, number> {
   const out: Record<string, number> = {};
@@ -41,16 +51,13 @@ async function query(sql: string): Promise<Record<string, unknown>[]> {
 
 describe("DuckDB", () => {
   test("reads the Parquet of the neutral rows: the same rows as the JSON Lines, with nested values as JSON", async () => {
-    const lines = readFileSync(join(work, "jsonl", "reviewed-examples.jsonl"), "utf8")
-      .trim()
-      .split("\n")
-      .map((line) => JSON.parse(line));
+    const given = lines(join(work, "jsonl", "reviewed-examples.jsonl")) as unknown as ReviewedExample[];
     const file = join(work, "parquet", "reviewed-examples.parquet");
     const rows = await query(
       `SELECT id, decision, tier, "split", epoch_ms(decided_at) AS at, json_extract_string(presented, '$[0].tool') AS tool, batch_size, active_ms, reason_codes FROM '${file}'`,
     );
     expect(rows.map((r) => [r.id, r.decision, r.tier, r.split, Number(r.at), r.tool, r.batch_size, r.active_ms])).toEqual(
-      lines.map((l) => [
+      given.map((l) => [
         l.id,
         l.decision.kind,
         l.quality.tier,
@@ -104,9 +111,10 @@ if ("why" in found) {
 } else {
   const read = async (
     target: string,
-  ): Promise<{ rows: Record<string, unknown>; calls?: { name: string; arguments: Record<string, unknown> }[]; columns?: string[] }> => {
+    folder = join(work, target),
+  ): Promise<{ rows: Record<string, unknown>; calls?: { name: string; arguments: Record<string, unknown> }[]; columns?: string[]; conversations?: number }> => {
     const script = fileURLToPath(new URL("read_back.py", import.meta.url));
-    const { stdout } = await promisify(execFile)(found.command, [script, target, join(work, target)], { timeout: 150_000, maxBuffer: 64 * 1024 * 1024 });
+    const { stdout } = await promisify(execFile)(found.command, [script, target, folder], { timeout: 150_000, maxBuffer: 64 * 1024 * 1024 });
     return JSON.parse(stdout.trim().split("\n").at(-1) as string);
   };
 
@@ -133,13 +141,44 @@ if ("why" in found) {
       expect(calls?.map((call) => call.arguments.amount).sort()).toEqual([10, 7]);
     }, 120_000);
 
-    test("Inspect AI reads the samples as conversations", async () => {
-      expect((await read("inspect")).rows).toEqual(bySplit("inspect"));
+    test("Inspect AI reads every sample: a conversation where the transcript was there, else one text", async () => {
+      const { rows, conversations } = await read("inspect");
+      expect(rows).toEqual(bySplit("inspect"));
+      const all = Object.values(bySplit("inspect")).reduce((n, split) => n + split, 0);
+      expect(conversations).toBeGreaterThan(0);
+      expect(conversations).toBeLessThan(all);
     }, 120_000);
 
     test("pandas reads the Parquet of the neutral rows", async () => {
       expect((await read("parquet")).rows).toEqual({ all: manifests.get("parquet")?.rows });
     }, 120_000);
+
+    // A check that cannot fail proves nothing: each of these is a row that the reader must not let pass.
+    test.each([
+      ["inspect", "a role that no chat has", (row: Row) => ({ ...row, input: [{ role: "nobody", content: "x" }] })],
+      ["inspect", "a sample of another id", (row: Row) => ({ ...row, id: undefined })],
+      ["trl-preference", "no call in the chosen answer", (row: Row) => ({ ...row, chosen: [{ role: "assistant", content: "no" }] })],
+      ["langsmith", "a field that it does not know", (row: Row) => ({ ...row, expected: {} })],
+      ["langsmith", "inputs that are no object", (row: Row) => ({ ...row, inputs: "text" })],
+      ["langsmith", "an id that is no UUID", (row: Row) => ({ ...row, id: "x" })],
+      ["langfuse", "a field that it does not know", (row: Row) => ({ ...row, expected: {} })],
+      ["langfuse", "no name of a dataset", (row: Row) => ({ ...row, datasetName: undefined })],
+      ["braintrust", "a field that it does not know", (row: Row) => ({ ...row, output: {} })],
+      ["braintrust", "tags that are no list", (row: Row) => ({ ...row, tags: "gold" })],
+      ["phoenix", "an input that is no object", (row: Row) => ({ ...row, input: "text" })],
+      ["mlflow", "a field that it does not know", (row: Row) => ({ ...row, expected: {} })],
+    ] as const)(
+      "the reader of %s refuses a row with %s",
+      async (target, _, spoil) => {
+        const folder = mkdtempSync(join(work, "spoilt-"));
+        for (const name of Object.keys(bySplit(target))) {
+          const rows = lines(join(work, target, `${name}.jsonl`));
+          writeFileSync(join(folder, `${name}.jsonl`), rows.map((row) => `${JSON.stringify(spoil(row))}\n`).join(""));
+        }
+        await expect(read(target, folder)).rejects.toThrow(/Error|Exception/);
+      },
+      180_000,
+    );
 
     // The package of each refuses what it does not know, and what it would send, or has kept, is the row: see read_back.py.
     test.each(SERVICES)(

@@ -51,17 +51,25 @@ def hugging_face(folder):
 
 
 def inspect(folder):
+    """Every sample as Inspect reads it: a conversation where the transcript was there, else one text."""
     from inspect_ai.dataset import json_dataset
 
-    rows, calls = {}, []
-    for split, path in split_files(folder).items():
-        data = json_dataset(path)
+    rows = {}
+    found = records(folder)
+    for split, given in found.items():
+        data = json_dataset(split_files(folder)[split])
         rows[split] = len(data)
-        for sample in data:
-            assert isinstance(sample.input, list), "the input is a conversation"
-            if sample.metadata["kind"] == "should_call":
-                calls.append(json.loads(sample.target)[0])
-    return {"rows": rows, "calls": calls}
+        for sample, row in zip(data, given, strict=True):
+            assert (sample.id, sample.target, sample.metadata) == (row["id"], row["target"], row["metadata"])
+            assert isinstance(sample.input, list) == (row["metadata"]["tools"] is not None), "a transcript is a conversation"
+            if isinstance(sample.input, str):
+                assert sample.input == row["input"]
+                continue
+            for message, said in zip(sample.input, row["input"], strict=True):
+                calls = [(call.function, call.arguments) for call in getattr(message, "tool_calls", None) or []]
+                assert (message.role, message.text) == (said["role"], said["content"])
+                assert calls == [(call["function"], call["arguments"]) for call in said.get("tool_calls", [])]
+    return {"rows": rows, "conversations": sum(isinstance(row["input"], list) for given in found.values() for row in given)}
 
 
 def records(folder):
@@ -128,13 +136,19 @@ def braintrust(folder):
 
 def mlflow(folder):
     """MLflow's own store on SQLite: merged into an evaluation dataset, and read from it again."""
+    import dataclasses
     import tempfile
 
     os.environ["GIT_PYTHON_REFRESH"] = "quiet"
     import mlflow
+    from mlflow.entities.dataset_record import DatasetRecord
     from mlflow.genai import datasets
 
     found = records(folder)
+    # merge_records drops in silence what it does not know.
+    known = {field.name for field in dataclasses.fields(DatasetRecord)}
+    for row in (row for rows in found.values() for row in rows):
+        assert set(row) <= known, f"MLflow knows no {set(row) - known}"
     with tempfile.TemporaryDirectory() as work:
         mlflow.set_tracking_uri(f"sqlite:///{os.path.join(work, 'mlflow.db')}")
         mlflow.set_experiment("read back")
@@ -143,9 +157,12 @@ def mlflow(folder):
             datasets.create_dataset(name=split).merge_records([dict(row) for row in given])
             kept = datasets.search_datasets(filter_string=f"name = '{split}'")[0].to_df()
             rows[split] = len(kept)
-            by_id = {tags["example_id"]: (inputs, expectations) for tags, inputs, expectations in zip(kept["tags"], kept["inputs"], kept["expectations"])}
+            by_id = {tags["example_id"]: (inputs, expectations, tags) for tags, inputs, expectations in zip(kept["tags"], kept["inputs"], kept["expectations"])}
             for row in given:
-                assert by_id[row["tags"]["example_id"]] == (row["inputs"], row["expectations"]), "MLflow keeps what it was given"
+                inputs, expectations, tags = by_id[row["tags"]["example_id"]]
+                # MLflow adds tags of its own.
+                assert (inputs, expectations) == (row["inputs"], row["expectations"]), "MLflow keeps what it was given"
+                assert {name: tags.get(name) for name in row["tags"]} == row["tags"], f"MLflow keeps the tags {tags}"
     return {"rows": rows}
 
 

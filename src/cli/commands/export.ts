@@ -1,5 +1,5 @@
 import { existsSync, readdirSync } from "node:fs";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { CountersignError } from "../../errors.ts";
 import type { Manifest } from "../../evals/manifest.ts";
@@ -78,13 +78,14 @@ async function run(cli: Cli, options: Options): Promise<void> {
   targetOf(options.target);
   const { log: url, data } = whereOf(cli.io, options);
   const keyFolder = options.data === undefined && url.startsWith("sqlite:") ? url.slice("sqlite:".length) : data;
-  const rawBy = await rawExporter(cli.io, options.profile, keyFolder);
   const holdoutFrom = instantOf(options.holdoutFrom, "--holdout-from");
   const { log, registry } = await openExisting(url);
   try {
     const { loadCodec } = await import("../../log/schemas.ts");
     const codec = await loadCodec(registry);
     const place = placeOf(options);
+    const asked = { profile: options.profile, data: keyFolder, log: log.url, target: options.target, out: resolve(place.out) };
+    const rawBy = await rawExporter(cli.io, asked);
     const from = place.from === undefined ? await boundOf(options.from, "--from", log) : { offsets: await endOfEarlier(place.from, "--since-last") };
     const to = await boundOf(options.to, "--to", log);
     log.onTrouble = (sentence) => sentence !== null && cli.note(sentence);
