@@ -77,7 +77,7 @@ describe("rejecting in Slack", () => {
     const item = await pending();
     expect(await post(form(item))).toBe(200);
     const view = (await world.call<ItemView>("lead", "GET", `/v1/items/${item.itemId}`)).body;
-    expect(view).toMatchObject({ outcome: "refused", decision: { kind: "reject", by: "person:carol" } });
+    expect(view).toMatchObject({ decision: { kind: "reject", by: "person:carol" } });
     const event = await world.ledger.events.get(item.itemId, "decisions", view.decision?.eventId as string);
     expect(event).toMatchObject({ seen: { cardSha256: item.cardSha256 }, review: { channel: "chat" }, actor: { roles: ["support-lead"] } });
     expect(lastAnswer()).toMatchObject({ replace_original: true, text: "Rejected by carol. Nothing runs." });
