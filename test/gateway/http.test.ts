@@ -43,7 +43,9 @@ describe("the gateway over HTTP", () => {
       "/v1/items/{itemId}/outcome",
       "/v1/items/{itemId}/receipts",
       "/v1/items/{itemId}/record",
+      "/v1/notifications",
       "/v1/proposals",
+      "/v1/slack/interactions",
       "/v1/standing",
       "/v1/standing/{standingId}/revoke",
     ]);
