@@ -7,6 +7,7 @@ import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
 import { legalSettle } from "../../ledger/settle.ts";
 import type { DecisionAnswer } from "../../producers/wire/answers.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
+import { branchOf, branchReach } from "./branch.ts";
 import { claimFirst, giveBack, takesOver } from "./claims.ts";
 import { checkFields, type DecideRequest, decisionEvent } from "./decision-event.ts";
 import { findItem } from "./find.ts";
@@ -37,10 +38,11 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   const again = await earlier(context, "decisions", itemId, request.eventId, () => decisionRequestContent(request));
   if (again === undefined && mayStart(request)) mustNotBeHalted(context, view, request.kind);
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
+  const branch = again === undefined ? branchOf(context.ledger, view, request) : undefined;
   const written = again ?? (await writeAndRead(context, "decisions", itemId, await withStanding(context, now, request)));
   if (written.status === "superseded" && request.kind === "withdraw" && (await wasRevoked(context, itemId))) return answerOf(context, itemId, request, written);
   if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
-  return answerOf(context, itemId, request, written);
+  return answerOf(context, itemId, request, written, branch);
 }
 
 /** The event of a decision, with what it lets run beyond itself. */
@@ -62,12 +64,13 @@ function mayStart({ kind, settlement }: DecideRequest): boolean {
   return kind === "approve" || kind === "edit" || settlement?.outcome === "retry";
 }
 
-async function answerOf(context: Context, itemId: string, request: DecideRequest, written: ReadBack): Promise<DecisionAnswer> {
+async function answerOf(context: Context, itemId: string, request: DecideRequest, written: ReadBack, branch?: readonly string[]): Promise<DecisionAnswer> {
   const { eventId, position, status, reason } = written;
   // The vote counts whatever becomes of the claim, which ends by itself as well.
   if (request.kind === "approve") await giveBack(context, itemId).catch(() => {});
   const rejudged = request.kind === "edit" ? await afterEdit(context, itemId, eventId) : null;
-  return { itemId, eventId, status, reason, position, rejudged, item: await itemView(context, itemId) };
+  const reach = branch === undefined ? null : await branchReach(context.ledger, branch);
+  return { itemId, eventId, status, reason, position, rejudged, branch: reach, item: await itemView(context, itemId) };
 }
 
 function refusal({ ledger }: Context, itemId: string, { kind }: DecideRequest, reason: string): CountersignError {
