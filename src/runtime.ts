@@ -12,6 +12,8 @@ import { partitionOf } from "./log/partitioner.ts";
 import type { SchemaRegistry } from "./log/registry.ts";
 import { loadCodec } from "./log/schemas.ts";
 import { makeFolder } from "./make-folder.ts";
+import type { Classified } from "./policy/compile.ts";
+import { type Batches, openBatches } from "./projector/batch-queries.ts";
 import { openBranches } from "./projector/branches.ts";
 import { type EventStore, eventStore } from "./projector/event-store.ts";
 import { type Halts, openHalts } from "./projector/halts.ts";
@@ -19,6 +21,7 @@ import { openProjector, type Projector, type ProjectorOptions } from "./projecto
 import { openQueries, type Queries } from "./projector/queries.ts";
 import { openStandings, type Standings } from "./projector/standings.ts";
 import { authority } from "./workers/authority.ts";
+import { runBatcher } from "./workers/batcher.ts";
 import { branchBar, branchSweep } from "./workers/branches.ts";
 import { dispatcher } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
@@ -64,11 +67,14 @@ export interface Ledger {
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   /** Criteria by which reviewers may score an item with these tools, as the policies in force say. */
   readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
+  /** The arguments of a tool that the policies in force classify as secret or personal. */
+  readonly classified: (workspace: string, tool: string) => readonly Classified[];
   /** Where a tool's amount lies, as the policies in force say. */
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
   /** Budgets past whose limits an item was granted: a finding. */
   readonly overshootsBy: (itemId: string) => Promise<readonly Overshoot[]>;
   readonly standings: Standings;
+  readonly batches: Batches;
   /** What nothing may begin of. */
   readonly halts: Halts;
   /** Resolves once the views have folded these positions. */
@@ -119,6 +125,7 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
   const branches = openBranches(projector.views.db, projector.onFolded);
   const standings = openStandings(projector.views.db, projector.onFolded);
   const usage = liveUsage(queries, projector.onFolded, policies.meters, now);
+  const batches = openBatches(projector.views.db, queries);
   const halts = openHalts(projector.views.db, projector.onFolded);
   const stop = new AbortController();
   const workers: RunningWorker[] = [];
@@ -146,6 +153,16 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge, usage }, now)));
     const atGrant = [...bars, policyBar(events, policies, usage, now)];
     workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, atGrant)));
+    workers.push(
+      runBatcher({
+        batches,
+        write,
+        waitFor: projector.waitFor,
+        onFolded: projector.onFolded,
+        now,
+        onError: (name, error) => options.onTrouble?.(`${name}: ${(error as Error).message}`),
+      }),
+    );
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
     workers.push(
       runSweep(haltSweep(acrossItems, halts, now), sweep),
@@ -170,10 +187,12 @@ function ledger(options: LedgerOptions, parts: { log: EventLog; registry: Schema
     write,
     claimMs: policies.claimMs,
     rubric: policies.rubric,
+    classified: policies.classified,
     amountPath: policies.amountPath,
     overshootsBy: (itemId) => overshootsOf({ queries, events, policies, usage }, now(), itemId),
     halts,
     standings,
+    batches,
     waitFor: projector.waitFor,
     ended: ended.promise,
     async start({ workers: withWorkers = true, progress } = {}) {

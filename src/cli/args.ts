@@ -32,8 +32,14 @@ export function fileText(path: string, name: string): string {
   try {
     return readFileSync(path, "utf8");
   } catch (cause) {
-    throw new CountersignError("usage", `${name} ${path} cannot be read: ${messageOf(cause)}`, { cause, field: name, fix: "check the path" });
+    throw new CountersignError("usage", `${name} ${path} cannot be read: ${fileFault(cause)}`, { cause, field: name, fix: "check the path" });
   }
+}
+
+/** What keeps a file from being read, without the name of the file once more. */
+function fileFault(cause: unknown): string {
+  const known: Readonly<Record<string, string>> = { ENOENT: "there is no such file", EISDIR: "it is a folder", EACCES: "it may not be read" };
+  return known[String((cause as { code?: unknown }).code)] ?? messageOf(cause);
 }
 
 /** The same as an object. @throws CountersignError usage */

@@ -2,7 +2,8 @@ import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import { CountersignError } from "../errors.ts";
 import { type LoadedPolicy, loadPolicy } from "../policy/loaded.ts";
-import { examplesOf, isTestFile, type PlacedCase, parseTests } from "../policy/testing/file.ts";
+import { policyInvalid } from "../policy/problems.ts";
+import { examplesOf, isTestFile, type PlacedCase, parseTests, unknownBudgets } from "../policy/testing/file.ts";
 import type { Suite } from "../policy/testing/mutation.ts";
 import { fileText } from "./args.ts";
 
@@ -54,6 +55,7 @@ export function readSuites(names: readonly string[]): Suite[] {
     const key = files.join("\0");
     const suite = suites.get(key) ?? { policies: files.map(policyOf), cases: [] };
     suite.cases.push(...cases);
+    checkBudgets(suite.policies, cases);
     if (suite.cases.length > 0) suites.set(key, suite);
   };
   for (const file of tests) {
@@ -71,6 +73,18 @@ export function readSuites(names: readonly string[]): Suite[] {
   throw new CountersignError("usage", `There are no cases in ${names.join(", ")}`, {
     fix: "write them to NAME.policytest.yaml beside NAME.yaml, or as examples: in the policy (docs/policy-tools.md)",
   });
+}
+
+/** A case that names a budget nobody has would pass for the wrong reason. */
+function checkBudgets(policies: readonly LoadedPolicy[], cases: readonly PlacedCase[]): void {
+  const contents = policies.map(({ document }) => document.content);
+  const problems = cases.flatMap(({ test, file, line }) =>
+    unknownBudgets(test, contents).map((message) => ({ file, problem: { path: [], message: `case ${JSON.stringify(test.name)}: ${message}`, line } })),
+  );
+  const [first] = problems;
+  if (first === undefined) return;
+  const own = problems.filter(({ file }) => file === first.file).map(({ problem }) => problem);
+  throw policyInvalid(first.file, own);
 }
 
 function besideOf(file: string): string[] {

@@ -13,6 +13,7 @@ import { propose } from "./commands/propose.ts";
 import { queue } from "./commands/queue.ts";
 import { rebuild } from "./commands/rebuild.ts";
 import { receipt } from "./commands/receipt.ts";
+import { record } from "./commands/record.ts";
 import { schemas } from "./commands/schemas.ts";
 import { show } from "./commands/show.ts";
 import { standing } from "./commands/standing.ts";
@@ -28,6 +29,7 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   propose,
   queue,
   show,
+  record,
   decide,
   outcome,
   receipt,

@@ -3,11 +3,13 @@ import { canonicalArgs, type Json } from "../events/canonical.ts";
 import { itemIdOf, policyItemId } from "../events/ids.ts";
 import { changedPaths } from "../ledger/edits.ts";
 import { parsePolicy } from "../policy/document.ts";
+import { pointerKeys, valueAt } from "../policy/pointer.ts";
+import { shown } from "../policy/problems.ts";
 import { type Publishable, publishable } from "../policy/publish.ts";
 import { PUBLISH_TOOL } from "../policy/publish-tool.ts";
-import { isTestFile } from "../policy/testing/file.ts";
 import type { Ledger } from "../runtime.ts";
 import { fileText } from "./args.ts";
+import { policyFiles } from "./policy-files.ts";
 
 /** What became of a policy document. `proposed`: it is in force once somebody else has approved `itemId`. */
 export interface PolicyRow {
@@ -26,9 +28,19 @@ const MOST_CHANGES = 50;
 
 type InForce = ReturnType<Ledger["queries"]["policies"]>[number];
 
-/** Reads and checks policy files before anything starts. @throws CountersignError policy_invalid with line and column, usage */
-export function readPolicies(files: readonly string[]): Publishable[] {
-  return files.filter((file) => !isTestFile(file)).map((file) => publishable(fileText(file, "the policy"), file, (path) => fileText(path, "the file")));
+/**
+ * Reads and checks policy files, and those in folders, before anything starts; files of tests are passed over.
+ *
+ * @throws CountersignError policy_invalid with line and column, usage
+ */
+export function readPolicies(names: readonly string[]): Publishable[] {
+  const files = policyFiles(names);
+  if (files.length === 0 && names.length > 0)
+    throw new CountersignError("usage", `There is no policy among ${names.join(", ")}`, {
+      field: "files",
+      fix: "name a policy file, or a folder that holds one",
+    });
+  return files.map((file) => publishable(fileText(file, "the policy"), file, (path) => fileText(path, "the file")));
 }
 
 /**
@@ -84,7 +96,7 @@ async function propose(
     if (view.stage !== "done") return itemId;
     itemId = itemIdOf(workspace, PUBLISHER, key(++attempt));
   }
-  const changes = changedPaths(JSON.parse(before.document) as Json, JSON.parse(document) as Json);
+  const changes = changesOf(JSON.parse(before.document) as Json, JSON.parse(document) as Json);
   const shown = changes.length > MOST_CHANGES ? [...changes.slice(0, MOST_CHANGES), `and ${changes.length - MOST_CHANGES} more`] : changes;
   await write("proposals", itemId, {
     workspace,
@@ -103,4 +115,13 @@ async function propose(
     ],
   });
   return itemId;
+}
+
+/** What a reviewer reads first: each part that changes, with what it was and what it would be. */
+function changesOf(before: Json, after: Json): string[] {
+  const text = (value: Json, path: string) => {
+    const found = valueAt(value, pointerKeys(path) ?? []);
+    return found === undefined ? "nothing" : shown(found);
+  };
+  return changedPaths(before, after).map((path) => `${path}: ${text(before, path)} → ${text(after, path)}`);
 }

@@ -1,44 +1,19 @@
-/** Text of agents is untrusted: control, formatting and bidirectional characters would let it rewrite what a reviewer sees. */
-const HIDDEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}]/gu;
+import { exactJson, oneLine, withoutHidden } from "../events/visible.ts";
+
+export { exactJson, oneLine };
+
 const WIDE =
   /[\u1100-\u115f\u2e80-\u303e\u3041-\u33ff\u3400-\u4dbf\u4e00-\u9fff\ua000-\ua4cf\uac00-\ud7a3\uf900-\ufaff\ufe30-\ufe6f\uff00-\uff60\uffe0-\uffe6\u{1f300}-\u{1faff}\u{20000}-\u{3fffd}]/u;
 const MARK = /[\p{Mn}\p{Me}]/u;
-
-/** What a reader cannot see, or cannot tell from a space, in any font. */
-const UNSEEN = /[\p{Cc}\p{Cf}\p{Co}\p{Cs}\p{Zl}\p{Zp}\p{DI}\u2800]|(?! )\p{Zs}/gu;
-
-/** Each of them has an escape of its own: as one sign for all, different texts would look the same. */
-function escaped(hidden: string): string {
-  return hidden
-    .split("")
-    .map((unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`)
-    .join("");
-}
-
-/** A value as JSON that shows every character: two values that differ never read the same. */
-export function exactJson(value: unknown, indent = 0): string {
-  return JSON.stringify(value, null, indent)
-    .split("\n")
-    .map((line) => line.replace(UNSEEN, escaped))
-    .join("\n");
-}
 
 /** Sentences one after the other, each with its full stop. */
 export function sentences(texts: readonly string[]): string {
   return texts.map((text) => (/[.!?…]$/.test(text) ? text : `${text}.`)).join(" ");
 }
 
-/** Text on one line without anything that steers a terminal. */
-export function oneLine(text: string): string {
-  return text
-    .replace(/[\r\n\t]+/g, " ")
-    .replace(HIDDEN, escaped)
-    .trim();
-}
-
 /** Text without anything that steers a terminal; its lines stay. */
 export function safeLines(text: string): string[] {
-  return text.split(/\r\n|\r|\n/).map((line) => line.replaceAll("\t", "  ").replace(HIDDEN, escaped));
+  return text.split(/\r\n|\r|\n/).map((line) => withoutHidden(line.replaceAll("\t", "  ")));
 }
 
 /** Columns that a text takes in a terminal. */

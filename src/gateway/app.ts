@@ -56,7 +56,8 @@ export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
       };
       // A parameter that nobody reads would be taken for one that was obeyed.
       if (route.query === undefined) parseShape(NO_QUERY, incoming.query);
-      const { status, body, headers = {} } = await route.handle({ ledger, identity }, incoming);
+      const { status, body, html, headers = {} } = await route.handle({ ledger, identity }, incoming);
+      if (html !== undefined) return c.html(html, status, { ...headers, "content-security-policy": PAGE_POLICY });
       return c.json(body as object, status, { ...headers });
     });
     app.all(pathPattern(route.path), (c, next) => {
@@ -72,6 +73,9 @@ export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
   });
   return app;
 }
+
+/** A page of ours runs no script and fetches nothing. */
+const PAGE_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
 const NO_QUERY = z.strictObject({});
 

@@ -56,7 +56,7 @@ function pathOf(route: Route): RouteConfig {
   };
   const answers = Object.entries(route.answers).map(([status, { description, shape }]) => [
     status,
-    { description, content: { "application/json": { schema: shape } } },
+    { description, content: { "application/json": { schema: shape }, ...(route.page && { "text/html": { schema: z.string() } }) } },
   ]);
   return {
     method: route.method,

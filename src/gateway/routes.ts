@@ -3,8 +3,10 @@ import { CountersignError } from "../errors.ts";
 import type { Scope } from "../local/keys.ts";
 import { decisionAnswer, itemView as itemViewShape, listAnswer, outcomeAnswer, proposalAnswer, receiptAnswer } from "../producers/wire/answers.ts";
 import { haltAnswer, haltRequest, haltsAnswer, liftAnswer, liftRequest } from "../producers/wire/halts.ts";
+import { recordRequest, itemRecord as recordShape } from "../producers/wire/record.ts";
 import { decisionRequest, listRequest, proposalRequest, receiptRequest } from "../producers/wire/requests.ts";
 import { standingRevokeRequest, standingsAnswer, standingsRequest, standingView } from "../producers/wire/standing.ts";
+import { recordPage } from "./record-page/page.ts";
 import { decide } from "./service/decide.ts";
 import { halt, halts, lift } from "./service/halt.ts";
 import { itemView } from "./service/item-view.ts";
@@ -14,6 +16,7 @@ import { MAX_WAIT_MS, outcome } from "./service/outcome.ts";
 import { parseBody, parseShape } from "./service/parse.ts";
 import { propose } from "./service/propose.ts";
 import { receipt } from "./service/receipt.ts";
+import { itemRecord } from "./service/record.ts";
 import { revokeStanding, standings } from "./service/standing.ts";
 
 /** A request, as far as routes read it. */
@@ -32,6 +35,8 @@ export interface Incoming {
 export interface Outgoing {
   readonly status: 200 | 201;
   readonly body: unknown;
+  /** A page instead of the body. */
+  readonly html?: string;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -47,6 +52,8 @@ export interface Route {
   readonly query?: z.ZodObject;
   readonly headers?: readonly { readonly name: string; readonly description: string }[];
   readonly answers: { readonly [status: number]: { readonly description: string; readonly shape: z.ZodType } };
+  /** Whether it can answer with a page as well. */
+  readonly page?: boolean;
   readonly handle: (context: Context, incoming: Incoming) => Promise<Outgoing>;
 }
 
@@ -91,6 +98,21 @@ export const ROUTES: readonly Route[] = [
     answers: ok("The item", itemViewShape),
     async handle(context, incoming) {
       return { status: 200, body: await itemView(context, incoming.itemId) };
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/items/{itemId}/record",
+    id: "getRecord",
+    summary: "The record of an item: proposed, approved and executed side by side, who decided on what, every event with its place in the log",
+    scopes: ["reviewer"],
+    query: recordRequest,
+    answers: ok("The record, as JSON or as a page to print", recordShape),
+    page: true,
+    async handle(context, incoming) {
+      const { profile, format } = parseShape(recordRequest, incoming.query);
+      const body = await itemRecord(context, incoming.itemId, profile);
+      return { status: 200, body, ...(wantsPage(format, incoming.header("accept")) && { html: recordPage(body) }) };
     },
   },
   {
@@ -190,6 +212,13 @@ export const ROUTES: readonly Route[] = [
     },
   },
 ];
+
+/** A browser names text/html first; a program that takes anything gets JSON. */
+function wantsPage(format: "json" | "html" | undefined, accept = ""): boolean {
+  if (format !== undefined) return format === "html";
+  const [html, json] = [accept.indexOf("text/html"), accept.indexOf("application/json")];
+  return html >= 0 && (json < 0 || html < json);
+}
 
 /** Milliseconds of `Prefer: wait=20` (RFC 7240). */
 function waitOf(prefer: string | undefined): number {

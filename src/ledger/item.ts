@@ -64,7 +64,16 @@ export type Terms = Pick<
 > & {
   readonly steps: readonly { actionId: string; execution: "blind" | "queryable" | "idempotent" | "unrecognized"; leaseMs: number }[];
   readonly grantTtlMs: number | null;
+  /** How it may be batched; null where it may not. Nothing that is legal depends on it. */
+  readonly batch: BatchTerms | null;
 };
+
+/** What a verdict says about the batch that it may be sealed in. */
+export interface BatchTerms {
+  readonly key: string;
+  readonly max: number;
+  readonly windowMs: number;
+}
 
 /** A reviewer's lease as it stands. */
 export interface Lease {

@@ -1,15 +1,18 @@
 import { isAudit } from "./decisions.ts";
 import { effectsOf } from "./effects.ts";
 import { calledBy, verdictOfGrant } from "./fold.ts";
-import { type DecisionNode, type Item, keyOf, type Node, type NodeKey, type ResumeNode, type VerdictNode } from "./item.ts";
+import { type BatchTerms, type DecisionNode, type Item, keyOf, type Node, type NodeKey, nodeOf, type ResumeNode, type VerdictNode } from "./item.ts";
 import { isGrant } from "./resumes.ts";
 
-/** What a worker owes an item. `judge`: a verdict; `resume`: a resume; the others are written by the clock. */
-export type Duty = "judge" | "resume" | "escalate" | "expire" | "release" | "unknown" | "lapsed" | "revoked";
+/** What a worker owes an item. `judge`: a verdict; `resume`: a resume; `seal`: its place in a batch; the others are written by the clock. */
+export type Duty = "judge" | "resume" | "seal" | "escalate" | "expire" | "release" | "unknown" | "lapsed" | "revoked";
+
+/** The workers that look at the todo lists. */
+export type WorkerName = "policy" | "dispatcher" | "clock" | "batcher";
 
 /** An event that is owed: who looks for it, what it answers, and from when on. */
 export interface Owed {
-  readonly worker: "policy" | "dispatcher" | "clock";
+  readonly worker: WorkerName;
   readonly duty: Duty;
   readonly cause: NodeKey;
   /** Milliseconds since the epoch; 0 is at once. */
@@ -29,7 +32,7 @@ function owedBy(item: Item, node: Node): readonly Owed[] {
     case "proposals":
       return node.verdict === null ? [{ worker: "policy", duty: "judge", cause, due: 0, names: null }] : [];
     case "verdicts":
-      return [...resumeOwed(item, node, cause), ...deadlines(node, cause)];
+      return [...resumeOwed(item, node, cause), ...deadlines(node, cause), ...sealOwed(item, node, cause)];
     case "decisions":
       if (node.kind === "edit") return node.verdict === null ? [{ worker: "policy", duty: "judge", cause, due: 0, names: null }] : [];
       return resumeOwed(item, node, cause);
@@ -75,6 +78,40 @@ function deadlines(verdict: VerdictNode, cause: NodeKey): readonly Owed[] {
   else if (terms.expiresAt !== null && !group.held && !isAudit(terms)) owed.push({ worker: "clock", duty: "expire", cause, due: terms.expiresAt, names: null });
   if (group.lease !== null) owed.push({ worker: "clock", duty: "release", cause, due: group.lease.endsAt, names: group.lease.id });
   return owed;
+}
+
+/**
+ * A place in a batch: of what may be batched, as long as its owner has it for the first time and nobody has decided. Due is when the batch
+ * must be sealed at the latest; it fills, or its run ends, before that.
+ */
+function sealOwed(item: Item, verdict: VerdictNode, cause: NodeKey): readonly Owed[] {
+  return isUnsealed(verdict) ? [{ worker: "batcher", duty: "seal", cause, due: sealDue(item, verdict), names: null }] : [];
+}
+
+/** Whether a verdict may be batched, is not, and still waits for its first owner. */
+export function isUnsealed(verdict: VerdictNode): boolean {
+  const { terms, batch, group } = verdict;
+  if (terms.batch === null || batch !== null || group.closedBy !== null || group.step > 0 || group.held) return false;
+  return isAudit(terms) || isPending(verdict);
+}
+
+/** When a batch with this verdict must be sealed: its window is over, or half of the time to decide is, so that the other half is left to its owner. */
+function sealDue(item: Item, verdict: VerdictNode): number {
+  const half = halfTime(verdict);
+  const { windowMs } = verdict.terms.batch as BatchTerms;
+  // What runs at once is reviewed when the run ends; nobody waits for it before.
+  if (isAudit(verdict.terms) && threadOf(item) !== null) return Math.max(half ?? 0, verdict.judgedAt + windowMs);
+  return Math.min(half ?? Number.POSITIVE_INFINITY, verdict.judgedAt + windowMs);
+}
+
+/** When half of the time that its first owner has is over; null where there is no end to it. */
+export function halfTime({ terms, judgedAt }: VerdictNode): number | null {
+  const end = terms.ladder.find((s) => s.step === 1)?.at ?? terms.expiresAt;
+  return end === null ? null : judgedAt + Math.max(0, Math.floor((end - judgedAt) / 2));
+}
+
+function threadOf(item: Item): string | null {
+  return nodeOf(item, "proposals", item.proposal)?.threadId ?? null;
 }
 
 function isPending({ terms, fallback, group }: VerdictNode): boolean {

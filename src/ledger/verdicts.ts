@@ -3,6 +3,7 @@ import { isAudit, isOwner, noDecisions, separationReason } from "./decisions.ts"
 import { editedActions } from "./edits.ts";
 import {
   type ActionTerms,
+  type BatchTerms,
   type DecisionGroup,
   type DecisionNode,
   EFFECTIVE,
@@ -109,7 +110,20 @@ function termsOf(event: VerdictReached): Terms {
     cardSha256,
     grantTtlMs,
     steps: steps.map(({ actionId, execution, leaseMs }) => ({ actionId, execution, leaseMs })),
+    batch: batchTerms(event),
   };
+}
+
+/** Most members of a batch, whatever a policy says: more than this nobody looks at. */
+const MOST_MEMBERS = 20;
+/** How long a batch stays open where the verdict does not say. */
+const BATCH_WINDOW_MS = 30 * 60_000;
+
+/** Only what can be taken back, wholly or in part, and is of no more than medium risk, is ever batched: whoever wrote the verdict. */
+function batchTerms({ route, risk, reversibility, owner, batchKey, batchMax, batchWindowMs }: VerdictReached): BatchTerms | null {
+  if (route !== "batch" || batchKey === null || owner === null) return null;
+  if ((risk !== "low" && risk !== "medium") || (reversibility !== "reversible" && reversibility !== "partially")) return null;
+  return { key: batchKey, max: Math.min(MOST_MEMBERS, Math.max(1, batchMax ?? MOST_MEMBERS)), windowMs: Math.max(0, batchWindowMs ?? BATCH_WINDOW_MS) };
 }
 
 /** Terms of a proposed action. */

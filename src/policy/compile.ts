@@ -96,6 +96,7 @@ export interface CompiledField {
   readonly keys: readonly string[];
   readonly label: string | undefined;
   readonly secret: boolean;
+  readonly personal: boolean;
 }
 
 /** A rule or floor for one action. `when` undefined: always. */
@@ -244,6 +245,7 @@ function compileAction(name: string | undefined, action: ActionContent, { conten
       keys: pointerKeys(path) ?? [],
       label: field.label,
       secret: field.class === "secret",
+      personal: field.class === "personal",
     })),
     card: Object.fromEntries(Object.entries(action.card ?? {}).flatMap(([part, text]) => (text === undefined ? [] : [[part, parseTemplate(text)]]))),
     receiptTarget: action.receipt_target && {
@@ -294,6 +296,18 @@ export function claimMs(policies: readonly CompiledPolicy[], workspace: string, 
 export function rubricOf(policies: readonly CompiledPolicy[], workspace: string, tools: readonly string[]): readonly string[] {
   const own = policies.filter((policy) => policy.workspace === workspace);
   return [...new Set(own.flatMap((policy) => tools.flatMap((tool) => policy.find(tool).flatMap((action) => action.rubric))))];
+}
+
+/** An argument that policy classifies: nobody outside the review needs its value. */
+export interface Classified {
+  readonly path: string;
+  readonly class: "secret" | "personal";
+}
+
+/** The arguments of a tool that any policy of the workspace classifies; the stricter class first. */
+export function classifiedOf(policies: readonly CompiledPolicy[], workspace: string, tool: string): readonly Classified[] {
+  const fields = policies.filter((policy) => policy.workspace === workspace).flatMap((policy) => policy.find(tool).flatMap((action) => action.fields));
+  return (["secret", "personal"] as const).flatMap((kind) => fields.filter((field) => field[kind]).map(({ path }) => ({ path, class: kind })));
 }
 
 /** How often the clock may try a tool again whose end nobody knows: what every policy on it allows. */

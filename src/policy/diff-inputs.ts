@@ -1,22 +1,24 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
 import { decimalText } from "./decimal.ts";
+import { type Before, earlierOf, timeEdges, timesIn, usedBefore } from "./diff-around.ts";
+import { calmValue, celValues, fitting, leafValues, sampleValues, topNames, unique, type Values } from "./diff-values.ts";
 import { reaches } from "./lint-conditions.ts";
 import type { LoadedPolicy } from "./loaded.ts";
 import { pointerKeys } from "./pointer.ts";
-import { regexSamples } from "./regex-samples.ts";
 import { fieldSchemas, requiredNames } from "./schema-fields.ts";
 import type { PolicyContent } from "./shape.ts";
 import type { Condition, Leaf } from "./shape-condition.ts";
-import type { Described } from "./testing/input.ts";
-
-/** Values that one part of a proposal may take; undefined: it is not there. The first is the ordinary one. */
-type Values = (Json | undefined)[];
+import { DEFAULT_AT, type Described } from "./testing/input.ts";
+import { compileCalendar, compileTimeWindow } from "./time-window.ts";
 
 /** A part of a proposal: a path into what a case describes. */
 interface Dimension {
   readonly path: readonly string[];
   readonly values: Values;
 }
+
+/** One value for each dimension. */
+type Choice = readonly (Json | undefined)[];
 
 /** Most proposals that are tried for one action. */
 const MOST = 6000;
@@ -27,41 +29,55 @@ export function toolsOf(contents: readonly PolicyContent[]): string[] {
   return [...new Set([...names, "a_tool_that_nobody_describes"])];
 }
 
+/** What a document says that concerns a tool, as text: where two documents say the same of it, they judge it the same. */
+export function saidOf({ actions, rules, floors, grants, routes, budgets, duplicates, publish: _, version: __, ...rest }: PolicyContent, tool: string): string {
+  const about = <T extends { when?: Condition | undefined }>(list: readonly T[]) => list.filter(({ when }) => reaches(when, tool));
+  const counting = <T extends { action: readonly string[] }>(list: readonly T[]) => list.filter(({ action }) => reaches({ action }, tool));
+  return JSON.stringify(
+    [
+      ...[rest, Object.entries(actions).filter(([name]) => reaches({ action: [name] }, tool))],
+      ...[about(rules), about(floors), about(grants), about(routes), counting(budgets), counting(duplicates)],
+    ],
+    (_, value) => (typeof value === "bigint" ? String(value) : value),
+  );
+}
+
 /**
  * Proposals at the edges of what documents say of a tool: beside each threshold, in and out of each set, with each pattern found and not,
- * fields missing and of another type, confidence around each step, evidence left out, budgets used up. First one change from an ordinary
- * proposal at a time, then two, then each rule's whole condition.
+ * fields missing and of another type, confidence around each step, evidence left out, times beside each window, budgets and grants used up
+ * within their window and before it. First one change from an ordinary proposal at a time, then around each condition, those that changed
+ * first, then two changes.
  */
 export function* edgeInputs(policies: readonly LoadedPolicy[], tool: string): Generator<Described> {
   const dimensions = dimensionsOf(policies, tool);
   const base = dimensions.map(({ values }) => values[0]);
-  const build = (chosen: readonly (Json | undefined)[]): Described => describedOf(tool, dimensions, chosen);
   const without = dimensions.map(({ path, values }, i) =>
     path[0] === "args" && isRequired(policies, tool, path) ? base[i] : values.includes(undefined) ? undefined : base[i],
   );
-  const starts = [base, without];
   let count = 0;
-  for (const start of starts) {
-    yield build(start);
-    for (const [i, { values }] of dimensions.entries()) for (const value of values) yield build(start.map((old, k) => (k === i ? value : old)));
+  for (const start of [base, without]) {
+    yield describedOf(tool, dimensions, start);
+    for (const changed of changes(dimensions, start)) yield describedOf(tool, dimensions, changed);
   }
   // Conditions with several parts hold only where all of them do.
   for (const chosen of matching(policies, tool, dimensions, base)) {
-    yield build(chosen);
-    for (const [i, { values }] of dimensions.entries())
-      for (const value of values) {
-        if (++count > MOST) return;
-        yield build(chosen.map((old, k) => (k === i ? value : old)));
-      }
+    yield describedOf(tool, dimensions, chosen);
+    for (const changed of changes(dimensions, chosen)) {
+      if (++count > MOST) return;
+      yield describedOf(tool, dimensions, changed);
+    }
   }
-  for (const [i, one] of dimensions.entries())
-    for (const [j, other] of dimensions.entries())
-      if (j > i)
-        for (const value of one.values)
-          for (const second of other.values) {
-            if (++count > MOST) return;
-            yield build(base.map((old, k) => (k === i ? value : k === j ? second : old)));
-          }
+  for (const [i, first] of dimensions.entries())
+    for (const value of first.values.slice(1))
+      for (const changed of changes(dimensions.slice(i + 1), base.slice(i + 1))) {
+        if (++count > MOST) return;
+        yield describedOf(tool, dimensions, [...base.slice(0, i), value, ...changed]);
+      }
+}
+
+/** Every choice with one value changed. */
+function* changes(dimensions: readonly Dimension[], start: Choice): Generator<Choice> {
+  for (const [i, { values }] of dimensions.entries()) for (const value of values) if (value !== start[i]) yield start.map((old, k) => (k === i ? value : old));
 }
 
 function isRequired(policies: readonly LoadedPolicy[], tool: string, path: readonly string[]): boolean {
@@ -75,170 +91,167 @@ function schemasOf({ document: { content } }: LoadedPolicy, tool: string): (Json
 function dimensionsOf(policies: readonly LoadedPolicy[], tool: string): Dimension[] {
   const found = new Map<string, Dimension>();
   const add = (path: readonly string[], values: Values) => {
+    if (values.length === 0) return;
     const key = path.join("\0");
     found.set(key, { path, values: unique([...(found.get(key)?.values ?? []), ...values]) });
   };
-  for (const policy of policies)
-    for (const schema of schemasOf(policy, tool)) for (const name of topNames(schema)) add(["args", name], sampleValues(schema, [name]));
+  for (const policy of policies) {
+    const schemas = schemasOf(policy, tool);
+    // An ordinary proposal is one that no rule is about. Where the schema does not say what that is, the comparisons do.
+    const untyped = (keys: readonly string[]) =>
+      schemas.every((schema) => fieldSchemas(schema, keys).every(({ type, enum: one, items }) => (type ?? one ?? items) === undefined));
+    for (const { when } of conditionsOf(policy.document.content, tool))
+      walk(when, (path, leaf) => {
+        if (path[0] === "args" && untyped(path.slice(1))) add(path, [calmValue(leaf)]);
+      });
+    for (const schema of schemas) for (const name of topNames(schema)) add(["args", name], sampleValues(schema, [name]));
+  }
   for (const policy of policies) {
     const { content } = policy.document;
-    for (const when of conditionsOf(content, tool))
-      walk(when, (group, key, leaf) => {
-        const path = group === "args" || group === "target" ? [group, ...(pointerKeys(key) ?? [])] : key === "" ? [group] : [group, key];
-        const schemas = group === "args" ? schemasOf(policy, tool).flatMap((schema) => sampleValues(schema, pointerKeys(key) ?? [])) : [];
-        // An ordinary proposal is one that no rule is about: of the state around it, the side that does not match comes first.
-        add(path, group === "args" ? [...schemas, ...leafValues(leaf), undefined] : [...leafValues(leaf).reverse(), undefined]);
+    const schemas = schemasOf(policy, tool);
+    const [schema] = schemas;
+    const conditions = conditionsOf(content, tool).map(({ when }) => when);
+    for (const when of conditions) {
+      walk(when, (path, leaf) => {
+        const keys = path.slice(1);
+        // Of the state around a proposal, too, the side that does not match comes first.
+        if (path[0] === "args") add(path, [...schemas.flatMap((one) => sampleValues(one, keys)), ...fitting(schema, keys, leafValues(leaf)), undefined]);
+        else add(path, possible(path, path[0] === "confidence" ? leafValues(leaf) : [...leafValues(leaf).reverse(), undefined]));
       });
-    add(
-      ["confidence"],
-      [0.99, ...(content.confidence ?? [{ below: 0.7 }, { below: 0.85 }]).flatMap(({ below }) => [below, below - 0.0001].filter((c) => c >= 0)), undefined],
-    );
-    for (const [name, action] of Object.entries(content.actions)) {
+      for (const { path, values } of celsIn(when).flatMap(celValues))
+        add(path, path[0] === "args" ? fitting(schema, path.slice(1), values) : [undefined, ...possible(path, values)]);
+    }
+    const steps = content.confidence ?? [{ below: 0.7 }, { below: 0.85 }];
+    add(["confidence"], [0.99, ...steps.flatMap(({ below }) => [below, below - 0.0001].filter((c) => c >= 0)), undefined]);
+    for (const [name, { gate, require }] of Object.entries(content.actions)) {
       if (!reaches({ action: [name] }, tool)) continue;
-      if (action.gate?.below_confidence !== undefined) add(["confidence"], [action.gate.below_confidence, Math.max(0, action.gate.below_confidence - 0.0001)]);
-      const labels = [...(content.require?.evidence ?? []), ...(action.require?.evidence ?? [])];
+      if (gate?.below_confidence !== undefined) add(["confidence"], [gate.below_confidence, Math.max(0, gate.below_confidence - 0.0001)]);
+      const labels = [...(content.require?.evidence ?? []), ...(require?.evidence ?? [])];
       if (labels.length > 0) add(["evidence"], [labels, ...labels.map((label) => labels.filter((other) => other !== label)), []]);
     }
-    for (const budget of content.budgets)
-      if (reaches({ action: budget.action }, tool)) {
-        add(
-          ["budgets", budget.id],
-          [
-            "0",
-            ...budget.limits.flatMap(({ above }) => [
-              decimalText(above),
-              String(Math.max(0, Number(decimalText(above)) - 1)),
-              `${Number(decimalText(above)) + 1}`,
-            ]),
-          ],
-        );
-        if (budget.measure.kind !== "count")
-          add(
-            ["args", ...(pointerKeys(budget.measure.path) ?? [])],
-            [1, ...budget.limits.flatMap(({ above }) => [Number(decimalText(above)), Number(decimalText(above)) + 1])],
-          );
+    add(["at"], [undefined, ...timeEdges(content, conditions, tool)]);
+    for (const { id, most } of limitsOf(content, tool))
+      add(["budgets", id], [undefined, ...most.flatMap((n) => [n - 1, n, n + 1].filter((m) => m >= 0).map(String))]);
+    for (const { measure, limits } of content.budgets.filter(({ action }) => reaches({ action }, tool)))
+      if (measure.kind !== "count") {
+        const keys = pointerKeys(measure.path) ?? [];
+        add(["args", ...keys], fitting(schema, keys, [1, ...limits.flatMap(({ above }) => [Number(decimalText(above)), Number(decimalText(above)) + 1])]));
       }
-    for (const duplicate of content.duplicates) if (reaches({ action: duplicate.action }, tool)) add(["budgets", duplicate.id], ["0", "1"]);
+    const keys = [...content.budgets, ...content.duplicates, ...content.grants.map(({ cap }) => cap)].flatMap(({ per }) => per);
+    if (keys.includes("run")) add(["run", "thread"], ["t1", undefined]);
+    if (keys.includes("on_behalf_of")) add(["on_behalf_of"], ["ann", undefined]);
+    add(["earlier"], [undefined, ...(usedBefore(content, tool) as unknown as Values)]);
   }
   return [...found.values()].sort((a, b) => a.path.length - b.path.length);
 }
 
-function conditionsOf(content: PolicyContent, tool: string): Condition[] {
-  return [...content.rules, ...content.floors, ...content.routes].flatMap(({ when }) => (when !== undefined && reaches(when, tool) ? [when] : []));
+/** What a case can say: a confidence from 0 to 1, whole steps, costs that are not negative. */
+function possible([group, key]: readonly string[], values: Values): Values {
+  const number = (fits: (n: number) => boolean) => values.filter((value) => value === undefined || (typeof value === "number" && fits(value)));
+  if (group === "confidence") return number((n) => n >= 0 && n <= 1);
+  if (group === "run" && key === "step") return number((n) => Number.isInteger(n) && n >= 0);
+  if (group === "run" && key === "cost_usd") return number((n) => n >= 0);
+  if (group === "confidence_source") return ["logprobs", "self_rating", "other"];
+  return group === "target" ? values : values.filter((value) => value === undefined || typeof value === "string");
 }
 
-function walk(when: Condition, see: (group: string, key: string, leaf: Leaf) => void): void {
-  for (const group of ["args", "target", "agent", "origin", "run"] as const) {
-    const leaves = (when as Readonly<Record<string, Readonly<Record<string, Leaf | undefined>> | undefined>>)[group];
-    for (const [key, leaf] of Object.entries(leaves ?? {})) if (leaf?.operator !== undefined) see(group, key, leaf);
-  }
-  if (when.confidence !== undefined) see("confidence", "", when.confidence);
-  for (const part of [...(when.all ?? []), ...(when.any ?? []), ...(when.not === undefined ? [] : [when.not])]) walk(part, see);
-}
-
-/** Values on both sides of a comparison. The first satisfies it where that can be told. */
-function leafValues({ operator, threshold }: Leaf): Values {
-  const numbers = (n: number): Values =>
-    operator.startsWith("below") || operator.endsWith("_most") ? [n - 1, n, n + 1, n - 0.01, n + 0.01] : [n + 1, n, n - 1, n + 0.01, n - 0.01];
-  if (operator.startsWith("length_") && typeof threshold === "number")
-    return [threshold + 1, threshold, threshold - 1]
-      .filter((n) => n >= 0 && n <= 2000)
-      .flatMap((n): Values => ["x".repeat(n), Array.from({ length: n }, (_, i) => `x${i}`)]);
-  if (typeof threshold === "number") return numbers(threshold);
-  if (operator === "exists") return ["x", 1, true, undefined];
-  if (operator === "matches" && typeof threshold === "string")
-    return [...regexSamples(threshold), ...regexSamples(threshold).map((text) => text.toUpperCase()), "nothing of the kind"];
-  if (operator === "glob" && typeof threshold === "string") return [threshold.replaceAll("*", "x").replaceAll("?", "x"), "nothing of the kind"];
-  if (operator === "prefix" || operator === "suffix" || operator === "contains")
-    return [threshold, `${String(threshold)}x`, `x${String(threshold)}`, "nothing of the kind"];
-  if (operator === "domain_in") return [...(threshold as string[]).map((domain) => `ann@${domain.replace("*", "mail")}`), "ann@elsewhere.test", "no address"];
-  if (operator === "between") return (threshold as number[]).flatMap(numbers);
-  const values = Array.isArray(threshold) && (operator === "in" || operator === "not_in") ? threshold : [threshold];
-  return [...values, ...values.map((value) => (typeof value === "boolean" ? !value : typeof value === "string" ? `not ${value}` : 0))];
-}
-
-function topNames(schema: Json | undefined): string[] {
+/** Everything of a document that has a limit on what is used, with its limits. */
+function limitsOf(content: PolicyContent, tool: string): { id: string; most: number[] }[] {
   return [
-    ...new Set(fieldSchemas(schema, []).flatMap(({ properties }) => (typeof properties === "object" && properties !== null ? Object.keys(properties) : []))),
+    ...content.budgets.flatMap(({ id, action, limits }) =>
+      reaches({ action }, tool) ? [{ id, most: limits.map(({ above }) => Number(decimalText(above))) }] : [],
+    ),
+    ...content.duplicates.flatMap(({ id, action }) => (reaches({ action }, tool) ? [{ id, most: [1] }] : [])),
+    ...content.grants.flatMap(({ id, when, cap }) =>
+      reaches(when, tool)
+        ? [{ id, most: [cap.max] }, ...(cap.amount === undefined ? [] : [{ id: `${id}.amount`, most: [Number(decimalText(cap.amount))] }])]
+        : [],
+    ),
   ];
 }
 
-/** Values that a schema lets a field have, an ordinary one first. */
-function sampleValues(schema: Json | undefined, keys: readonly string[]): Values {
-  const required = keys.length === 1 && requiredNames(schema).includes(keys[0] as string);
-  const values = fieldSchemas(schema, keys).flatMap((part): Values => {
-    if (Array.isArray(part.enum)) return part.enum;
-    if (part.const !== undefined) return [part.const];
-    const type = Array.isArray(part.type) ? part.type[0] : part.type;
-    if (type === "integer" || type === "number") {
-      const low =
-        typeof part.minimum === "number"
-          ? part.minimum
-          : typeof part.exclusiveMinimum === "number"
-            ? part.exclusiveMinimum + (type === "integer" ? 1 : 0.01)
-            : 1;
-      return typeof part.maximum === "number" ? [low, part.maximum] : [low, low + 1_000_000];
-    }
-    if (type === "boolean") return [false, true];
-    if (type === "array") return [Array.from({ length: typeof part.minItems === "number" ? part.minItems : 1 }, (_, i) => `x${i}`)];
-    if (type === "object") return [sampleObject(schema, keys)];
-    return [textFor(part)];
-  });
-  return required ? values : [...values, undefined];
-}
-
-function sampleObject(schema: Json | undefined, keys: readonly string[]): Json {
-  const names = requiredNames(schema, keys);
-  const [first] = fieldSchemas(schema, keys).flatMap(({ properties }) =>
-    typeof properties === "object" && properties !== null ? Object.keys(properties) : [],
+/** Conditions on a tool, each with the text of what it belongs to. */
+function conditionsOf(content: PolicyContent, tool: string): { when: Condition; text: string }[] {
+  const parts = [...content.rules, ...content.floors, ...content.routes, ...content.grants];
+  return parts.flatMap((part) =>
+    part.when !== undefined && reaches(part.when, tool)
+      ? [{ when: part.when, text: JSON.stringify(part, (_, value) => (typeof value === "bigint" ? String(value) : value)) }]
+      : [],
   );
-  const chosen = names.length > 0 ? names : first === undefined ? [] : [first];
-  return Object.fromEntries(chosen.map((name) => [name, sampleValues(schema, [...keys, name])[0] ?? "x"]));
 }
 
-function textFor(part: { readonly [key: string]: Json }): string {
-  if (typeof part.pattern === "string") return regexSamples(part.pattern)[0] ?? "x";
-  const formats: Readonly<Record<string, string>> = {
-    email: "ann@example.com",
-    date: "2026-01-06",
-    "date-time": "2026-01-06T10:00:00Z",
-    uri: "https://example.com/",
-    uuid: "01890a5d-ac96-774b-bcce-b302099a8057",
-  };
-  const text = formats[String(part.format)] ?? "text";
-  return typeof part.minLength === "number" && part.minLength > text.length ? text.padEnd(part.minLength, "x") : text;
+/** Every comparison of a condition that a case can answer, with its path in the case. */
+function walk(when: Condition, see: (path: readonly string[], leaf: Leaf) => void): void {
+  const of = (group: object | undefined) => Object.entries((group ?? {}) as Readonly<Record<string, Leaf | undefined>>);
+  for (const group of ["args", "target"] as const) for (const [key, leaf] of of(when[group])) if (leaf) see([group, ...(pointerKeys(key) ?? [])], leaf);
+  for (const group of ["agent", "origin"] as const) for (const [key, leaf] of of(when[group])) if (leaf) see([group, key], leaf);
+  for (const [key, leaf] of of(when.run)) if (leaf && ["framework", "thread", "step", "cost_usd"].includes(key)) see(["run", key], leaf);
+  if (when.confidence !== undefined) see(["confidence"], when.confidence);
+  if (when.confidence_source !== undefined) see(["confidence_source"], when.confidence_source);
+  for (const part of partsOf(when)) walk(part, see);
 }
 
-/** For each condition a choice of values under which it may hold: every comparison takes a value that satisfies it. */
-function* matching(
-  policies: readonly LoadedPolicy[],
-  tool: string,
-  dimensions: readonly Dimension[],
-  base: readonly (Json | undefined)[],
-): Generator<(Json | undefined)[]> {
-  for (const { document } of policies)
-    for (const when of conditionsOf(document.content, tool))
-      for (const part of [when, ...(when.any ?? [])]) {
-        const chosen = [...base];
-        walk({ ...part, ...(part === when && { any: undefined }) }, (group, key, leaf) => {
-          const path = group === "args" || group === "target" ? [group, ...(pointerKeys(key) ?? [])] : key === "" ? [group] : [group, key];
-          const index = dimensions.findIndex((dimension) => dimension.path.join("\0") === path.join("\0"));
-          if (index >= 0)
-            chosen[index] = leaf.operator === "exists" && leaf.threshold === false ? undefined : fitting(dimensions[index] as Dimension, leafValues(leaf));
-        });
-        yield chosen;
+function partsOf(when: Condition): Condition[] {
+  return [...(when.all ?? []), ...(when.any ?? []), ...(when.not === undefined ? [] : [when.not])];
+}
+
+function celsIn(when: Condition): string[] {
+  return [...(when.cel === undefined ? [] : [when.cel]), ...partsOf(when).flatMap(celsIn)];
+}
+
+/** For each condition, those that changed first, a choice of values under which it may hold: every comparison takes a value that satisfies it. */
+function* matching(policies: readonly LoadedPolicy[], tool: string, dimensions: readonly Dimension[], base: Choice): Generator<Choice> {
+  const indexes = new Map(dimensions.map(({ path }, i) => [path.join("\0"), i]));
+  const all = policies.flatMap(({ document: { content } }) =>
+    conditionsOf(content, tool).map((condition) => ({ ...condition, calendar: compileCalendar(content.calendar) })),
+  );
+  const known = new Map<string, number>();
+  for (const { text } of all) known.set(text, (known.get(text) ?? 0) + 1);
+  const sorted = [...all].sort((a, b) => (known.get(a.text) ?? 0) - (known.get(b.text) ?? 0));
+  const seen = new Set<string>();
+  for (const { when, text, calendar } of sorted) {
+    if (seen.has(text)) continue;
+    seen.add(text);
+    for (const part of [when, ...(when.any ?? [])]) {
+      const chosen = [...base];
+      const only = { ...part, ...(part === when && { any: undefined }) };
+      walk(only, (path, leaf) => {
+        const index = indexes.get(path.join("\0"));
+        if (index !== undefined)
+          chosen[index] = leaf.operator === "exists" && leaf.threshold === false ? undefined : satisfying(dimensions[index] as Dimension, leafValues(leaf));
+      });
+      const [time] = timesIn(only);
+      const index = indexes.get("at");
+      if (time !== undefined && index !== undefined) {
+        const inside = compileTimeWindow({ zone: "UTC", ...time }, calendar);
+        chosen[index] = dimensions[index]?.values.find((at) => inside(typeof at === "number" ? at : DEFAULT_AT));
       }
+      yield chosen;
+    }
+  }
 }
 
-/** Of the values of a comparison the first that has the type of the field. */
-function fitting({ values }: Dimension, wanted: Values): Json | undefined {
+/** Of the values of a comparison the first that the dimension knows. */
+function satisfying({ values }: Dimension, wanted: Values): Json | undefined {
   const types = new Set(values.slice(0, 1).map((value) => typeof value));
-  return wanted.find((value) => types.has(typeof value)) ?? wanted[0];
+  return wanted.find((value) => types.has(typeof value)) ?? wanted.find((value) => values.some((known) => same(known, value))) ?? wanted[0];
 }
 
-function describedOf(tool: string, dimensions: readonly Dimension[], chosen: readonly (Json | undefined)[]): Described {
+function same(a: Json | undefined, b: Json | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && canonicalize(a) === canonicalize(b));
+}
+
+function describedOf(tool: string, dimensions: readonly Dimension[], chosen: Choice): Described {
   const out: { [key: string]: unknown } = { ask: "review", action: tool, args: {} };
-  for (const [i, { path }] of dimensions.entries()) if (chosen[i] !== undefined) set(out, path, chosen[i]);
+  let before: Before | undefined;
+  for (const [i, { path }] of dimensions.entries()) {
+    if (chosen[i] === undefined) continue;
+    if (path[0] === "earlier") before = chosen[i] as unknown as Before;
+    else set(out, path, chosen[i]);
+  }
+  if (before !== undefined) out.earlier = earlierOf(before, tool, out.args as Json);
+  // A business record has both.
+  if (out.origin !== undefined) out.origin = { system: "elsewhere", id: "1", ...(out.origin as object) };
   return out as unknown as Described;
 }
 
@@ -254,14 +267,4 @@ function set(root: { [key: string]: unknown }, path: readonly string[], value: J
       at = copy as unknown as { [key: string]: unknown };
     }
   }
-}
-
-function unique(values: Values): Values {
-  const seen = new Set<string>();
-  return values.filter((value) => {
-    const key = value === undefined ? "undefined" : canonicalize(value);
-    const known = seen.has(key);
-    seen.add(key);
-    return !known;
-  });
 }

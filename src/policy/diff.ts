@@ -1,4 +1,4 @@
-import { edgeInputs, toolsOf } from "./diff-inputs.ts";
+import { edgeInputs, saidOf, toolsOf } from "./diff-inputs.ts";
 import type { JudgeInput } from "./judge.ts";
 import type { LoadedPolicy } from "./loaded.ts";
 import { rulesOf, type Verdict } from "./testing/expect.ts";
@@ -58,39 +58,44 @@ export function aspectsOf(before: Verdict, after: Verdict): Aspect[] {
   return asks(before) === asks(after) ? found : found.filter(({ name }) => ["route", "risk", "gate", "reversibility", "execution", "score"].includes(name));
 }
 
+/** One proposal that two documents judge differently. */
+export interface Difference extends Omit<Region, "count"> {
+  readonly before: Verdict;
+  readonly after: Verdict;
+}
+
+/** Every proposal that was tried and is judged differently, as they are found. */
+export function* differences(before: LoadedPolicy, after: LoadedPolicy, onProgress: (tool: string) => void = () => {}): Generator<Difference> {
+  const [was, is] = [before.document.content, after.document.content];
+  for (const tool of toolsOf([was, is])) {
+    if (saidOf(was, tool) === saidOf(is, tool)) continue;
+    onProgress(tool);
+    for (const witness of edgeInputs([before, after], tool)) {
+      const [old, now] = [before, after].map((policy) => judgeFully([policy.compiled], inputIn(policy, witness))) as [Verdict, Verdict];
+      const aspects = aspectsOf(old, now);
+      if (aspects.length === 0) continue;
+      const [oldRules, newRules] = [rulesOf(old), rulesOf(now)];
+      const lost = oldRules.filter((rule) => !newRules.includes(rule));
+      const gained = newRules.filter((rule) => !oldRules.includes(rule));
+      const because = { before: old.because, after: now.because };
+      yield { action: tool, direction: directionOf(aspects), aspects, lost, gained, witness, because, before: old, after: now };
+    }
+  }
+}
+
 /**
  * The regions in which two documents judge differently, each with a proposal that proves it. Proposals are generated at the edges of what
  * both documents say; a difference that no generated proposal shows is not found, so an empty answer is strong evidence, not a proof.
  */
 export function diffPolicies(before: LoadedPolicy, after: LoadedPolicy, onProgress: (tool: string) => void = () => {}): Region[] {
   const regions = new Map<string, Region>();
-  for (const tool of toolsOf([before.document.content, after.document.content])) {
-    onProgress(tool);
-    for (const described of edgeInputs([before, after], tool)) {
-      const [old, now] = [before, after].map((policy) => judgeFully([policy.compiled], inputIn(policy, described))) as [Verdict, Verdict];
-      const aspects = aspectsOf(old, now);
-      if (aspects.length === 0) continue;
-      const [oldRules, newRules] = [rulesOf(old), rulesOf(now)];
-      const lost = oldRules.filter((rule) => !newRules.includes(rule));
-      const gained = newRules.filter((rule) => !oldRules.includes(rule));
-      const shape = aspects.map(({ name, before: b, after: a, direction }) =>
-        ["expires", "ladder", "score"].includes(name) ? [name, direction] : [name, b, a],
-      );
-      const key = JSON.stringify([tool, shape, lost, gained]);
-      const known = regions.get(key);
-      if (known !== undefined) regions.set(key, { ...known, count: known.count + 1 });
-      else
-        regions.set(key, {
-          action: tool,
-          direction: directionOf(aspects),
-          aspects,
-          lost,
-          gained,
-          count: 1,
-          witness: described,
-          because: { before: old.because, after: now.because },
-        });
-    }
+  for (const { before: _, after: __, ...found } of differences(before, after, onProgress)) {
+    const shape = found.aspects.map(({ name, before: b, after: a, direction }) =>
+      ["expires", "ladder", "score"].includes(name) ? [name, direction] : [name, b, a],
+    );
+    const key = JSON.stringify([found.action, shape, found.lost, found.gained]);
+    const known = regions.get(key);
+    regions.set(key, known === undefined ? { ...found, count: 1 } : { ...known, count: known.count + 1 });
   }
   const order = ["looser", "other", "stricter"];
   return [...regions.values()].sort((a, b) => order.indexOf(a.direction) - order.indexOf(b.direction));

@@ -15,6 +15,8 @@ export interface Around {
   readonly confidence?: number | null | undefined;
   /** Rules, floors and grants of the documents, so that those that did not match can be named. */
   readonly rules?: readonly string[];
+  /** Whether a document declares the arguments; undefined: nobody knows. */
+  readonly schema?: boolean;
 }
 
 const MOST_OPERAND = 160;
@@ -27,13 +29,10 @@ export function explain(verdict: Verdict, around: Around): Layer[] {
   const layers: Layer[] = [
     { name: "Verdict", lines: [`${verdict.route}: risk ${verdict.risk} (${verdict.score} points), gate ${verdict.gate}, ${verdict.reversibility}`] },
     { name: "Policy", lines: [policy === null ? "none" : `${policy.id} ${policy.version}`] },
-    {
-      name: "Schema",
-      lines: [error?.code === "schema_invalid" ? error.message : error === null ? "the arguments conform" : `${error.code}: ${error.message}`],
-    },
+    { name: "Schema", lines: [schemaLine(verdict, around.schema)] },
     { name: "Base", lines: [base === undefined ? "none" : `${base.points} points${base.tier === null ? "" : `, ${base.tier}`}`] },
     { name: "Confidence", lines: [confidenceLine(sure?.tier ?? null, around.confidence)] },
-    { name: "Rules", lines: [...matchLines(verdict), ...missedLine(matched, around.rules)] },
+    { name: "Rules", lines: error !== null && matched.length === 0 ? ["not asked"] : [...matchLines(verdict), ...missedLine(matched, around.rules)] },
     {
       name: "Budgets",
       lines: budgets.map(({ name, key, used, limit, windowMs }) => `${name} for ${key}: ${used} used before this, limit ${limit} in ${durationText(windowMs)}`),
@@ -41,10 +40,19 @@ export function explain(verdict: Verdict, around: Around): Layer[] {
     { name: "Because", lines: verdict.because },
     { name: "People", lines: peopleLines(verdict) },
     { name: "Times", lines: timeLines(verdict, around.now) },
-    { name: "Would pass", lines: verdict.wouldPass.map(({ path, operator, value }) => `${path} ${operator} ${value}`) },
+    { name: "Milder if", lines: verdict.wouldPass.map(({ path, operator, value }) => `${path} ${operator} ${value}`) },
     { name: "Shadow", lines: verdict.shadow.map((shadow) => `${shadow.policy}: ${shadow.route}, ${shadow.risk}`) },
   ];
   return layers.filter(({ lines }) => lines.length > 0);
+}
+
+/** What is said of the arguments: nothing is claimed of a check that nobody made. */
+function schemaLine({ error, policy, allowedDecisions }: Verdict, declared: boolean | undefined): string {
+  if (error?.code === "schema_invalid") return error.message;
+  if (error !== null) return `${error.code}: ${error.message}`;
+  if (allowedDecisions.some((decision) => decision === "respond" || decision === "acknowledge")) return "there are no arguments";
+  if (policy === null) return "none: no document describes the action";
+  return declared === undefined ? "not broken" : declared ? "the arguments conform" : "none: the document does not declare the arguments";
 }
 
 function confidenceLine(tier: string | null, confidence: number | null | undefined): string {

@@ -3,6 +3,7 @@ import { checkPolicy } from "./document.ts";
 import { ACTION_CHECKS } from "./lint-actions.ts";
 import { CONDITION_CHECKS } from "./lint-conditions.ts";
 import { type LoadedPolicy, loadPolicy } from "./loaded.ts";
+import { dotted } from "./problems.ts";
 import type { ReadFile } from "./publish.ts";
 
 /** Something about a policy that its owner should know. */
@@ -45,7 +46,7 @@ export function lintPolicy(text: string, file: string, readFile: ReadFile): { po
         file,
         line,
         column,
-        message: `${path.length > 0 ? `${path.map(String).join(".")} ` : ""}${message}`,
+        message: `${path.length > 0 ? `${dotted(path)}: ` : ""}${message}`,
         fix: "",
       })),
     };

@@ -23,6 +23,9 @@ export function* dumpViews(db: Database.Database): Generator<string> {
     "branch",
     "standing",
     "standing_use",
+    "batch",
+    "batch_member",
+    "run_end",
   ]) {
     const rows = db.prepare(`SELECT * FROM ${table}`).all() as Record<string, unknown>[];
     const lines = rows

@@ -9,6 +9,7 @@ import { foldEvent } from "../ledger/fold.ts";
 import { keyOf, type NodeKey, nodeOf } from "../ledger/item.ts";
 import type { Owed } from "../ledger/owed.ts";
 import type { LogRecord } from "../log/log.ts";
+import { batchWriter } from "./batch-rows.ts";
 import { CachedItem, itemReader, todoKey } from "./item-cache.ts";
 import { eventBytes, itemBytes, topicNumber } from "./keys.ts";
 import type { Overlay } from "./overlay.ts";
@@ -58,6 +59,7 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
   const addBranch = db.prepare("INSERT INTO branch VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const addStanding = db.prepare("INSERT INTO standing VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const addUse = db.prepare("INSERT INTO standing_use VALUES (?,?,?) ON CONFLICT DO NOTHING");
+  const batches = batchWriter(db);
   const cache = new Map<string, CachedItem>();
   const hasBad = db.prepare("SELECT 1 FROM bad LIMIT 1");
   const highest = db.prepare("SELECT max(n) FROM item").pluck();
@@ -134,6 +136,8 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     cached.payloads.set(keyOf(topic, event.eventId) as NodeKey, { entry: placed, value: placed.value });
     out.effective.push({ topic, itemId: cached.id, event, bytes: placed.value.length });
     if (isBranchRejection(topic, event)) addBranchOf(cached, event as EventOf["decisions"]);
+    if (topic === "batches") rows.push(() => batches.member(cached.n, event as EventOf["batches"]));
+    if (topic === "proposals" && (event as EventOf["proposals"]).run?.ended === true) rows.push(() => batches.runEnd(cached.n, event as EventOf["proposals"]));
     if (topic === "decisions" || topic === "verdicts") addStandingOf(cached, event as EventOf["decisions" | "verdicts"]);
   }
 

@@ -4,7 +4,7 @@ import type { Topic } from "../events/topics.ts";
 import type { Item, NodeKey, Status } from "../ledger/item.ts";
 import { keyOf } from "../ledger/item.ts";
 import { type Life, lifeOf, OUTCOMES, type Outcome, STAGES, type Stage } from "../ledger/life.ts";
-import type { Duty } from "../ledger/owed.ts";
+import type { Duty, WorkerName } from "../ledger/owed.ts";
 import { type CachedItem, STATUSES } from "./item-cache.ts";
 import { eventBytes, eventIdOfBytes, itemBytes, itemIdOfBytes, topicNumber, topicOfNumber } from "./keys.ts";
 import { overlayOf } from "./overlay.ts";
@@ -266,7 +266,7 @@ export function openQueries(views: Database.Database) {
     },
 
     /** What a worker owes now. */
-    todos(worker: "policy" | "dispatcher" | "clock", now: number, limit = 500): Todo[] {
+    todos(worker: WorkerName, now: number, limit = 500): Todo[] {
       return (todos.all(worker, now, limit) as { id: Buffer; duty: Duty; cause: NodeKey; due: number; names: string }[]).map((t) => ({
         itemId: itemIdOfBytes(t.id),
         duty: t.duty,
@@ -287,7 +287,7 @@ export function openQueries(views: Database.Database) {
     },
 
     /** When a worker's next event is due; null when none is. */
-    nextDue(worker: "policy" | "dispatcher" | "clock"): number | null {
+    nextDue(worker: WorkerName): number | null {
       return nextDue.get(worker) as number | null;
     },
 

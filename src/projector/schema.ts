@@ -1,5 +1,5 @@
 /** Version of the fold and of these tables. Another number in a views file means: rebuild. */
-export const FOLD_VERSION = 7;
+export const FOLD_VERSION = 8;
 
 /**
  * The views. All of them are a function of the log; nothing that can be read from them depends on the order in which topics arrived. Items
@@ -66,6 +66,20 @@ CREATE TABLE standing (
   PRIMARY KEY (item, id)
 ) WITHOUT ROWID;
 CREATE TABLE standing_use (item INTEGER, id BLOB, standing BLOB NOT NULL, PRIMARY KEY (item, id)) WITHOUT ROWID;
+
+-- Sealed batches as their records describe them, and who takes effect as a member: a record is of one member, and names all.
+CREATE TABLE batch (
+  id TEXT, workspace TEXT NOT NULL, key TEXT NOT NULL, owner TEXT NOT NULL, sealed_by TEXT NOT NULL, at INTEGER NOT NULL, members TEXT NOT NULL, hash BLOB,
+  PRIMARY KEY (id, hash)
+) WITHOUT ROWID;
+CREATE INDEX batch_key ON batch (workspace, key, at);
+CREATE INDEX batch_at ON batch (workspace, at);
+CREATE TABLE batch_member (batch TEXT, item INTEGER, id BLOB, verdict BLOB NOT NULL, PRIMARY KEY (batch, item, id)) WITHOUT ROWID;
+CREATE INDEX batch_of ON batch_member (item);
+
+-- Runs of which an agent has said that they end with a proposal: by the time in the proposal's id.
+CREATE TABLE run_end (item INTEGER PRIMARY KEY, workspace TEXT NOT NULL, thread TEXT NOT NULL, at INTEGER NOT NULL);
+CREATE INDEX run_end_thread ON run_end (thread, at);
 
 -- Documents of the policy authority.
 CREATE TABLE document (

@@ -55,6 +55,7 @@ const nodes = [
         cardSha256: opt("bytes"),
         steps: list(step),
         grantTtlMs: opt("long"),
+        batch: opt(record("BatchTerms", { key: "string", max: "int", windowMs: "long" })),
       }),
     ),
     /** Null: those of the proposal. */

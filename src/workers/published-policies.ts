@@ -1,6 +1,6 @@
 import { CountersignError, messageOf } from "../errors.ts";
 import { barAtGrant } from "../policy/at-grant.ts";
-import { type CompiledPolicy, claimMs, compilePolicy, retriesOf, rubricOf } from "../policy/compile.ts";
+import { type Classified, type CompiledPolicy, claimMs, classifiedOf, compilePolicy, retriesOf, rubricOf } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
 import { judge } from "../policy/judge.ts";
 import { amountPathOf } from "../policy/standing.ts";
@@ -28,6 +28,8 @@ export interface PublishedPolicies {
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   /** Criteria by which reviewers may score an item with these tools. */
   readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
+  /** The arguments of a tool that are classified. Where a document of the workspace cannot be used nobody knows what it classifies: then all are secret. */
+  readonly classified: (workspace: string, tool: string) => readonly Classified[];
 }
 
 /**
@@ -67,6 +69,10 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
     enforced: () => current().usable.filter(({ mode }) => mode !== "shadow"),
     claimMs: (workspace, tools) => claimMs(current().usable, workspace, tools),
     rubric: (workspace, tools) => rubricOf(current().usable, workspace, tools),
+    classified(workspace, tool) {
+      const { usable, broken } = current();
+      return broken.has(workspace) ? [{ path: "", class: "secret" }] : classifiedOf(usable, workspace, tool);
+    },
   };
 }
 

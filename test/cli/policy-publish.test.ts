@@ -70,7 +70,10 @@ describe("policy publish", () => {
       life: { verdict: { terms: { route: "interrupt", gate: "hard", separation: ["proposer", "agent_owner"] } } },
     });
     expect(view.summary.headline).toBe("Publish version 2 of policy notes");
-    expect(JSON.parse(view.life.verdict?.actions[0]?.args as string)).toMatchObject({ replaces: "1", changes: ["/owner", "/version"] });
+    expect(JSON.parse(view.life.verdict?.actions[0]?.args as string)).toMatchObject({
+      replaces: "1",
+      changes: ['/owner: "role:boss" → "role:chief"', "/version: 1 → 2"],
+    });
     expect((await publish(`${POLICY.replace("boss", "chief")}version: 2\n`, "--as", "ann")).out).toContain(itemId);
 
     expect((await decide(ledger, itemId, "approve", "ann")).ruling).toMatchObject({ status: "illegal", reason: expect.stringContaining("separation") });
@@ -129,6 +132,16 @@ describe("policy publish", () => {
     });
     await until(() => ledger.queries.item(itemId)?.life.outcome === "failed");
     expect(version(ledger)).toBe(before);
+  });
+
+  test("takes folders and passes over files of tests; where nothing is left it says so", async () => {
+    const { dir, publish } = await running();
+    await publish(POLICY, "--as", "ann");
+    writeFileSync(join(dir, "notes.policytest.yaml"), "policy: notes.yaml\ncases: []\n");
+    const args = (name: string) => ["policy", "publish", join(dir, name), "--log", `sqlite:${dir}`, "--as", "ann"];
+    expect(await cli(args("."))).toMatchObject({ code: 0, out: expect.stringContaining("Unchanged: policy notes") });
+    expect(await cli(args("notes.policytest.yaml"))).toMatchObject({ code: 2, err: expect.stringContaining("There is no policy among") });
+    expect(await cli(args("gone.yaml"))).toMatchObject({ code: 2, err: expect.stringContaining("There is no ") });
   });
 
   test("asks for the author, and refuses a catalogue that describes Countersign's own tools", async () => {

@@ -62,7 +62,7 @@ describe("policy test", () => {
     const { code, out } = await cli(["policy", "test", join(dir, "thin.yaml"), "--min-coverage", "100", "--mutations", "--min-score", "90"]);
     rmSync(join(dir, "thin.yaml"));
     expect(code).toBe(3);
-    expect(out).toMatch(/! line 11 {3}rule {3}shouting: no case matches/);
+    expect(out).toMatch(/! line 11 {3}rule {6}shouting: no case matches/);
     expect(out).toMatch(/coverage \d+ % is below 100 %/);
     expect(out).toMatch(/! line 11 {3}shouting was dropped\n +try a case in which shouting matches/);
     expect(out).toMatch(/mutation score \d+ % is below 90 %/);

@@ -42,6 +42,7 @@ describe("the gateway over HTTP", () => {
       "/v1/items/{itemId}/decisions",
       "/v1/items/{itemId}/outcome",
       "/v1/items/{itemId}/receipts",
+      "/v1/items/{itemId}/record",
       "/v1/proposals",
       "/v1/standing",
       "/v1/standing/{standingId}/revoke",

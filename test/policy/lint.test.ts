@@ -26,7 +26,7 @@ describe("lint", () => {
     expect(lint("actions:\n  act: { reversibility: reversible, risk: hig }\n  b: { arguments: gone.json, reversibilty: reversible }\n")).toEqual([
       expect.objectContaining({ severity: "error", code: "invalid", line: 5, column: 37, message: expect.stringContaining('did you mean "high"') }),
       expect.objectContaining({ severity: "error", line: 6, column: 30, message: expect.stringContaining('did you mean "reversibility"') }),
-      expect.objectContaining({ severity: "error", line: 6, message: expect.stringContaining("reversibility is missing") }),
+      expect.objectContaining({ severity: "error", line: 6, message: expect.stringContaining("actions.b.reversibility: is missing") }),
     ]);
     expect(lint("actions:\n  act: { arguments: gone.json, reversibility: reversible, risk: low }\n")).toEqual([
       expect.objectContaining({ severity: "error", code: "invalid", line: 5, column: 10, message: expect.stringContaining("no such file") }),

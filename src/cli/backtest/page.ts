@@ -1,7 +1,7 @@
 import type { PolicyRef } from "../../events/types.generated.ts";
+import { esc } from "../../events/visible.ts";
 import { type Backtest, DECISIONS, WAYS } from "../../policy/backtest.ts";
 import { moment, plural } from "../text.ts";
-import { esc } from "./escape.ts";
 import { budgetPicture, flowPicture, reviewPicture } from "./pictures.ts";
 import { sentenceOf } from "./text.ts";
 

@@ -1,5 +1,5 @@
+import { esc } from "../../events/visible.ts";
 import { type Backtest, WAYS, type Way } from "../../policy/backtest.ts";
-import { esc } from "./escape.ts";
 
 const WIDTH = 720;
 const BAR = 14;

@@ -109,5 +109,5 @@ async function checkContents(queries: Queries, isRunning: boolean, now: number):
 }
 
 function overdue(queries: Queries, now: number): Todo[] {
-  return (["policy", "dispatcher", "clock"] as const).flatMap((worker) => queries.todos(worker, now - SETTLES_MS, 1000));
+  return (["policy", "dispatcher", "clock", "batcher"] as const).flatMap((worker) => queries.todos(worker, now - SETTLES_MS, 1000));
 }

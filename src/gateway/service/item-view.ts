@@ -23,6 +23,7 @@ export async function itemView(context: Context, itemId: string): Promise<ItemVi
   const proposal = await context.ledger.events.get(itemId, "proposals", node.id);
   if (proposal === undefined) throw unreadable(itemId, "proposal");
   const actions = view.life.verdict?.actions ?? node.actions;
+  const timeline = timelineOf(context, itemId);
   return {
     itemId,
     workspace: proposal.workspace,
@@ -42,7 +43,9 @@ export async function itemView(context: Context, itemId: string): Promise<ItemVi
     execution: executionOf(view.life),
     incidents: view.item.incidents.map(({ id, severity }) => ({ eventId: id, severity })),
     ...(await executed(context, view)),
-    ...history(context, itemId, view.item, await budgetFindings(context, itemId)),
+    findings: await findingsOf(context, itemId),
+    timeline,
+    ...troublesOf(context, view.item, timeline),
   };
 }
 
@@ -140,16 +143,22 @@ async function budgetFindings({ ledger }: Context, itemId: string): Promise<Item
   }));
 }
 
-function history(context: Context, itemId: string, item: Item, more: ItemView["findings"]): Pick<ItemView, "timeline" | "findings" | "badRecords" | "parked"> {
-  const { ledger } = context;
+/** What somebody should look at: of the item alone, and of several items together. */
+export async function findingsOf(context: Context, itemId: string): Promise<ItemView["findings"]> {
+  return [...context.ledger.queries.findingsOf(itemId), ...overshotFinding(context, itemId), ...(await budgetFindings(context, itemId))];
+}
+
+function timelineOf({ ledger }: Context, itemId: string): ItemView["timeline"] {
   const partition = partitionOf(itemId, ledger.log.partitions);
-  const timeline = ledger.queries.timeline(itemId).map(({ appendedAt: _appended, ...entry }) => ({ ...entry, partition }));
+  return ledger.queries.timeline(itemId).map(({ appendedAt: _appended, ...entry }) => ({ ...entry, partition }));
+}
+
+/** Records of an item that are not folded: unreadable ones, and those whose cause is missing. */
+export function troublesOf({ ledger }: Context, item: Item, timeline: ItemView["timeline"]): Pick<ItemView, "badRecords" | "parked"> {
   return {
-    timeline,
-    findings: [...ledger.queries.findingsOf(itemId), ...overshotFinding(context, itemId), ...more],
-    badRecords: ledger.queries.badOf(itemId).map(({ itemId: _item, schemaId: _schema, ...bad }) => ({ ...bad, cleared: item.cleared.includes(bad.sha256) })),
+    badRecords: ledger.queries.badOf(item.id).map(({ itemId: _item, schemaId: _schema, ...bad }) => ({ ...bad, cleared: item.cleared.includes(bad.sha256) })),
     parked: timeline
       .filter((e) => e.status === "parked")
-      .map(({ topic, offset, eventId, answers }) => ({ topic, partition, offset, eventId, cause: answers ?? "nothing" })),
+      .map(({ topic, partition, offset, eventId, answers }) => ({ topic, partition, offset, eventId, cause: answers ?? "nothing" })),
   };
 }

@@ -2,6 +2,7 @@ import type { Draft } from "../../events/draft.ts";
 import type { Topic } from "../../events/topics.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import type { EventLog, Position } from "../../log/log.ts";
+import type { Classified } from "../../policy/compile.ts";
 import type { EventStore } from "../../projector/event-store.ts";
 import type { Halts } from "../../projector/halts.ts";
 import type { Projector } from "../../projector/projector.ts";
@@ -25,6 +26,7 @@ export interface GatewayLedger {
   readonly overshootsBy: (itemId: string) => Promise<readonly { readonly items: readonly { readonly verdict: string }[] }[]>;
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
+  readonly classified: (workspace: string, tool: string) => readonly Classified[];
   readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
   readonly write: <T extends Topic>(topic: T, itemId: string, body: Body<T>) => Promise<{ readonly eventId: string; readonly position: Position }>;
   readonly ended: Promise<void>;

@@ -106,9 +106,8 @@ const earlier = z.array(
   }),
 );
 
-/** One case: a proposal in short, and what the verdict on it must say. */
-export const policyCase = shape({
-  name: text,
+/** What a case says of a proposal. */
+const described = {
   ask: oneOf(["review", "question", "notify"]).default("review"),
   action: text.optional(),
   args: args.optional(),
@@ -129,8 +128,13 @@ export const policyCase = shape({
   workspace: identifier.optional(),
   budgets: z.record(text, amount).optional(),
   earlier: earlier.optional(),
-  expect: expectation,
-});
+};
+
+/** One proposal in short, without what the verdict on it must say. */
+export const caseShape = shape(described);
+
+/** One case: a proposal in short, and what the verdict on it must say. */
+export const policyCase = shape({ name: text, ...described, expect: expectation });
 
 /** A test file beside a policy. */
 export const testFile = shape({

@@ -1,9 +1,10 @@
 import { placed, readShape } from "../document.ts";
-import { type Problem, policyInvalid } from "../problems.ts";
+import { didYouMean, type Problem, policyInvalid, shown } from "../problems.ts";
 import { isGlob } from "../regex.ts";
 import type { PolicyContent } from "../shape.ts";
 import { readYaml, type Source } from "../yaml.ts";
-import { type PolicyCase, testFile } from "./case-shape.ts";
+import { caseShape, type PolicyCase, testFile } from "./case-shape.ts";
+import type { Described } from "./input.ts";
 
 /** Whether a file holds tests, by its name: a shell writes them into policies/*.yaml as well. */
 export const isTestFile = (name: string): boolean => /\.policytest\.ya?ml$/.test(name);
@@ -38,6 +39,31 @@ export function parseTests(text: string, file: string): TestFile {
 }
 
 /**
+ * Reads one proposal in short, written as a case is, without its name and what it expects.
+ *
+ * @throws CountersignError policy_invalid
+ */
+export function parseDescribed(text: string, name: string): Described {
+  const source = readYaml(text);
+  if (source.problems.length > 0) throw policyInvalid(name, source.problems);
+  const { data, problems } = readShape(caseShape, source.value);
+  const found = data === undefined ? problems : faultsOf(data, []);
+  if (data === undefined || found.length > 0) throw policyInvalid(name, placed(found, source));
+  return data;
+}
+
+/** Budgets that a case says were used, and that no policy has: the case would show nothing. `contents`: of the policies that judge it. */
+export function unknownBudgets({ budgets = {} }: Pick<Described, "budgets">, contents: readonly PolicyContent[]): string[] {
+  const known = contents.flatMap((content) => {
+    const ids = [...content.budgets, ...content.duplicates, ...content.grants].flatMap(({ id, ...rest }) => ("cap" in rest ? [id, `${id}.amount`] : [id]));
+    return [...ids, ...ids.map((id) => `${content.policy}/${id}`)];
+  });
+  const unknown = Object.keys(budgets).filter((id) => !known.includes(id));
+  const short = known.filter((id) => !id.includes("/"));
+  return unknown.map((id) => `no policy has a budget ${shown(id)}${didYouMean(id, known) || `; known are ${short.join(", ") || "none"}`}`);
+}
+
+/**
  * The examples inside a policy document: under an action they are about that action, under a rule about the one action that its `when` names.
  *
  * @throws CountersignError policy_invalid where an example does not say which action it is about
@@ -61,7 +87,7 @@ export function examplesOf(content: PolicyContent, source: Source, file: string)
   return found.map(({ test, path }) => ({ test, file, line: source.place(path).line }));
 }
 
-function faultsOf(test: PolicyCase, path: readonly PropertyKey[]): Problem[] {
+function faultsOf(test: Described, path: readonly PropertyKey[]): Problem[] {
   const named = [test.action, test.plan].filter((part) => part !== undefined).length;
   if (test.ask !== "review" && (named > 0 || test.args !== undefined))
     return [{ path: [...path, "ask"], message: `a ${test.ask === "notify" ? "notice" : "question"} has no action and no arguments; take them out` }];

@@ -2,16 +2,16 @@ import { z } from "zod";
 import { TOPICS } from "../../events/topics.ts";
 import { EXECUTIONS, OUTCOMES, STAGES } from "../../ledger/life.ts";
 
-const ref = z.object({ system: z.string(), id: z.string(), url: z.string().nullable() });
-const stage = z.enum(STAGES).meta({ id: "Stage" });
-const finalOutcome = z.enum(OUTCOMES).nullable();
-const position = z.object({ topic: z.enum(TOPICS), partition: z.int(), offset: z.int() });
-const risk = z.enum(["unrecognized", "low", "medium", "high", "critical"]);
-const route = z.enum(["unrecognized", "allow", "batch", "interrupt", "forbid"]);
+export const ref = z.object({ system: z.string(), id: z.string(), url: z.string().nullable() });
+export const stage = z.enum(STAGES).meta({ id: "Stage" });
+export const finalOutcome = z.enum(OUTCOMES).nullable();
+export const position = z.object({ topic: z.enum(TOPICS), partition: z.int(), offset: z.int() });
+export const risk = z.enum(["unrecognized", "low", "medium", "high", "critical"]);
+export const route = z.enum(["unrecognized", "allow", "batch", "interrupt", "forbid"]);
 const claim = z.object({ person: z.string(), endsAt: z.int() }).nullable();
 const lease = z.object({ id: z.string(), endsAt: z.int().describe("Milliseconds since the epoch, UTC.") });
-const status = z.enum(["effective", "superseded", "illegal", "parked"]);
-const run = z.object({
+export const status = z.enum(["effective", "superseded", "illegal", "parked"]);
+export const run = z.object({
   framework: z.string(),
   frameworkVersion: z.string().nullable(),
   threadId: z.string(),
@@ -45,7 +45,7 @@ const grant = z
   })
   .meta({ id: "Grant" });
 
-const timelineEntry = z
+export const timelineEntry = z
   .object({
     topic: z.enum(TOPICS),
     partition: z.int(),
@@ -72,11 +72,34 @@ const receipt = z.object({
   occurredAt: z.int(),
 });
 
-const review = z.enum(["none", "open", "passed", "failed"]).describe("The review of what runs at once (audit gate), beside its execution.");
-const execution = z.enum(EXECUTIONS).describe("How far the execution is, beside the review.");
-const patch = z
+export const review = z.enum(["none", "open", "passed", "failed"]).describe("The review of what runs at once (audit gate), beside its execution.");
+export const execution = z.enum(EXECUTIONS).describe("How far the execution is, beside the review.");
+export const patch = z
   .array(z.object({ op: z.string(), path: z.string(), value: z.unknown().optional(), from: z.string().optional() }))
   .meta({ id: "JsonPatch", description: "RFC 6902" });
+
+/** What a reviewer decides from. */
+export const card = z.object({
+  headline: z.string(),
+  why: z.string(),
+  ifApproved: z.string(),
+  ifRejected: z.string(),
+  rollback: z.string(),
+  ifItFails: z.string(),
+  fields: z.array(z.object({ label: z.string(), actionId: z.string(), path: z.string(), value: z.string(), unusual: z.boolean() })),
+});
+
+export const badRecord = z.object({
+  topic: z.string(),
+  partition: z.int(),
+  offset: z.int(),
+  reason: z.string(),
+  message: z.string(),
+  sha256: z.string(),
+  flags: z.boolean(),
+  cleared: z.boolean(),
+});
+export const parked = z.object({ topic: z.string(), partition: z.int(), offset: z.int(), eventId: z.string(), cause: z.string() });
 
 /** Everything about an item. */
 export const itemView = z
@@ -142,17 +165,7 @@ export const itemView = z
       )
       .describe("The edits that took effect, the first one first."),
     editablePaths: z.array(z.object({ actionId: z.string(), path: z.string() })),
-    card: z
-      .object({
-        headline: z.string(),
-        why: z.string(),
-        ifApproved: z.string(),
-        ifRejected: z.string(),
-        rollback: z.string(),
-        ifItFails: z.string(),
-        fields: z.array(z.object({ label: z.string(), actionId: z.string(), path: z.string(), value: z.string(), unusual: z.boolean() })),
-      })
-      .nullable(),
+    card: card.nullable(),
     cardSha256: z.string().nullable(),
     because: z.array(z.string()),
     matched: z.array(
@@ -178,19 +191,8 @@ export const itemView = z
     receiptTarget: ref.nullable(),
     timeline: z.array(timelineEntry),
     findings: z.array(z.object({ code: z.string(), topic: z.string(), eventId: z.string(), offset: z.int().nullable() })),
-    badRecords: z.array(
-      z.object({
-        topic: z.string(),
-        partition: z.int(),
-        offset: z.int(),
-        reason: z.string(),
-        message: z.string(),
-        sha256: z.string(),
-        flags: z.boolean(),
-        cleared: z.boolean(),
-      }),
-    ),
-    parked: z.array(z.object({ topic: z.string(), partition: z.int(), offset: z.int(), eventId: z.string(), cause: z.string() })),
+    badRecords: z.array(badRecord),
+    parked: z.array(parked),
   })
   .meta({ id: "ItemView" });
 

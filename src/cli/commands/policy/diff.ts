@@ -1,9 +1,10 @@
 import { Command } from "commander";
 import type { Region } from "../../../policy/diff.ts";
+import { writtenCase } from "../../../policy/testing/written.ts";
 import { examples } from "../../args.ts";
 import { EXIT } from "../../exit.ts";
-import type { Cli } from "../../io.ts";
-import { block, plural } from "../../text.ts";
+import { type Cli, SELF } from "../../io.ts";
+import { block, exactJson, oneLine, plural } from "../../text.ts";
 
 interface Options {
   all?: boolean;
@@ -25,13 +26,16 @@ export function diff(cli: Cli): Command {
 
 async function runDiff(cli: Cli, before: string, after: string, { all = false }: Options): Promise<void> {
   const [{ readPolicy }, { diffPolicies }] = await Promise.all([import("../../policy-files.ts"), import("../../../policy/diff.ts")]);
-  const regions = diffPolicies(readPolicy(before), readPolicy(after), (tool) => cli.progress(`comparing ${tool}`));
+  const [old, now] = [readPolicy(before), readPolicy(after)];
+  const names = [old, now].map(({ document }) => `${document.workspace}/${document.id}`);
+  if (names[0] !== names[1]) cli.note(`These are two different policies: ${names.map(oneLine).join(" and ")}`);
+  const regions = diffPolicies(old, now, (tool) => cli.progress(`comparing ${tool}`));
   cli.progress(null);
   const count = (direction: Region["direction"]) => regions.filter((region) => region.direction === direction).length;
   const shown = regions.filter(({ direction }) => all || direction === "looser");
-  if (cli.json()) for (const region of shown) cli.data(region);
+  if (cli.json()) for (const region of shown) cli.data({ ...region, witness: writtenCase(region.witness) });
   else {
-    for (const region of shown) cli.say(`${render(region, cli)}\n`);
+    for (const region of shown) cli.say(`${render(region, after, cli)}\n`);
     cli.say(
       `${plural(count("looser"), "region")} more permissive, ${count("stricter")} stricter, ${count("other")} in other hands or at other times${all ? "" : " (--all shows them)"}`,
     );
@@ -39,18 +43,21 @@ async function runDiff(cli: Cli, before: string, after: string, { all = false }:
   if (count("looser") > 0) cli.exit(EXIT.refused);
 }
 
-function render({ action, direction, aspects, lost, gained, count, witness, because }: Region, { colors, width }: Cli): string {
+function render({ action, direction, aspects, lost, gained, count, witness, because }: Region, after: string, { colors, width }: Cli): string {
   const word = { looser: colors.red("more permissive"), stricter: colors.green("stricter"), other: colors.yellow("different") }[direction];
-  const { ask: _, action: __, args, ...around } = witness;
-  const rest = Object.entries(around).filter(([, value]) => value !== undefined);
   return [
-    `${colors.bold(action)}: ${word} (${plural(count, "of the proposals tried", "of the proposals tried")})`,
-    ...aspects.flatMap(({ name, before, after }) => block(`${name}: ${before} → ${after}`, width, 2)),
+    `${colors.bold(oneLine(action))}: ${word} (${count} of the proposals tried)`,
+    ...aspects.flatMap((aspect) => block(`${aspect.name}: ${aspect.before} → ${aspect.after}`, width, 2)),
     ...(lost.length === 0 ? [] : block(`no longer matches: ${lost.join(", ")}`, width, 2)),
     ...(gained.length === 0 ? [] : block(`matches now: ${gained.join(", ")}`, width, 2)),
-    ...block(`for example ${JSON.stringify(args ?? {})}`, width, 2),
-    ...(rest.length === 0 ? [] : block(`with ${rest.map(([key, value]) => `${key} ${JSON.stringify(value)}`).join(", ")}`, width, 4)),
-    ...block(`before: ${because.before.join("; ")}`, width, 4).map((text) => colors.dim(text)),
-    ...block(`after: ${because.after.join("; ")}`, width, 4).map((text) => colors.dim(text)),
+    ...block(`before: ${because.before.join("; ")}`, width, 2).map((text) => colors.dim(text)),
+    ...block(`after: ${because.after.join("; ")}`, width, 2).map((text) => colors.dim(text)),
+    // Not wrapped: it is there to be copied.
+    `  ${SELF} policy explain --policy ${quoted(after)} --case ${quoted(exactJson(writtenCase(witness)))}`,
   ].join("\n");
+}
+
+/** A word as a shell takes it. */
+function quoted(text: string): string {
+  return /^[\w./@:-]+$/.test(text) ? text : `'${text.replaceAll("'", "'\\''")}'`;
 }

@@ -1,8 +1,10 @@
-import { Command, InvalidArgumentError } from "commander";
+import { Command, InvalidArgumentError, Option } from "commander";
 import { CountersignError } from "../../../errors.ts";
 import type { VerdictReached } from "../../../events/types.generated.ts";
 import type { Layer } from "../../../policy/explain.ts";
-import { examples, jsonArgument, listArgument, moreArgument, objectArgument } from "../../args.ts";
+import { didYouMean } from "../../../policy/problems.ts";
+import type { Described } from "../../../policy/testing/input.ts";
+import { examples, jsonArgument, listArgument, moreArgument, objectArgument, textArgument } from "../../args.ts";
 import type { Cli } from "../../io.ts";
 import { oneLine, pad, wrap } from "../../text.ts";
 import { openExisting, type WhereOptions, where, whereOf } from "../../where.ts";
@@ -10,75 +12,126 @@ import { openExisting, type WhereOptions, where, whereOf } from "../../where.ts"
 interface Options extends WhereOptions {
   policy?: string[];
   action?: string;
-  args: string;
+  args?: string;
   target?: string;
   confidence?: number;
+  source?: Described["confidence_source"];
   agent?: string;
   evidence?: string[];
   used?: string[];
   at?: number;
+  case?: string;
 }
+
+/** Options that describe the proposal, as they are written. */
+const DESCRIBING = {
+  action: "--action",
+  args: "--args",
+  target: "--target",
+  confidence: "--confidence",
+  source: "--source",
+  agent: "--agent",
+  evidence: "--evidence",
+  used: "--used",
+  at: "--at",
+} as const;
 
 /** `countersign policy explain`: one judgement, layer by layer. */
 export function explain(cli: Cli): Command {
   const command = new Command("explain")
     .summary("one judgement, layer by layer")
     .description(
-      "Explains the verdicts on an item of the log, or what policy files would say of an action: each layer, what matched with the value, what would have passed.",
+      "Explains the verdicts on an item of the log, or what policy files would say of an action: each layer, what matched with the value, what would have been milder.",
     )
     .argument("[item]", "item id, or at least its first 6 digits")
     .option("--policy <file>", "judge with this document; may be repeated", moreArgument)
     .option("--action <name>", "with --policy: the tool")
-    .option("--args <json>", "its arguments: JSON, @FILE or - for stdin", "{}")
+    .option("--args <json>", "its arguments: JSON, @FILE or - for stdin (default: {})")
     .option("--target <json>", "the state of its target")
     .option("--confidence <c>", "from 0 to 1", share)
+    .addOption(new Option("--source <source>", "where the confidence comes from").choices(["logprobs", "self_rating", "other"]))
     .option("--agent <id>", "who proposes")
     .option("--evidence <labels>", "labels of the evidence brought along", listArgument)
     .option("--used <budget=n>", "what a budget has used before; may be repeated", moreArgument)
     .option("--at <time>", "when it is judged (default: now)", time)
+    .option("--case <case>", "in place of the above: all of it as a case of `policy test` says it, JSON or YAML, @FILE or -")
     .addHelpText(
       "after",
-      examples("policy explain 4f2a91c0", `policy explain --policy policies/starter.yaml --action issue_refund --args '{"amount": 750}' --confidence 0.82`),
+      examples(
+        "policy explain 4f2a91c0",
+        `policy explain --policy policies/starter.yaml --action issue_refund --args '{"amount": 750}' --confidence 0.82`,
+        `policy explain --policy refunds.yaml --case '{"action": "issue_refund", "args": {"amount": 750}, "run": {"step": 41}}'`,
+      ),
     );
   return where(command).action(async (item: string | undefined, options: Options) => {
-    if ((item === undefined) === (options.policy === undefined))
-      throw new CountersignError("usage", "Name either an item, or a policy with --policy", { field: "item", fix: "see countersign policy explain --help" });
-    if (item !== undefined) return explainItem(cli, item, options);
-    if (options.action === undefined)
-      throw new CountersignError("usage", "--policy needs an --action to judge", { field: "--action", fix: "name the tool, such as --action issue_refund" });
-    return explainAction(cli, options.action, options);
+    checkOptions(item, options);
+    return item === undefined ? explainAction(cli, options) : explainItem(cli, item, options);
   });
 }
 
-async function explainAction(cli: Cli, action: string, options: Options): Promise<void> {
-  const [{ readPolicy }, { inputOf }, { judgeFully }, { explain: layersOf }] = await Promise.all([
+/** What would be read by nobody is refused: a forgotten option must not look like an answer. */
+function checkOptions(item: string | undefined, options: Options): void {
+  const usage = (message: string, field: string, fix: string) => new CountersignError("usage", message, { field, fix });
+  const given = (Object.keys(DESCRIBING) as (keyof typeof DESCRIBING)[]).find((name) => options[name] !== undefined);
+  if ((item === undefined) === (options.policy === undefined))
+    throw usage("Name either an item, or a policy with --policy", "item", "see countersign policy explain --help");
+  const first = given === undefined ? undefined : DESCRIBING[given];
+  if (item !== undefined && (first !== undefined || options.case !== undefined))
+    throw usage(`${first ?? "--case"} describes a proposal, and the item has one already`, first ?? "--case", "leave it out, or judge with --policy");
+  if (options.case !== undefined && first !== undefined) throw usage(`${first} and --case exclude each other`, first, "say it in the case");
+  if (item === undefined && options.case === undefined && options.action === undefined)
+    throw usage("--policy needs an --action to judge", "--action", "name the tool, such as --action issue_refund");
+}
+
+async function explainAction(cli: Cli, options: Options): Promise<void> {
+  const [{ readPolicy }, { inputOf }, { judgeFully }, { explain: layersOf }, { unknownBudgets }] = await Promise.all([
     import("../../policy-files.ts"),
     import("../../../policy/testing/input.ts"),
     import("../../../policy/testing/run.ts"),
     import("../../../policy/explain.ts"),
+    import("../../../policy/testing/file.ts"),
   ]);
   const policies = (options.policy ?? []).map(readPolicy);
-  const input = inputOf(
-    {
-      ask: "review",
-      action,
-      args: await objectArgument(cli.io, options.args, "--args"),
-      target: options.target === undefined ? undefined : await jsonArgument(cli.io, options.target, "--target"),
-      confidence: options.confidence,
-      agent: options.agent === undefined ? undefined : { id: options.agent },
-      evidence: options.evidence,
-      budgets: usedOf(options.used ?? []),
-      at: options.at ?? cli.io.now(),
-    },
-    policies[0]?.document.workspace ?? "",
-  );
-  const verdict = judgeFully(
-    policies.map((policy) => policy.compiled),
-    input,
-  );
+  const contents = policies.map(({ document }) => document.content);
+  const compiled = policies.map((policy) => policy.compiled);
+  const described = await describedBy(cli, options);
+  const [unknown] = unknownBudgets(described, contents);
+  if (unknown !== undefined)
+    throw new CountersignError("usage", unknown, {
+      field: options.case === undefined ? "--used" : "--case",
+      fix: "name one of the policy's budgets, or leave it out",
+    });
+  const input = inputOf({ ...described, at: described.at ?? cli.io.now() }, policies[0]?.document.workspace ?? "", compiled);
+  const verdict = judgeFully(compiled, input);
   if (cli.json()) return cli.data(verdict);
-  const rules = policies.flatMap(({ document: { content } }) => [...content.rules, ...content.floors].map(({ id }) => id));
-  tell(cli, `${action} ${input.actions[0]?.args ?? ""}`, layersOf(verdict, { now: input.now, confidence: options.confidence ?? null, rules }));
+  const tools = [...new Set(input.actions.map(({ tool }) => tool))];
+  const entries = tools.map((tool) => compiled.flatMap((policy) => policy.find(tool)));
+  const rules = contents.flatMap((content) => [...content.rules, ...content.floors, ...content.grants].map(({ id }) => id));
+  const title = input.actions.map(({ tool, args }) => `${tool} ${args}`).join(", then ") || described.ask;
+  const schema = entries.every((of) => of.some(({ check }) => check !== undefined));
+  tell(cli, title, layersOf(verdict, { now: input.now, confidence: described.confidence ?? null, rules, schema }));
+  const names = contents.flatMap(({ actions }) => Object.keys(actions));
+  for (const [i, tool] of tools.entries()) if (entries[i]?.length === 0) cli.note(`Nobody describes ${oneLine(tool)}${didYouMean(tool, names)}`);
+}
+
+/** The proposal that the options describe. @throws CountersignError usage, policy_invalid, json_* */
+async function describedBy({ io }: Cli, options: Options): Promise<Described> {
+  if (options.case !== undefined) {
+    const { parseDescribed } = await import("../../../policy/testing/file.ts");
+    return parseDescribed(await textArgument(io, options.case, "--case"), "--case");
+  }
+  return {
+    ask: "review",
+    action: options.action,
+    args: await objectArgument(io, options.args ?? "{}", "--args"),
+    target: options.target === undefined ? undefined : await jsonArgument(io, options.target, "--target"),
+    confidence: options.confidence,
+    confidence_source: options.source,
+    agent: options.agent === undefined ? undefined : { id: options.agent },
+    evidence: options.evidence,
+    budgets: usedOf(options.used ?? []),
+    at: options.at,
+  };
 }
 
 /** Every verdict on the item, the last one last. */

@@ -16,9 +16,9 @@ export function publish(cli: Cli): Command {
   const command = new Command("publish")
     .summary("publish policy documents, or propose them where the policy asks for approval")
     .description(
-      "Publishes each document that is not in force as it is. Where the version in force has publish: { approval }, the change is proposed instead: somebody other than its author approves it, and a running up publishes it. Exit code 6 while something waits for approval.",
+      "Publishes each document that is not in force as it is, straight into the log: who may write to its topic policies may publish. Where the version in force has publish: { approval }, the change is proposed instead: somebody other than its author approves it, and a running up publishes it. Exit code 6 while something waits for approval.",
     )
-    .argument("<files...>", "policy documents")
+    .argument("<files...>", "policy documents, or folders that hold them")
     .option("--as <person>", "the author, who cannot approve the change (default: USER)")
     .addHelpText("after", examples("policy publish policies/refunds.yaml --as ann", "policy publish policies/*.yaml --log sqlite:./data"));
   return where(command).action(async (files: string[], options: Options) => {

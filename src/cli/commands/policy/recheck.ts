@@ -42,7 +42,9 @@ export function recheck(cli: Cli): Command {
       }
       cli.say(
         checked === 0
-          ? "There is no verdict to recompute."
+          ? options.from === undefined && options.to === undefined && policy === undefined
+            ? "There is no verdict to recompute."
+            : "There is no such verdict in the log."
           : deviations.length === 0
             ? `${plural(checked, "verdict")} recomputed: all are as recorded.`
             : `${plural(checked, "verdict")} recomputed: ${deviations.length} ${deviations.length === 1 ? "differs" : "differ"} from the record.`,

@@ -1,0 +1,114 @@
+import { DateTime } from "luxon";
+import type { Json } from "../events/canonical.ts";
+import { DAYS } from "./calendar.ts";
+import { decimalText } from "./decimal.ts";
+import { reaches } from "./lint-conditions.ts";
+import { pointerKeys } from "./pointer.ts";
+import type { PolicyContent } from "./shape.ts";
+import type { Condition } from "./shape-condition.ts";
+import type { CalendarContent, TimeContent } from "./shape-time.ts";
+import type { Earlier } from "./testing/earlier.ts";
+
+/** Monday of a week without anything special; cases that name no time are judged on its Tuesday. */
+const WEEK = "2026-01-05";
+const NOON = 720;
+/** More earlier actions than this are told as usage, not one by one. */
+const MOST_EARLIER = 50;
+
+/** Times beside each edge of what conditions and grants say about time, in milliseconds since the epoch. */
+export function timeEdges(content: PolicyContent, conditions: readonly Condition[], tool: string): number[] {
+  const { calendar } = content;
+  const times = conditions.flatMap(timesIn);
+  const windows = times.flatMap((time) => windowEdges(time, time.zone ?? calendar?.time_zone));
+  const business = calendar !== undefined && times.some((time) => time.business !== undefined) ? businessEdges(calendar) : [];
+  const ends = content.grants.flatMap(({ when, expires }) => (reaches(when, tool) ? [expires - 1, expires] : []));
+  return [...windows, ...business, ...ends];
+}
+
+/** Every time condition in a condition. */
+export function timesIn(when: Condition): TimeContent[] {
+  const parts = [...(when.all ?? []), ...(when.any ?? []), ...(when.not === undefined ? [] : [when.not])];
+  return [...(when.time === undefined ? [] : [when.time]), ...parts.flatMap(timesIn)];
+}
+
+function windowEdges({ between, days, from, until }: TimeContent, zone = "UTC"): number[] {
+  const moments = [from, until].flatMap((at) => (at === undefined ? [] : [at, at - 1]));
+  if (between === undefined && days === undefined) return moments;
+  const [start, end] = between ?? [NOON, NOON + 60];
+  const clock = between === undefined ? [] : [start, start - 1, end - 1, end].map((minutes) => local(dayOf(days?.[0] ?? "tue"), minutes, zone));
+  return [...moments, ...clock, ...DAYS.map((day) => local(dayOf(day), start, zone))];
+}
+
+function businessEdges({ time_zone: zone, hours, holidays }: CalendarContent): number[] {
+  const [first] = hours;
+  const middle = first === undefined ? NOON : Math.floor((first.from + first.to) / 2);
+  return [
+    ...hours.flatMap(({ days, from, to }) => [from, from - 1, to - 1, to].map((minutes) => local(dayOf(days[0] as string), minutes, zone))),
+    ...DAYS.map((day) => local(dayOf(day), middle, zone)),
+    ...holidays.map((date) => local(date, middle, zone)),
+  ];
+}
+
+function dayOf(day: string): string {
+  return DateTime.fromISO(WEEK, { zone: "UTC" })
+    .plus({ days: (DAYS as readonly string[]).indexOf(day) })
+    .toFormat("yyyy-MM-dd");
+}
+
+function local(date: string, minutes: number, zone: string): number {
+  return DateTime.fromISO(date, { zone }).startOf("day").plus({ minutes }).toMillis();
+}
+
+/** One earlier action, told by what it has in common with the one that is judged. */
+export interface Before {
+  readonly ago: number;
+  readonly times: number;
+  /** Arguments that differ from those that are judged. */
+  readonly set: { readonly [pointer: string]: Json };
+  /** What of it was another than now. */
+  readonly another: keyof typeof ANOTHER | null;
+}
+
+/** Somebody else, in the words of a case. */
+const ANOTHER = { agent: { agent: "another-agent" }, on_behalf_of: { on_behalf_of: "another-person" }, run: { thread: "another-run" } } as const;
+
+/** Earlier actions that use up budgets, repeat, or use up grants: within each window and just outside of it, by the same agent and by another. */
+export function usedBefore(content: PolicyContent, tool: string): Before[] {
+  const within = (windowMs: number, times: number, per: readonly string[], set: Before["set"] = {}): Before[] => [
+    ...[60_000, windowMs - 1000, windowMs + 1000].map((ago) => ({ ago, times, set, another: null })),
+    ...(Object.keys(ANOTHER) as (keyof typeof ANOTHER)[]).map((another) => ({ ago: 60_000, times, set, another })),
+    ...per.filter((part) => part.startsWith("/")).map((path) => ({ ago: 60_000, times, set: { ...set, [path]: "another" }, another: null })),
+  ];
+  const budgets = content.budgets.filter(({ action }) => reaches({ action }, tool));
+  const duplicates = content.duplicates.filter(({ action }) => reaches({ action }, tool));
+  const grants = content.grants.filter(({ when }) => reaches(when, tool));
+  return [
+    ...budgets.flatMap(({ measure, window, limits, per }) =>
+      limits.flatMap(({ above }) => {
+        const most = Number(decimalText(above));
+        if (measure.kind === "sum") return within(window, 1, per, { [measure.path]: most });
+        return measure.kind === "count" && most >= 1 && most <= MOST_EARLIER ? within(window, most, per) : [];
+      }),
+    ),
+    // The same again, and the same but for one of the arguments that make two calls the same.
+    ...duplicates.flatMap(({ window, by, per }) => [
+      ...within(window, 1, per),
+      ...(by ?? []).map((path) => ({ ago: 60_000, times: 1, set: { [path]: "another" }, another: null })),
+    ]),
+    ...grants.flatMap(({ cap }) => (cap.max <= MOST_EARLIER ? within(cap.window, cap.max, cap.per) : [])),
+  ];
+}
+
+/** What came earlier, in the words of a case. */
+export function earlierOf({ ago, times, set, another }: Before, action: string, args: Json): Earlier {
+  const by = another === null ? {} : ANOTHER[another];
+  const changed = Object.entries(set).reduce<Json>((value, [pointer, to]) => replaced(value, pointerKeys(pointer) ?? [], to), args);
+  return [{ ago, ...(times > 1 && { times }), action, args: changed, ...by }] as unknown as Earlier;
+}
+
+function replaced(value: Json, keys: readonly string[], to: Json): Json {
+  const [key, ...rest] = keys;
+  if (key === undefined) return to;
+  const object = typeof value === "object" && value !== null && !Array.isArray(value) ? value : {};
+  return { ...object, [key]: replaced(object[key] ?? {}, rest, to) };
+}
