@@ -13,6 +13,7 @@ import type { Manifest } from "../../src/evals/manifest.ts";
 import { TEST_KEY } from "./collected.ts";
 import { story } from "./story.ts";
 
+const root = fileURLToPath(new URL("../../", import.meta.url));
 let work: string;
 let manifest: Manifest;
 beforeAll(async () => {
@@ -62,8 +63,7 @@ describe("the assertion on calls", () => {
 });
 
 /** Where promptfoo is, or why it is not here: COUNTERSIGN_PROMPTFOO, or what scripts/evals-promptfoo.sh has installed. */
-const entry =
-  process.env.COUNTERSIGN_PROMPTFOO ?? fileURLToPath(new URL("../../.cache/promptfoo/node_modules/promptfoo/dist/src/entrypoint.js", import.meta.url));
+const entry = process.env.COUNTERSIGN_PROMPTFOO ?? join(root, ".cache/promptfoo", "node_modules", "promptfoo", "dist/src/entrypoint.js");
 if (!existsSync(entry)) {
   const why = "promptfoo is not here; bash scripts/evals-promptfoo.sh installs it";
   if (process.env.CI) test(`promptfoo runs the tests: ${why}`, () => expect.fail(why));
