@@ -8,7 +8,7 @@ import type { Cli } from "../io.ts";
 import { plural } from "../text.ts";
 import { openExisting } from "../where.ts";
 import { checkBudgets } from "./budgets.ts";
-import { type Check, checkBad, checkFindings, checkLog, checkParked, checkRegistry, checkTodos, checkTopics, failed } from "./checks.ts";
+import { type Check, checkBad, checkFindings, checkLog, checkParked, checkProposals, checkRegistry, checkTodos, checkTopics, failed } from "./checks.ts";
 import { checkKeys } from "./keys.ts";
 import { examineViews } from "./views.ts";
 
@@ -94,6 +94,7 @@ async function checkContents(queries: Queries, isRunning: boolean, now: number):
       ? { check: "policies", status: "look", detail: "none is published: every action waits for a person", fix: "start up with --policy FILE" }
       : { check: "policies", status: "ok", detail: `in force: ${policies.map((p) => `${p.policyId}@${p.version}`).join(", ")}` },
     checkBad(queries),
+    checkProposals(queries),
     checkParked(keep(first.parked, queries.parked(1000))),
     checkFindings(queries),
     checkTodos(keep(first.todos, overdue(queries, now)), isRunning, now),
