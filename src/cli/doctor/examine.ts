@@ -10,6 +10,7 @@ import { openExisting } from "../where.ts";
 import { checkBudgets } from "./budgets.ts";
 import { type Check, checkBad, checkFindings, checkLog, checkParked, checkProposals, checkRegistry, checkTodos, checkTopics, failed } from "./checks.ts";
 import { checkKeys } from "./keys.ts";
+import { checkNotices } from "./notices.ts";
 import { examineViews } from "./views.ts";
 
 /** Something that lasts for less is only on its way, in milliseconds. */
@@ -57,7 +58,7 @@ export async function examine(cli: Cli, { log: url, data }: { log: string; data:
   } catch (error) {
     checks.push(failed("log", error));
   }
-  checks.push(checkKeys(data, policies, cli.io.now()));
+  checks.push(checkKeys(data, policies, cli.io.now()), checkNotices(data));
   return checks;
 }
 
