@@ -9,6 +9,8 @@ import { halt, lift } from "./commands/halt.ts";
 import { importCommand } from "./commands/import.ts";
 import { insights } from "./commands/insights.ts";
 import { keys } from "./commands/keys.ts";
+import { notifications } from "./commands/notifications.ts";
+import { notify } from "./commands/notify.ts";
 import { outcome } from "./commands/outcome.ts";
 import { policy } from "./commands/policy.ts";
 import { propose } from "./commands/propose.ts";
@@ -45,6 +47,8 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   exportCommand,
   insights,
   policy,
+  notifications,
+  notify,
   rebuild,
   topics,
   schemas,

@@ -4,6 +4,7 @@ import type { Scope } from "../local/keys.ts";
 import { decisionAnswer, itemView as itemViewShape, listAnswer, outcomeAnswer, proposalAnswer, receiptAnswer } from "../producers/wire/answers.ts";
 import { batchDecisionAnswer, batchDecisionRequest, batchesAnswer, batchesRequest, batchView as batchShape } from "../producers/wire/batches.ts";
 import { haltAnswer, haltRequest, haltsAnswer, liftAnswer, liftRequest } from "../producers/wire/halts.ts";
+import { notificationsAnswer, notificationsRequest } from "../producers/wire/notifications.ts";
 import { recordRequest, itemRecord as recordShape } from "../producers/wire/record.ts";
 import { decisionRequest, listRequest, proposalRequest, receiptRequest } from "../producers/wire/requests.ts";
 import { standingRevokeRequest, standingsAnswer, standingsRequest, standingView } from "../producers/wire/standing.ts";
@@ -15,6 +16,7 @@ import { halt, halts, lift } from "./service/halt.ts";
 import { itemView } from "./service/item-view.ts";
 import type { Context } from "./service/ledger.ts";
 import { listItems } from "./service/list.ts";
+import { notifications } from "./service/notifications.ts";
 import { MAX_WAIT_MS, outcome } from "./service/outcome.ts";
 import { parseBody, parseShape } from "./service/parse.ts";
 import { propose } from "./service/propose.ts";
@@ -247,6 +249,18 @@ export const ROUTES: readonly Route[] = [
     answers: ok("It is over", standingView),
     async handle(context, incoming) {
       return { status: 200, body: await revokeStanding(context, incoming.param("standingId"), parseBody(standingRevokeRequest, await incoming.text())) };
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/notifications",
+    id: "listNotifications",
+    summary: "What became of the notices to owners: sent, tried again, failed",
+    scopes: ["reviewer"],
+    query: notificationsRequest,
+    answers: ok("Deliveries of the key's workspace, newest first", notificationsAnswer),
+    async handle(context, incoming) {
+      return { status: 200, body: notifications(context, parseShape(notificationsRequest, incoming.query)) };
     },
   },
 ];

@@ -18,6 +18,19 @@ const MIGRATIONS = [
      created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER
    ) WITHOUT ROWID;`,
   "ALTER TABLE key ADD COLUMN owner TEXT;",
+  // What was noticed, and what became of it on each channel. One row for each: that is what keeps a second notifier, a restart and a rebuild quiet.
+  `CREATE TABLE notice (
+     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, workspace TEXT NOT NULL, owner TEXT, kind TEXT NOT NULL, body TEXT NOT NULL,
+     at INTEGER NOT NULL, ended INTEGER
+   );
+   CREATE INDEX notice_open ON notice (id) WHERE ended IS NULL;
+   CREATE TABLE delivery (
+     notice INTEGER NOT NULL REFERENCES notice (id), channel TEXT NOT NULL, action TEXT NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL,
+     way TEXT NOT NULL, zone TEXT NOT NULL, bundle TEXT, attempts INTEGER NOT NULL DEFAULT 0, lease INTEGER, answer TEXT, at INTEGER NOT NULL,
+     PRIMARY KEY (notice, channel, action)
+   ) WITHOUT ROWID;
+   CREATE INDEX delivery_due ON delivery (due) WHERE state IN ('due', 'sending');
+   CREATE INDEX delivery_at ON delivery (at);`,
 ];
 
 /**

@@ -29,7 +29,7 @@ export function renderShow(item: ItemView, look: Look): string {
 }
 
 function heading(item: ItemView, { width, colors }: Look): string[] {
-  return wrap(oneLine(item.headline ?? "(no sentence yet)"), width).map((line) => colors.bold(line));
+  return wrap(oneLine(item.headline ?? "(no sentence)"), width).map((line) => colors.bold(line));
 }
 
 /** A labelled text, the lines after the first under it. */
@@ -146,9 +146,11 @@ function card(item: ItemView, look: Look): string[] {
   const lines = texts.flatMap(([label, text]) => (text === "" ? [] : row(label, text, look)));
   if (card.fields.length === 0) return lines;
   const label = Math.min(24, Math.max(...card.fields.map((f) => widthOf(oneLine(f.label)))) + 2);
-  const fields = card.fields.flatMap((f) => {
+  const ofPlan = new Set(card.fields.map((f) => f.actionId)).size > 1;
+  const fields = card.fields.flatMap((f, i) => {
+    const step = ofPlan && f.actionId !== card.fields[i - 1]?.actionId ? [cut(`  Step ${oneLine(f.actionId)}`, look.width)] : [];
     const value = wrap(`${oneLine(f.value)}${f.unusual ? "  ← unusual" : ""}`, look.width - label - 2);
-    return value.map((line, i) => `  ${i === 0 ? pad(cut(oneLine(f.label), label - 1), label) : " ".repeat(label)}${line}`);
+    return [...step, ...value.map((line, n) => `  ${n === 0 ? pad(cut(oneLine(f.label), label - 1), label) : " ".repeat(label)}${line}`)];
   });
   return [...lines, "", ...fields];
 }

@@ -1,6 +1,7 @@
 import type { Draft } from "../../events/draft.ts";
 import type { Topic } from "../../events/topics.ts";
 import type { EventOf } from "../../events/types.generated.ts";
+import type { Deliveries } from "../../local/deliveries.ts";
 import type { EventLog, Position } from "../../log/log.ts";
 import type { Classified } from "../../policy/compile.ts";
 import type { Batches } from "../../projector/batch-queries.ts";
@@ -38,4 +39,12 @@ export interface GatewayLedger {
 export interface Context {
   readonly ledger: GatewayLedger;
   readonly identity: Identity;
+  /** What became of notices, where this server knows. */
+  readonly notifications?: Notifications | undefined;
+}
+
+/** What became of notices. */
+export interface Notifications extends Pick<Deliveries, "list"> {
+  /** Whether this server sends notices: without a configuration nobody is told of anything. */
+  readonly sends: boolean;
 }

@@ -230,6 +230,16 @@ export const decisionAnswer = z
       .object({ state: z.enum(["waiting", "settled", "pending", "fell_back"]), verdict: z.string().nullable(), because: z.array(z.string()) })
       .nullable()
       .describe("On edit: what policy said of the new arguments. waiting: it has not, yet."),
+    branch: z
+      .object({
+        withdrawn: z.array(z.string()),
+        revoked: z.array(z.string()).describe("Granted, and taken back before they started."),
+        withheld: z.array(z.string()).describe("Approved, and not granted any more."),
+        running: z.array(z.string()).describe("Had started already: a rejection does not stop them."),
+        open: z.array(z.string()).describe("Not ended yet; nothing of them can begin any more."),
+      })
+      .nullable()
+      .describe("On reject with scope branch: the other items of the run. null otherwise, and when a request is sent again."),
     item: itemView,
   })
   .meta({ id: "DecisionAnswer" });
@@ -275,6 +285,7 @@ export const outcomeAnswer = z
     run: run.nullable(),
     stage,
     finalOutcome,
+    flagged: z.boolean().describe("A record of the item cannot be read: nothing is granted until a person has cleared it."),
   })
   .meta({ id: "OutcomeAnswer" });
 
