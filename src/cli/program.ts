@@ -1,5 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { versionOf } from "../version.ts";
+import { batch } from "./commands/batch.ts";
+import { batches } from "./commands/batches.ts";
 import { decide } from "./commands/decide.ts";
 import { doctor } from "./commands/doctor.ts";
 import { exportCommand } from "./commands/export.ts";
@@ -33,6 +35,8 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   show,
   record,
   decide,
+  batches,
+  batch,
   outcome,
   receipt,
   halt,
