@@ -1,5 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { versionOf } from "../version.ts";
+import { batch } from "./commands/batch.ts";
+import { batches } from "./commands/batches.ts";
 import { decide } from "./commands/decide.ts";
 import { doctor } from "./commands/doctor.ts";
 import { exportCommand } from "./commands/export.ts";
@@ -7,6 +9,8 @@ import { halt, lift } from "./commands/halt.ts";
 import { importCommand } from "./commands/import.ts";
 import { insights } from "./commands/insights.ts";
 import { keys } from "./commands/keys.ts";
+import { notifications } from "./commands/notifications.ts";
+import { notify } from "./commands/notify.ts";
 import { outcome } from "./commands/outcome.ts";
 import { policy } from "./commands/policy.ts";
 import { propose } from "./commands/propose.ts";
@@ -31,6 +35,8 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   show,
   record,
   decide,
+  batches,
+  batch,
   outcome,
   receipt,
   halt,
@@ -41,6 +47,8 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   exportCommand,
   insights,
   policy,
+  notifications,
+  notify,
   rebuild,
   topics,
   schemas,

@@ -2,20 +2,26 @@ import { Hono } from "hono";
 import { z } from "zod";
 import { CountersignError } from "../errors.ts";
 import type { Keys } from "../local/keys.ts";
+import type { SlackReviewers } from "../notify/config.ts";
 import { authenticate } from "./auth.ts";
 import { health } from "./health.ts";
 import { openApiDocument } from "./openapi.ts";
 import { problemOf } from "./problems.ts";
 import { type Incoming, ROUTES } from "./routes.ts";
 import { mustBe } from "./service/identity.ts";
-import type { GatewayLedger } from "./service/ledger.ts";
+import type { GatewayLedger, Notifications } from "./service/ledger.ts";
 import { MAX_BODY, parseShape } from "./service/parse.ts";
+import { SLACK_PATH, slackInteraction } from "./slack.ts";
 
 /** What the app works with. */
 export interface AppOptions {
-  readonly keys: Pick<Keys, "verifyKey">;
+  readonly keys: Pick<Keys, "verifyKey" | "listKeys">;
   /** Ends requests that wait. */
   readonly stopping: AbortSignal;
+  /** What became of notices, for who asks. */
+  readonly notifications?: Notifications | undefined;
+  /** Who may reject in Slack; nobody where it is absent. */
+  readonly slack?: SlackReviewers | undefined;
   /** Whether following the log has ended. */
   readonly stopped: () => boolean;
   /** Hears of faults, with their stack; clients never do. */
@@ -56,7 +62,7 @@ export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
       };
       // A parameter that nobody reads would be taken for one that was obeyed.
       if (route.query === undefined) parseShape(NO_QUERY, incoming.query);
-      const { status, body, html, headers = {} } = await route.handle({ ledger, identity }, incoming);
+      const { status, body, html, headers = {} } = await route.handle({ ledger, identity, notifications: options.notifications }, incoming);
       if (html !== undefined) return c.html(html, status, { ...headers, "content-security-policy": PAGE_POLICY });
       return c.json(body as object, status, { ...headers });
     });
@@ -65,6 +71,16 @@ export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
       if (here.includes(c.req.method) || c.req.method === "HEAD") return next();
       return problem(405, { title: "Not this way", detail: `${route.path} takes ${here.join(", ")}`, code: "request_invalid" }, { allow: here.join(", ") });
     });
+  }
+  const { slack, keys, report } = options;
+  if (slack !== undefined) {
+    app.post(SLACK_PATH, async (c) => {
+      // The signature is over the bytes as they came.
+      const body = await bytesOf(c.req.raw);
+      await slackInteraction(ledger, { ...slack, keys, report }, { headers: c.req.raw.headers, body });
+      return c.body(null, 200);
+    });
+    app.all(SLACK_PATH, () => problem(405, { title: "Not this way", detail: `${SLACK_PATH} takes POST`, code: "request_invalid" }, { allow: "POST" }));
   }
   app.notFound((c) => problem(404, { title: "Not found", detail: `There is nothing at ${new URL(c.req.url).pathname}`, code: "not_found" }));
   app.onError((error) => {
@@ -111,6 +127,16 @@ async function bodyOf(request: Request): Promise<string> {
       value: type,
       fix: "send Content-Type: application/json",
     });
+  const bytes = await bytesOf(request);
+  try {
+    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(bytes);
+  } catch (cause) {
+    throw new CountersignError("json_syntax", "The body is not valid UTF-8", { cause, fix: "send UTF-8" });
+  }
+}
+
+/** Reads a body, never more of it than is allowed. @throws CountersignError json_too_large */
+async function bytesOf(request: Request): Promise<Buffer> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of request.body ?? []) {
@@ -122,9 +148,5 @@ async function bodyOf(request: Request): Promise<string> {
       });
     parts.push(part);
   }
-  try {
-    return new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(Buffer.concat(parts));
-  } catch (cause) {
-    throw new CountersignError("json_syntax", "The body is not valid UTF-8", { cause, fix: "send UTF-8" });
-  }
+  return Buffer.concat(parts);
 }

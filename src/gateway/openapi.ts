@@ -2,6 +2,7 @@ import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import { z } from "zod";
 import { healthAnswer, problem } from "../producers/wire/answers.ts";
 import { ROUTES, type Route } from "./routes.ts";
+import { SLACK_PATH } from "./slack.ts";
 
 /** Version of the API that the document describes. */
 const API_VERSION = "0.1.0";
@@ -25,6 +26,25 @@ export function openApiDocument(): object {
       503: { description: "It does not", content: { "application/json": { schema: healthAnswer } } },
     },
   });
+  registry.registerPath({
+    method: "post",
+    path: SLACK_PATH,
+    operationId: "slackInteraction",
+    summary: "Rejects in Slack: the request URL of the Slack app's interactivity",
+    description:
+      "Only where the file of up --notify names a signing secret and reviewers. Slack signs the request, and it is refused when it is older than five minutes.",
+    request: {
+      headers: z.object({ "X-Slack-Signature": z.string(), "X-Slack-Request-Timestamp": z.string() }),
+      body: {
+        required: true,
+        content: { "application/x-www-form-urlencoded": { schema: z.object({ payload: z.string().describe("An interaction, as JSON.") }) } },
+      },
+    },
+    responses: {
+      200: { description: "Taken. What became of it is told to the response URL that the interaction names" },
+      default: { description: "A problem (RFC 9457)", content: { "application/problem+json": { schema: problem } } },
+    },
+  });
   return getOpenAPI31Document({
     openapi: "3.1.0",
     info: {
@@ -38,6 +58,7 @@ export function openApiDocument(): object {
 
 const PARAMS: Readonly<Record<string, string>> = {
   itemId: "32 hex digits",
+  batchId: "Id of the batch",
   haltId: "Event id of the halt",
   standingId: "Event id of the approval that it was given with",
 };

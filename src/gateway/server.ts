@@ -2,8 +2,9 @@ import type { Server } from "node:http";
 import { createAdaptorServer } from "@hono/node-server";
 import { CountersignError, messageOf } from "../errors.ts";
 import type { Keys } from "../local/keys.ts";
+import type { SlackReviewers } from "../notify/config.ts";
 import { gatewayApp } from "./app.ts";
-import type { GatewayLedger } from "./service/ledger.ts";
+import type { GatewayLedger, Notifications } from "./service/ledger.ts";
 
 /** How to serve. */
 export interface GatewayOptions {
@@ -12,7 +13,11 @@ export interface GatewayOptions {
   /** Default 4680; 0 takes any free one. */
   readonly port?: number;
   /** The keys of local.db (`openKeys(openLocalDb(data))`). */
-  readonly local: Pick<Keys, "verifyKey">;
+  readonly local: Pick<Keys, "verifyKey" | "listKeys">;
+  /** What became of notices, for who asks. */
+  readonly notifications?: Notifications;
+  /** Who may reject in Slack. Default: nobody. */
+  readonly slack?: SlackReviewers | undefined;
   /** Hears of faults. Default: one line on stderr, with the stack. */
   readonly report?: (line: string, error: unknown) => void;
 }
@@ -38,6 +43,8 @@ export async function startGateway(ledger: GatewayLedger, options: GatewayOption
     host = "127.0.0.1",
     port = 4680,
     local: keys,
+    notifications,
+    slack,
     report = (line, error) => process.stderr.write(`${line}\n${error instanceof Error ? `${error.stack}\n` : ""}`),
   } = options;
   const stopping = new AbortController();
@@ -46,7 +53,7 @@ export async function startGateway(ledger: GatewayLedger, options: GatewayOption
     stopped = true;
   };
   ledger.ended.then(end, end);
-  const app = gatewayApp(ledger, { keys, stopping: stopping.signal, stopped: () => stopped, report });
+  const app = gatewayApp(ledger, { keys, notifications, slack, stopping: stopping.signal, stopped: () => stopped, report });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   // Requests that wait are bounded by the gateway itself.
   server.requestTimeout = 30_000;

@@ -18,14 +18,31 @@ const MIGRATIONS = [
      created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER
    ) WITHOUT ROWID;`,
   "ALTER TABLE key ADD COLUMN owner TEXT;",
+  // What was noticed, and what became of it on each channel. One row for each: that is what keeps a second notifier, a restart and a rebuild quiet.
+  `CREATE TABLE notice (
+     id INTEGER PRIMARY KEY, key TEXT NOT NULL UNIQUE, workspace TEXT NOT NULL, owner TEXT, kind TEXT NOT NULL, body TEXT NOT NULL,
+     at INTEGER NOT NULL, ended INTEGER
+   );
+   CREATE INDEX notice_open ON notice (id) WHERE ended IS NULL;
+   CREATE TABLE delivery (
+     notice INTEGER NOT NULL REFERENCES notice (id), channel TEXT NOT NULL, action TEXT NOT NULL, state TEXT NOT NULL, due INTEGER NOT NULL,
+     way TEXT NOT NULL, zone TEXT NOT NULL, bundle TEXT, attempts INTEGER NOT NULL DEFAULT 0, lease INTEGER, answer TEXT, at INTEGER NOT NULL,
+     PRIMARY KEY (notice, channel, action)
+   ) WITHOUT ROWID;
+   CREATE INDEX delivery_due ON delivery (due) WHERE state IN ('due', 'sending');
+   CREATE INDEX delivery_at ON delivery (at);`,
 ];
+
+/** In milliseconds. */
+const PATIENCE_MS = 5_000;
 
 /**
  * Opens `local.db` in a folder (`:memory:` keeps it in memory) and brings it to this version.
  *
+ * @param patienceMs how long a statement waits for another process that writes; nothing else runs in this process meanwhile
  * @throws CountersignError file_unreadable, file_invalid (made by a newer version)
  */
-export function openLocalDb(data: string): LocalDb {
+export function openLocalDb(data: string, patienceMs = PATIENCE_MS): LocalDb {
   const path = data === ":memory:" ? data : join(data, "local.db");
   let db: Database.Database | undefined;
   try {
@@ -35,8 +52,9 @@ export function openLocalDb(data: string): LocalDb {
     // Hashes of keys are nobody else's business.
     if (data !== ":memory:") chmodSync(path, 0o600);
     db.pragma("journal_mode = WAL");
-    db.pragma("busy_timeout = 5000");
+    db.pragma(`busy_timeout = ${PATIENCE_MS}`);
     migrate(db, path);
+    db.pragma(`busy_timeout = ${Math.floor(patienceMs)}`);
     const opened = db;
     return { db: opened, close: () => opened.close() };
   } catch (cause) {

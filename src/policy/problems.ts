@@ -1,4 +1,4 @@
-import { CountersignError } from "../errors.ts";
+import { CountersignError, type ErrorCode } from "../errors.ts";
 
 /** Where something is wrong in a policy document, and what would be right. */
 export interface Problem {
@@ -15,15 +15,20 @@ export interface Problem {
 /** Most problems that one message lists. */
 const MAX_LISTED = 100;
 
-/** The one error for a document with any number of problems: each on its own line as file:line:column. */
+/** The one error for a policy document with any number of problems. */
 export function policyInvalid(file: string, problems: readonly Problem[]): CountersignError {
+  return documentInvalid("policy_invalid", file, problems, "correct the document and load it again; nothing of it is in force");
+}
+
+/** One error for all problems of a document: each on its own line as file:line:column. */
+export function documentInvalid(code: ErrorCode, file: string, problems: readonly Problem[], fix: string): CountersignError {
   const sorted = [...problems].sort((a, b) => (a.line ?? 0) - (b.line ?? 0) || (a.column ?? 0) - (b.column ?? 0));
   const lines = sorted.map((p) => `  ${file}:${p.line ?? 1}:${p.column ?? 1} ${p.path.length > 0 ? `${dotted(p.path)}: ` : ""}${p.message}`);
   if (lines.length > MAX_LISTED) lines.splice(MAX_LISTED, lines.length, `  and ${lines.length - MAX_LISTED} more`);
   const count = sorted.length === 1 ? "1 problem" : `${sorted.length} problems`;
-  return new CountersignError("policy_invalid", `${file} has ${count}:\n${lines.join("\n")}`, {
+  return new CountersignError(code, `${file} has ${count}:\n${lines.join("\n")}`, {
     field: `/${(sorted[0]?.path ?? []).map((key) => String(key).replaceAll("~", "~0").replaceAll("/", "~1")).join("/")}`,
-    fix: "correct the document and load it again; nothing of it is in force",
+    fix,
   });
 }
 

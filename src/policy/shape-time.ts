@@ -13,7 +13,7 @@ export const timeZone = custom((value) =>
 );
 
 /** A time of day as "09:00", read as minutes from midnight; "24:00" is the end of the day. */
-const timeOfDay = custom(readTimeOfDay);
+export const timeOfDay = custom(readTimeOfDay);
 
 function readTimeOfDay(value: unknown): number | Error {
   const [, hours = "", minutes = ""] = (typeof value === "string" && /^(\d{2}):(\d{2})$/.exec(value)) || [];

@@ -1,11 +1,11 @@
 import type Database from "better-sqlite3";
-import { type MemberState, memberState } from "../ledger/batch.ts";
+import { type MemberState, memberState, runBatchKey } from "../ledger/batch.ts";
 import { isAudit } from "../ledger/decisions.ts";
 import { nodeOf, type VerdictNode } from "../ledger/item.ts";
 import { halfTime, isUnsealed } from "../ledger/owed.ts";
 import { eventIdOfBytes, itemBytes, itemIdOfBytes } from "./keys.ts";
 import { overlayOf } from "./overlay.ts";
-import type { Queries } from "./queries.ts";
+import type { Queries, StoredItemView } from "./queries.ts";
 
 /** A sealed batch, as its records describe it. */
 export interface SealedBatch {
@@ -155,6 +155,21 @@ export function openBatches(views: Database.Database, queries: Queries) {
       return (fresh(() => ofItem.all(itemBytes(itemId))) as string[])
         .map((id) => batch(id) as BatchView)
         .sort((a, b) => a.at - b.at || (a.batchId < b.batchId ? -1 : 1));
+    },
+
+    /** Batches that name an item which never became a member of them: it was decided, or sealed in another one, before. */
+    missing({ itemId, item, summary }: StoredItemView): SealedBatch[] {
+      const was = this.idsOf(itemId);
+      const found = new Map<string, SealedBatch>();
+      for (const node of item.nodes.values()) {
+        if (node.topic !== "verdicts" || node.terms.batch === null || node.fallback) continue;
+        const workspace = item.workspace ?? "default";
+        const run = summary.threadId === undefined ? [] : [runBatchKey(workspace, summary.threadId, node.terms.owner ?? "")];
+        for (const key of [node.terms.batch.key, ...run])
+          for (const batch of this.withKey(workspace, key, node.judgedAt))
+            if (batch.named.includes(itemId) && !was.includes(batch.batchId)) found.set(batch.batchId, batch);
+      }
+      return [...found.values()];
     },
 
     /** Batches, newest first. */

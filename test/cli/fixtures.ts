@@ -94,6 +94,8 @@ export const REFUND: ItemView = {
   edits: [],
   grant: null,
   receipts: [],
+  batches: [],
+  batchDue: null,
   incidents: [],
   receiptTarget: { system: "crm", id: "jo@elsewhere.example", url: null },
   timeline: [
@@ -195,6 +197,60 @@ export const DONE: ItemView = {
       occurredAt: NOW,
     },
   ],
+};
+
+const step = (actionId: string, tool: string, args: Record<string, unknown>) => ({ actionId, tool, args, argsSha256: actionId.padEnd(64, "0") });
+
+/** A plan under way: a step that is done, one that runs with edited arguments, one to come, and one that a reviewer took out. */
+export const PLAN: ItemView = {
+  ...REFUND,
+  stage: "executing",
+  execution: "executing",
+  headline: "3 steps: 1. Refund USD 50.00 for order A-1001 · 2. Write to jo@elsewhere.example · 3. Close the ticket 18422",
+  deadline: null,
+  allowedDecisions: [],
+  approvals: 1,
+  claim: null,
+  flagged: false,
+  decision: { kind: "edit", eventId: id(3), by: "person:dana" },
+  actions: [
+    step("a1", "issue_refund", { amount: 50, order_id: "A-1001" }),
+    {
+      ...step("a3", "send_email", { to: "jo@elsewhere.example", subject: "Your refund" }),
+      proposedArgs: { to: "jo@elsewhere.example", subject: "Sorry!" },
+      patch: [{ op: "replace", path: "/subject", value: "Your refund" }],
+    },
+    step("a4", "close_ticket", { ticket: 18422 }),
+  ],
+  dropped: [{ actionId: "a2", tool: "issue_voucher", args: { value: 20 } }],
+  card: {
+    ...(REFUND.card as NonNullable<ItemView["card"]>),
+    fields: [
+      { label: "Amount", actionId: "a1", path: "/amount", value: "USD 50.00", unusual: false },
+      { label: "Order", actionId: "a1", path: "/order_id", value: "A-1001", unusual: false },
+      { label: "To", actionId: "a3", path: "/to", value: "jo@elsewhere.example", unusual: true },
+      { label: "Subject", actionId: "a3", path: "/subject", value: "Your refund", unusual: false },
+      { label: "ticket", actionId: "a4", path: "/ticket", value: "18422", unusual: false },
+    ],
+  },
+  grant: {
+    id: id(5),
+    outcome: "proceed_edited",
+    notAfter: NOW + 30 * MINUTE,
+    done: 1,
+    running: { actionId: "a3", lease: { id: id(12), endsAt: NOW + MINUTE } },
+    actions: ["a1", "a3", "a4"].map((actionId) => ({
+      ...step(actionId, { a1: "issue_refund", a3: "send_email", a4: "close_ticket" }[actionId] as string, {}),
+      execution: "idempotent" as const,
+      leaseMs: 120_000,
+      effectKey: "12".repeat(32),
+    })),
+  },
+  receipts: DONE.receipts,
+  findings: [],
+  badRecords: [],
+  parked: [],
+  timeline: REFUND.timeline.slice(0, 2),
 };
 
 /** Items as the queue lists them. */

@@ -4,7 +4,7 @@ import { renderQueue } from "../../src/cli/render/queue.ts";
 import { renderShow } from "../../src/cli/render/show.ts";
 import { widthOf } from "../../src/cli/text.ts";
 import { MASKED } from "../../src/policy/render.ts";
-import { DONE, NOW, QUEUE, REFUND } from "./fixtures.ts";
+import { DONE, NOW, PLAN, QUEUE, REFUND } from "./fixtures.ts";
 
 const plain = { width: 80, now: NOW, colors: pc.createColors(false) };
 const HOSTILE = "\u001b[2J\u001b]0;owned\u0007 approve\u202eevorppa\u0085 \ud83d\ude00 漢字漢字 ".repeat(12);
@@ -44,6 +44,12 @@ describe("show at 80 columns", () => {
 
   it("shows what is done: what had been proposed, what ran, and the receipt", async () => {
     await expect(`${renderShow(DONE, plain)}\n`).toMatchFileSnapshot("golden/show-done.txt");
+  });
+
+  it("shows a plan: its steps in their order with how far each is, what a reviewer took out, and the card by step", async () => {
+    const text = renderShow(PLAN, plain);
+    expect(longest(text)).toBeLessThanOrEqual(80);
+    await expect(`${text}\n`).toMatchFileSnapshot("golden/show-plan.txt");
   });
 
   it("hides in the arguments what the card hides, before and after an edit, and says where it is", () => {

@@ -43,7 +43,9 @@ describe("the gateway over HTTP", () => {
       "/v1/items/{itemId}/outcome",
       "/v1/items/{itemId}/receipts",
       "/v1/items/{itemId}/record",
+      "/v1/notifications",
       "/v1/proposals",
+      "/v1/slack/interactions",
       "/v1/standing",
       "/v1/standing/{standingId}/revoke",
     ]);
@@ -162,6 +164,8 @@ describe("GET /v1/items", () => {
     const pending = await w.judged({ tool: "issue_refund", args: { amount: 10 } });
     const refused = await w.judged({ tool: "issue_refund", args: { amount: 10 } });
     await w.decide("lead", refused, { kind: "reject" });
+    // Told only once the dispatcher has: until then it has no outcome.
+    await w.call("agent", "GET", `/v1/items/${refused.itemId}/outcome`, undefined, { prefer: "wait=10" });
     const ids = async (query: string, who = "lead") => (await w.call<ListAnswer>(who, "GET", `/v1/items?limit=200&${query}`)).body.items.map((i) => i.itemId);
     expect(await ids("stage=pending")).toContain(pending.itemId);
     expect(await ids("stage=pending")).not.toContain(refused.itemId);

@@ -36,7 +36,8 @@ test("the rejection of a branch withdraws what is pending in the run and takes b
   const granted = await world.granted({ tool: "add_note", args: { text: "x" }, ...run("t1") });
   const running = await world.granted({ tool: "add_note", args: { text: "y" }, ...run("t1") });
   await start(running);
-  expect((await world.decide("lead", rejected, { kind: "reject", scope: "branch", message: "Wrong customer" })).status).toBe(200);
+  const { status, body } = await world.decide("lead", rejected, { kind: "reject", scope: "branch", message: "Wrong customer" });
+  expect([status, body.branch]).toEqual([200, { withdrawn: [pending.itemId], revoked: [granted.itemId], withheld: [], running: [running.itemId], open: [] }]);
   expect(await done(pending.itemId)).toMatchObject({ outcome: "withdrawn", decision: { kind: "withdraw", by: "clock:timekeeper" } });
   expect(await outcome(pending.itemId)).toMatchObject({ status: "withdrawn", message: `The branch was rejected with item ${rejected.itemId}: Wrong customer` });
   expect(await done(granted.itemId)).toMatchObject({ outcome: "revoked" });

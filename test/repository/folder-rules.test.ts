@@ -16,12 +16,13 @@ const MAY: Record<string, readonly string[]> = {
   policy: ["events"],
   local: ["events"],
   projector: ["events", "log", "ledger"],
-  workers: ["events", "log", "ledger", "policy", "projector", "local"],
+  notify: ["events", "policy"],
+  workers: ["events", "log", "ledger", "policy", "projector", "local", "notify"],
   producers: ["events", "log", "ledger", "projector"],
   adapters: ["events", "producers"],
   evals: ["events", "log", "ledger", "policy"],
-  gateway: ["events", "log", "ledger", "policy", "projector", "producers", "local"],
-  cli: ["events", "log", "ledger", "policy", "projector", "workers", "producers", "adapters", "evals", "local", "gateway"],
+  gateway: ["events", "log", "ledger", "policy", "projector", "producers", "local", "notify"],
+  cli: ["events", "log", "ledger", "policy", "projector", "workers", "producers", "adapters", "evals", "local", "notify", "gateway"],
 };
 const FOLDERS = Object.keys(MAY);
 const PURE = ["events", "ledger", "policy"];

@@ -90,13 +90,32 @@ export function decide(cli: Cli): Command {
 /** Whether policy forbade the edited arguments: the edit was recorded, but changed nothing. */
 const fellBack = ({ rejudged }: DecisionAnswer): boolean => rejudged?.state === "fell_back";
 
-function resultLines({ item, rejudged, status, reason }: DecisionAnswer, { kind, words }: Plan, width: number): string[] {
-  const now = `  ${shortId(item.itemId)}: ${stageText(item.stage, item.outcome, item.decision?.kind)}`;
+function resultLines({ item, rejudged, branch, status, reason }: DecisionAnswer, { kind, words }: Plan, width: number): string[] {
+  const now = `${shortId(item.itemId)}: ${stageText(item.stage, item.outcome, item.decision?.kind, item.flagged)}`;
   const why = rejudged === null || rejudged.state === "settled" ? [] : block(sentences(rejudged.because), width, 2);
-  if (rejudged?.state === "fell_back") return ["The edit has no effect: policy forbids the new arguments, and the ones before stand.", ...why, now];
+  const state = block(now, width, 2);
+  if (rejudged?.state === "fell_back") return ["The edit has no effect: policy forbids the new arguments, and the ones before stand.", ...why, ...state];
   const head = status === "effective" ? (DONE[kind] ?? `${words}: done`) : `${words} is ${oneLine(status)}${reason ? `: ${oneLine(reason)}` : ""}`;
   const again = rejudged === null ? [] : [`  ${REJUDGED[rejudged.state]}.`, ...why];
-  return [...wrap(`${head}.`, width), ...again, now];
+  return [...wrap(`${head}.`, width), ...again, ...state, ...branchLines(branch, width)];
+}
+
+/** Items that are named; of more than these only the number is told. */
+const MOST_NAMED = 20;
+
+function branchLines(branch: DecisionAnswer["branch"], width: number): string[] {
+  if (branch === null) return [];
+  const words: [string, readonly string[]][] = [
+    ["Withdrawn with it", branch.withdrawn],
+    ["Grants taken back", branch.revoked],
+    ["Not granted any more", branch.withheld],
+    ["Had started already, and goes on", branch.running],
+    ["Still to be ended; nothing of it can begin any more", branch.open],
+  ];
+  const lines = words
+    .filter(([, ids]) => ids.length > 0)
+    .flatMap(([what, ids]) => block(`${what}: ${ids.length > MOST_NAMED ? `${ids.length} items` : ids.map(shortId).join(", ")}`, width, 2));
+  return lines.length === 0 ? ["  Nothing else of the run was open."] : lines;
 }
 
 const DONE: Readonly<Record<string, string>> = {

@@ -14,10 +14,15 @@ export function up(cli: Cli): Command {
     .option("-p, --port <n>", "port of the HTTP API; 0 takes a free one", intArgument(0, 65_535), 4680)
     .option("--host <host>", "address to listen on", "127.0.0.1")
     .option("--policy <file...>", "publish these policy documents where they have changed", moreArgument)
+    .option("--notify <file>", "tell owners what waits, as this file says: Slack, email, webhooks, paging (see docs/notifications.md)")
     .option("--demo", "embedded log, sample policies, keys that are printed, and a demo agent that keeps proposing")
     .addHelpText(
       "after",
-      examples("up --demo", "up --policy policies/*.yaml", `up --log "kafka://localhost:9092?registry=http://localhost:8081" --data ./data`),
+      examples(
+        "up --demo",
+        "up --policy policies/*.yaml --notify notify.yaml",
+        `up --log "kafka://localhost:9092?registry=http://localhost:8081" --data ./data`,
+      ),
     );
   return where(command).action(async (options: UpOptions) => {
     const { runUp } = await import("../up/run.ts");

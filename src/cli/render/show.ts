@@ -29,7 +29,7 @@ export function renderShow(item: ItemView, look: Look): string {
 }
 
 function heading(item: ItemView, { width, colors }: Look): string[] {
-  return wrap(oneLine(item.headline ?? "(no sentence yet)"), width).map((line) => colors.bold(line));
+  return wrap(oneLine(item.headline ?? "(no sentence)"), width).map((line) => colors.bold(line));
 }
 
 /** A labelled text, the lines after the first under it. */
@@ -48,6 +48,8 @@ function facts(item: ItemView, look: Look): string[] {
     ["Decided", item.decision && `${item.decision.kind} by ${item.decision.by}`],
     ["Standing", item.standing && `let run by the standing approval ${item.standing}`],
     ["Last edit", item.fellBack && `forbidden by policy, what was before stands: ${item.fellBack.reason}`],
+    ...item.batches.map((batch): [string, string] => ["Batch", batchText(batch)]),
+    ["Batch", item.batchDue === null ? null : `waits for its batch, which is sealed by ${moment(item.batchDue)} at the latest`],
     ["Error", item.verdict?.error && `${item.verdict.error.code}: ${item.verdict.error.message}`],
     ["Execution", item.review === "none" ? null : `${item.execution}, its review is ${item.review}`],
     ["Risk", [item.risk, item.reversibility, item.route].filter((x) => x != null).join(" · ") || null],
@@ -66,6 +68,20 @@ function facts(item: ItemView, look: Look): string[] {
   ];
   const lines = rows.flatMap(([label, text]) => (text ? row(label, text, look) : []));
   return lines.map((line) => (line.startsWith("Risk ") ? line.replace(item.risk ?? "", riskText(item.risk, look.colors)) : line));
+}
+
+/** Words for why an item is out of its batch. */
+export const OUT_WORDS: Readonly<Record<string, string>> = {
+  decided: "out: decided",
+  edited: "out: edited",
+  withdrawn: "out: withdrawn",
+  expired: "out: its time ran out",
+  escalated: "out: escalated alone",
+  missed: "left out: decided, or sealed in another batch, before",
+};
+
+function batchText({ batchId, size, sealedBy, sealedAt, state, why }: ItemView["batches"][number]): string {
+  return `${batchId}, ${state === "in" ? "in" : (OUT_WORDS[why ?? ""] ?? "out")}; of ${size}, sealed by ${sealedBy.replace("_", " ")} at ${moment(sealedAt)}`;
 }
 
 function stateText(item: ItemView): string {
@@ -130,9 +146,11 @@ function card(item: ItemView, look: Look): string[] {
   const lines = texts.flatMap(([label, text]) => (text === "" ? [] : row(label, text, look)));
   if (card.fields.length === 0) return lines;
   const label = Math.min(24, Math.max(...card.fields.map((f) => widthOf(oneLine(f.label)))) + 2);
-  const fields = card.fields.flatMap((f) => {
+  const ofPlan = new Set(card.fields.map((f) => f.actionId)).size > 1;
+  const fields = card.fields.flatMap((f, i) => {
+    const step = ofPlan && f.actionId !== card.fields[i - 1]?.actionId ? [cut(`  Step ${oneLine(f.actionId)}`, look.width)] : [];
     const value = wrap(`${oneLine(f.value)}${f.unusual ? "  ← unusual" : ""}`, look.width - label - 2);
-    return value.map((line, i) => `  ${i === 0 ? pad(cut(oneLine(f.label), label - 1), label) : " ".repeat(label)}${line}`);
+    return [...step, ...value.map((line, n) => `  ${n === 0 ? pad(cut(oneLine(f.label), label - 1), label) : " ".repeat(label)}${line}`)];
   });
   return [...lines, "", ...fields];
 }

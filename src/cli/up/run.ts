@@ -1,5 +1,6 @@
 import { CountersignError } from "../../errors.ts";
 import { type Gateway, startGateway } from "../../gateway/server.ts";
+import type { Notifications } from "../../gateway/service/ledger.ts";
 import { type Keys, openKeys } from "../../local/keys.ts";
 import { openLocalDb } from "../../local/local-db.ts";
 import { lockData } from "../../local/lock.ts";
@@ -12,6 +13,7 @@ import { ownersByWorkspace, roleOf } from "../policy-people.ts";
 import { type PolicyRow, publishPolicies, readPolicies } from "../publish.ts";
 import { oneLine, plural } from "../text.ts";
 import { type WhereOptions, whereOf } from "../where.ts";
+import { type Notifying, readNotifying, startNotifying, tellNotifying } from "./notifying.ts";
 import { troubleTeller } from "./trouble.ts";
 
 /** Options of `up`. */
@@ -20,6 +22,8 @@ export interface UpOptions extends WhereOptions {
   readonly host: string;
   readonly policy?: string[];
   readonly demo?: boolean;
+  /** File that says who is told what waits for them, and how. */
+  readonly notify?: string;
 }
 
 const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
@@ -37,6 +41,7 @@ export async function runUp(cli: Cli, options: UpOptions): Promise<void> {
     });
   const companion = options.demo === true ? await import("../demo/demo.ts").then(({ demo }) => demo(cli, data)) : undefined;
   const documents = [...readPolicies(options.policy ?? []), ...(companion?.policies ?? [])];
+  const notifying = options.notify === undefined ? undefined : readNotifying(cli, options.notify);
   const who = { pid: process.pid, what: "up", log: shownLog, since: cli.io.now() };
   const lock = lockData(data, who);
   const closing: (() => Promise<void> | void)[] = [() => lock.release()];
@@ -47,10 +52,12 @@ export async function runUp(cli: Cli, options: UpOptions): Promise<void> {
     const local = openLocalDb(data);
     closing.splice(1, 0, () => local.close());
     const keys = openKeys(local);
-    const gateway = await listen(cli, ledger, options, keys);
+    const notified = startNotifying(cli, ledger, data, notifying);
+    closing.unshift(() => notified.close());
+    const gateway = await listen(cli, ledger, options, { keys, notified, slack: notifying?.config.slack });
     closing.unshift(() => gateway.close());
     lock.tell({ ...who, url: gateway.url });
-    tell(cli, { url: gateway.url, data, ledger, policies, keys }, options);
+    tell(cli, { url: gateway.url, data, ledger, policies, keys, notifying }, options);
     const stop = await companion?.start({ ledger, keys, url: gateway.url, data });
     if (stop !== undefined) closing.unshift(stop);
     await Promise.race([ledger.ended, aborted(cli.io.signal)]);
@@ -71,9 +78,15 @@ async function catchUp(cli: Cli, ledger: Ledger, documents: readonly Publishable
   return policies;
 }
 
-async function listen(cli: Cli, ledger: Ledger, { host, port }: UpOptions, keys: Keys): Promise<Gateway> {
+interface Serving {
+  readonly keys: Keys;
+  readonly notified: Notifications;
+  readonly slack: NonNullable<Notifying["config"]>["slack"];
+}
+
+async function listen(cli: Cli, ledger: Ledger, { host, port }: UpOptions, { keys, notified, slack }: Serving): Promise<Gateway> {
   try {
-    return await startGateway(ledger, { host, port, local: keys, report: (line) => cli.note(`FAULT ${oneLine(line)}`) });
+    return await startGateway(ledger, { host, port, local: keys, notifications: notified, slack, report: (line) => cli.note(`FAULT ${oneLine(line)}`) });
   } catch (error) {
     if (!(error instanceof CountersignError) || error.code !== "unavailable") throw error;
     // To a client `unavailable` says that nobody answers. Here somebody else does.
@@ -88,14 +101,15 @@ interface Started {
   readonly ledger: Ledger;
   readonly policies: readonly PolicyRow[];
   readonly keys: Keys;
+  readonly notifying: Notifying | undefined;
 }
 
-function tell(cli: Cli, { url, data, ledger, policies, keys }: Started, { host, demo }: UpOptions): void {
+function tell(cli: Cli, { url, data, ledger, policies, keys, notifying }: Started, { host, demo }: UpOptions): void {
   const { queries, log } = ledger;
   const inForce = queries.policies();
   const { stages } = queries.counts();
   if (!LOOPBACK.has(host)) cli.note(`WARNING it listens on ${oneLine(host)} without TLS: keys cross the network readable unless a proxy stands before it.`);
-  if (cli.json()) cli.data({ url, log: log.url, data, policies });
+  if (cli.json()) cli.data({ url, log: log.url, data, policies, notify: notifying === undefined ? null : [...notifying.channels.keys()] });
   const waiting = stages.pending ?? 0;
   const lines = [
     `Countersign answers at ${url}`,
@@ -107,6 +121,7 @@ function tell(cli: Cli, { url, data, ledger, policies, keys }: Started, { host, 
     ...policies
       .filter((p) => p.status === "proposed")
       .map((p) => `  proposed ${oneLine(p.policyId)} ${oneLine(p.version)}: it is in force once somebody approves it: ${SELF} show ${p.itemId}`),
+    ...tellNotifying(notifying, inForce).map((line) => `  ${oneLine(line)}`),
     ...(waiting > 0 ? [`  ${waiting === 1 ? "1 item waits" : `${waiting} items wait`} for a decision: ${SELF} queue`] : []),
     ...(inForce.length === 0 ? ["  Without a policy every action waits for a person: publish one with --policy FILE"] : []),
     ...(demo !== true && keys.listKeys().every((k) => k.revokedAt !== null) ? [noKeys(data, inForce)] : []),

@@ -7,6 +7,7 @@ import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
 import { legalSettle } from "../../ledger/settle.ts";
 import type { DecisionAnswer } from "../../producers/wire/answers.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
+import { branchOf, branchReach } from "./branch.ts";
 import { claimFirst, giveBack, takesOver } from "./claims.ts";
 import { checkFields, type DecideRequest, decisionEvent } from "./decision-event.ts";
 import { findItem } from "./find.ts";
@@ -16,6 +17,7 @@ import { itemView } from "./item-view.ts";
 import type { Context } from "./ledger.ts";
 import { refusalOf } from "./refusal.ts";
 import { afterEdit } from "./rejudged.ts";
+import { decisionRequestContent } from "./same-request.ts";
 import { currentVerdict } from "./stale.ts";
 import { standingOf } from "./standing.ts";
 import { asksForRevocation, judgedItem, wasRevoked } from "./withdraw.ts";
@@ -33,13 +35,14 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   checkFields(request);
   if (request.kind === "withdraw") await judgedItem(context, itemId);
   const view = findItem(context, itemId);
-  const again = earlier(context, "decisions", itemId, request.eventId, request.kind);
+  const again = await earlier(context, "decisions", itemId, request.eventId, () => decisionRequestContent(request));
   if (again === undefined && mayStart(request)) mustNotBeHalted(context, view, request.kind);
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
+  const branch = again === undefined ? branchOf(context.ledger, view, request) : undefined;
   const written = again ?? (await writeAndRead(context, "decisions", itemId, await withStanding(context, now, request)));
   if (written.status === "superseded" && request.kind === "withdraw" && (await wasRevoked(context, itemId))) return answerOf(context, itemId, request, written);
   if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
-  return answerOf(context, itemId, request, written);
+  return answerOf(context, itemId, request, written, branch);
 }
 
 /** The event of a decision, with what it lets run beyond itself. */
@@ -61,12 +64,13 @@ function mayStart({ kind, settlement }: DecideRequest): boolean {
   return kind === "approve" || kind === "edit" || settlement?.outcome === "retry";
 }
 
-async function answerOf(context: Context, itemId: string, request: DecideRequest, written: ReadBack): Promise<DecisionAnswer> {
+async function answerOf(context: Context, itemId: string, request: DecideRequest, written: ReadBack, branch?: readonly string[]): Promise<DecisionAnswer> {
   const { eventId, position, status, reason } = written;
   // The vote counts whatever becomes of the claim, which ends by itself as well.
   if (request.kind === "approve") await giveBack(context, itemId).catch(() => {});
   const rejudged = request.kind === "edit" ? await afterEdit(context, itemId, eventId) : null;
-  return { itemId, eventId, status, reason, position, rejudged, item: await itemView(context, itemId) };
+  const reach = branch === undefined ? null : await branchReach(context.ledger, branch);
+  return { itemId, eventId, status, reason, position, rejudged, branch: reach, item: await itemView(context, itemId) };
 }
 
 function refusal({ ledger }: Context, itemId: string, { kind }: DecideRequest, reason: string): CountersignError {

@@ -1,8 +1,10 @@
 import type { Draft } from "../../events/draft.ts";
 import type { Topic } from "../../events/topics.ts";
 import type { EventOf } from "../../events/types.generated.ts";
+import type { Deliveries } from "../../local/deliveries.ts";
 import type { EventLog, Position } from "../../log/log.ts";
 import type { Classified } from "../../policy/compile.ts";
+import type { Batches } from "../../projector/batch-queries.ts";
 import type { EventStore } from "../../projector/event-store.ts";
 import type { Halts } from "../../projector/halts.ts";
 import type { Projector } from "../../projector/projector.ts";
@@ -22,6 +24,7 @@ export interface GatewayLedger {
   readonly now: () => number;
   readonly halts: Halts;
   readonly standings: Standings;
+  readonly batches: Batches;
   /** Budgets past whose limits an item was granted. */
   readonly overshootsBy: (itemId: string) => Promise<readonly { readonly items: readonly { readonly verdict: string }[] }[]>;
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
@@ -36,4 +39,12 @@ export interface GatewayLedger {
 export interface Context {
   readonly ledger: GatewayLedger;
   readonly identity: Identity;
+  /** What became of notices, where this server knows. */
+  readonly notifications?: Notifications | undefined;
+}
+
+/** What became of notices. */
+export interface Notifications extends Pick<Deliveries, "list"> {
+  /** Whether this server sends notices: without a configuration nobody is told of anything. */
+  readonly sends: boolean;
 }

@@ -1,0 +1,384 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it } from "vitest";
+import { type Deliveries, openDeliveries } from "../../src/local/deliveries.ts";
+import { type LocalDb, openLocalDb } from "../../src/local/local-db.ts";
+import { openChannels } from "../../src/notify/channels/open.ts";
+import { parseNotify } from "../../src/notify/config.ts";
+import { messageId } from "../../src/notify/notice.ts";
+import { noticesFrom } from "../../src/workers/notices.ts";
+import { runNotifier } from "../../src/workers/notifier.ts";
+import type { RunningWorker } from "../../src/workers/worker.ts";
+import { openWorld, type World } from "../gateway/world.ts";
+import { type Endpoint, endpoint, type Got, SILENT, until } from "../notify/endpoints.ts";
+
+const POLICY = `
+policy: support
+workspace: default
+owner: role:support-lead
+mode: enforce
+actions:
+  issue_refund:
+    arguments: { type: object, properties: { amount: { type: number }, to: { type: string } }, required: [amount] }
+    reversibility: irreversible
+    execution: queryable
+    risk: high
+    gate: { kind: hard }
+    owner: role:support-lead
+    fields: { /to: { label: To, class: personal } }
+    card: { headline: "Refund {/amount} to {/to}" }
+    timeout: PT10M
+    ladder: [{ to: role:oncall, timeout: PT5M, page: true }]
+    on_expiry: hold
+  add_note:
+    arguments: { type: object }
+    reversibility: reversible
+    execution: idempotent
+    risk: low
+  set_plan:
+    arguments: { type: object }
+    reversibility: reversible
+    execution: idempotent
+    risk: medium
+    timeout: PT2H
+    ladder: [{ to: role:oncall, timeout: PT1H }]
+  tag_order:
+    arguments: { type: object }
+    reversibility: reversible
+    execution: idempotent
+    risk: low
+    gate: { kind: audit, window: PT10M }
+    ladder: [{ to: role:support-lead, timeout: PT5M }]
+batch: { max: 3, window: PT30M }
+`;
+
+const folders: string[] = [];
+const closing: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+  for (const close of closing.splice(0).reverse()) await close();
+  for (const path of folders.splice(0)) rmSync(path, { recursive: true, force: true });
+});
+
+/** A clock that tests turn. */
+function clock(): { now: () => number; turn: (ms: number) => void } {
+  let ahead = 0;
+  return {
+    now: () => Date.now() + ahead,
+    turn: (ms) => {
+      ahead += ms;
+    },
+  };
+}
+
+async function hook(...manners: Parameters<typeof endpoint>): Promise<Endpoint> {
+  const made = await endpoint(...manners);
+  closing.push(() => made.close());
+  return made;
+}
+
+async function world(options: Parameters<typeof openWorld>[0] = {}): Promise<World> {
+  const made = await openWorld({ policy: POLICY, ...options });
+  closing.push(() => made.close());
+  return made;
+}
+
+/** The notices' own local.db. */
+function kept(): LocalDb {
+  const folder = mkdtempSync(join(tmpdir(), "countersign-notifier-"));
+  folders.push(folder);
+  const local = openLocalDb(folder);
+  closing.push(async () => local.close());
+  return local;
+}
+
+const SECRET = `whsec_${Buffer.alloc(32, 1).toString("base64")}`;
+
+/** The lines of a route, for a hook. */
+const routed = (url: string, more = "") => `
+link: https://console.example.com
+channels:
+  hook: { type: webhook, url: "${url}", secret_env: HOOK, timeout: 1 }
+  pager: { type: pagerduty, url: "${url}/pd", routing_key_env: HOOK }
+routes:
+  - { notify: [hook], page: [pager] ${more} }
+`;
+
+interface Started {
+  readonly running: RunningWorker;
+  readonly deliveries: Deliveries;
+  readonly troubles: string[];
+}
+
+function start({ ledger }: World, local: LocalDb, yaml: string): Started {
+  const config = parseNotify(yaml, { file: "notify.yaml", env: { HOOK: SECRET } });
+  const deliveries = openDeliveries(local, messageId);
+  const troubles: string[] = [];
+  const { queries, batches, projector, now } = ledger;
+  const running = runNotifier({
+    ...{ config, channels: openChannels(config), deliveries, now, retryMs: 20 },
+    ...{ notices: noticesFrom(queries, batches), onFolded: projector.onFolded, onTrouble: (text) => troubles.push(text) },
+  });
+  closing.push(() => running.stop());
+  return { running, deliveries, troubles };
+}
+
+type Told = { data: { notices: { items: string[]; kind: string }[] } };
+const noticesOf = (got: readonly Got[]) => got.filter(({ path }) => path === "/").flatMap(({ body }) => (JSON.parse(body) as Told).data.notices);
+const idle = () => new Promise((resolve) => setTimeout(resolve, 300));
+const refund = (to = "jo@example.com") => ({ tool: "issue_refund", args: { amount: 40, to } });
+
+describe("the notifier", () => {
+  it("tells of what interrupts, once, and of nothing that flows or waits for a batch", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    const { deliveries } = start(on, kept(), routed(inbox.url));
+    await on.judged({ tool: "add_note", args: { text: "hello" } });
+    await on.judged({ tool: "set_plan", args: { plan: "pro" } });
+    const { itemId } = await on.judged(refund());
+    await inbox.seen(1);
+    // Claimed and given back: events of the item that are nothing new to its owner.
+    await on.decide("lead", await item(on, itemId), { kind: "claim" });
+    await on.decide("lead", await item(on, itemId), { kind: "release" });
+    await idle();
+    expect(noticesOf(inbox.got)).toMatchObject([{ kind: "decide", items: [itemId], owner: "role:support-lead", risk: "high", tools: ["issue_refund"] }]);
+    expect(deliveries.list()).toMatchObject([{ state: "sent", attempts: 1, answer: "200", channel: "hook" }]);
+  });
+
+  it("tells once of a whole batch, and not of its members; nothing more comes while a member of it still waits", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    const { deliveries } = start(on, kept(), routed(inbox.url));
+    const items = [];
+    for (const plan of ["a", "b", "c"]) items.push((await on.judged({ tool: "set_plan", args: { plan } })).itemId);
+    await inbox.seen(1);
+    const [notice] = noticesOf(inbox.got);
+    expect({ ...notice, items: new Set(notice?.items) }).toMatchObject({ kind: "batch", items: new Set(items), risk: "medium", owner: "role:support-lead" });
+    for (const itemId of items.slice(1)) expect(await on.decide("lead", await item(on, itemId), { kind: "approve" })).toMatchObject({ status: 200 });
+    await idle();
+    expect(deliveries.open().map(({ key }) => key)).toEqual([`batch/${(notice as { batchId?: string }).batchId}`]);
+    expect(await on.decide("lead", await item(on, items[0] as string), { kind: "approve" })).toMatchObject({ status: 200 });
+    await until(() => (deliveries.open().length === 0 ? true : undefined));
+    expect(inbox.got).toHaveLength(1);
+  });
+
+  it("tells of what leaves its batch because it is escalated", async () => {
+    const time = clock();
+    const [on, inbox] = [await world({ now: time.now }), await hook()];
+    start(on, kept(), routed(inbox.url));
+    const { itemId } = await on.judged({ tool: "set_plan", args: { plan: "pro" } });
+    time.turn(31 * 60_000);
+    await inbox.seen(1);
+    time.turn(90 * 60_000);
+    await inbox.seen(2);
+    expect(noticesOf(inbox.got)).toMatchObject([
+      { kind: "batch", items: [itemId], owner: "role:support-lead" },
+      { kind: "decide", items: [itemId], owner: "role:oncall", step: 1 },
+    ]);
+  });
+
+  it("tells of what ran at low risk only when the ladder calls", async () => {
+    const time = clock();
+    const [on, inbox] = [await world({ now: time.now }), await hook()];
+    start(on, kept(), routed(inbox.url));
+    const { itemId } = await on.judged({ tool: "tag_order", args: { tag: "late" } });
+    await idle();
+    expect(inbox.got).toEqual([]);
+    time.turn(11 * 60_000);
+    await inbox.seen(1);
+    expect(noticesOf(inbox.got)).toMatchObject([{ kind: "review", items: [itemId], step: 1 }]);
+  });
+
+  it("sends nothing that the agent wrote into arguments, question or tool name", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    start(on, kept(), routed(inbox.url));
+    await on.judged({ tool: "issue_refund", args: { amount: 987654, to: "jo.smith@example.com" } });
+    await on.judged({ ask: "question", question: "May I call jo.smith@example.com?" });
+    await on.judged({ tool: "mail jo.smith@example.com", args: { to: "jo.smith@example.com" } });
+    const got = await inbox.seen(3);
+    expect(got.map(({ body }) => body).join("\n")).not.toMatch(/smith|987654/);
+    expect(noticesOf(got).map(({ kind }) => kind)).toEqual(["decide", "decide", "decide"]);
+  });
+
+  it("tells nobody twice after a restart, after a rebuild of the views, or where two run at once", async () => {
+    const inbox = await hook();
+    const local = kept();
+    const first = await openWorld({ policy: POLICY });
+    folders.push(first.dir);
+    const before = start(first, local, routed(inbox.url));
+    const second = start(first, local, routed(inbox.url));
+    const items = [await first.judged(refund()), await first.judged(refund("b@example.com"))].map(({ itemId }) => itemId);
+    await inbox.seen(2);
+    await before.running.stop();
+    await second.running.stop();
+    await first.close({ keep: true });
+    // Views thrown away: the fold finds everything anew.
+    for (const name of ["views.db", "views.db-wal", "views.db-shm"]) rmSync(join(first.dir, name), { force: true });
+    const again = await world({ dir: first.dir, key: first.key });
+    const { deliveries } = start(again, local, routed(inbox.url));
+    const { itemId } = await again.judged(refund("c@example.com"));
+    await inbox.seen(3);
+    await idle();
+    expect(noticesOf(inbox.got).map((n) => n.items[0])).toEqual([...items, itemId]);
+    expect(deliveries.list().map(({ state, attempts }) => [state, attempts])).toEqual(Array(3).fill(["sent", 1]));
+  });
+
+  it("tells what waited already when it is started for the first time: more than a few in one message", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    const waiting = [];
+    for (const to of ["a@x.com", "b@x.com", "c@x.com", "d@x.com", "e@x.com"]) waiting.push((await on.judged(refund(to))).itemId);
+    start(on, kept(), routed(inbox.url));
+    await inbox.seen(1);
+    await idle();
+    expect(inbox.got).toHaveLength(1);
+    expect(new Set(noticesOf(inbox.got).map((n) => n.items[0]))).toEqual(new Set(waiting));
+  });
+
+  it("tries again where a channel fails, under the same id, and says so; the ledger goes on meanwhile", async () => {
+    const [on, inbox] = [await world(), await hook({ status: 503 }, SILENT, { status: 200 })];
+    const { deliveries, troubles } = start(on, kept(), routed(inbox.url));
+    const one = await on.judged(refund());
+    await inbox.seen(1);
+    await until(() => deliveries.list({ failed: true })[0]);
+    expect((await on.judged({ tool: "add_note", args: { text: "x" } })).stage).not.toBe("proposed");
+    await inbox.seen(3);
+    await until(() => (deliveries.list()[0]?.state === "sent" ? true : undefined));
+    expect(deliveries.list()).toMatchObject([{ key: expect.stringContaining(one.itemId), attempts: 3, state: "sent" }]);
+    expect(new Set(inbox.got.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
+    expect(troubles).toEqual(["Channel hook: answered 503", "Channel hook: no answer: it took too long"]);
+    expect(deliveries.list({ failed: true })).toEqual([]);
+  });
+
+  it("leaves a channel alone that fails, and sends what came meanwhile as one message once it is well", async () => {
+    const [on, inbox] = [await world(), await hook({ status: 503, headers: { "retry-after": "1" } }, { status: 200 })];
+    start(on, kept(), routed(inbox.url));
+    const items = [(await on.judged(refund())).itemId];
+    await inbox.seen(1);
+    for (const to of ["b@x.com", "c@x.com", "d@x.com", "e@x.com"]) items.push((await on.judged(refund(to))).itemId);
+    await inbox.seen(3);
+    await idle();
+    expect(inbox.got.map((request) => noticesOf([request]).length).sort()).toEqual([1, 1, 4]);
+    expect(new Set(noticesOf(inbox.got).map((n) => n.items[0]))).toEqual(new Set(items));
+  });
+
+  it("drops what was decided before it could be sent", async () => {
+    const [on, inbox] = [await world(), await hook({ status: 500 })];
+    const { deliveries } = start(on, kept(), routed(inbox.url));
+    const { itemId } = await on.judged(refund());
+    await inbox.seen(1);
+    await on.decide("lead", await item(on, itemId), { kind: "reject", message: "no" });
+    const [delivery] = await until(() => (deliveries.list()[0]?.state === "dropped" ? deliveries.list() : undefined));
+    expect(delivery?.state).toBe("dropped");
+    const sent = inbox.got.length;
+    await idle();
+    expect(inbox.got).toHaveLength(sent);
+  });
+
+  it("pages whom the ladder pages, and resolves the incident once the item is decided, not before", async () => {
+    const time = clock();
+    const [on, inbox] = [await world({ now: time.now }), await hook({ status: 202, body: '{"status":"success"}' })];
+    const oncall = on.keys.createKey({ scope: "reviewer", id: "otto", roles: ["oncall"] }).key;
+    const { deliveries } = start(on, kept(), routed(inbox.url));
+    const { itemId } = await on.judged(refund());
+    await inbox.seen(1);
+    time.turn(11 * 60_000);
+    const paged = await until(() => inbox.got.find(({ path }) => path === "/pd/v2/enqueue"));
+    const { event_action, dedup_key, payload } = JSON.parse(paged.body);
+    expect({ event_action, summary: payload.summary }).toEqual({
+      event_action: "trigger",
+      summary: "Escalated, step 1: issue_refund waits for oncall (high risk)",
+    });
+    // The last step runs out: the item is held, and still nobody has decided.
+    time.turn(6 * 60_000);
+    await until(async () => ((await item(on, itemId)).held ? true : undefined));
+    await idle();
+    expect(inbox.got.filter(({ path }) => path === "/pd/v2/enqueue")).toHaveLength(1);
+    const rejected = await on.decide(oncall, await item(on, itemId), { kind: "reject", message: "no" });
+    expect(rejected).toMatchObject({ status: 200 });
+    await until(() => (inbox.got.filter(({ path }) => path === "/pd/v2/enqueue").length === 2 ? true : undefined));
+    expect(JSON.parse(inbox.got.at(-1)?.body as string)).toEqual({ routing_key: SECRET, event_action: "resolve", dedup_key });
+    await until(() => (deliveries.list().every(({ state }) => state === "sent" || state === "dropped") ? true : undefined));
+  });
+
+  it("tells at once, whatever the hour, where a route has nobody to page", async () => {
+    const time = clock();
+    const [on, inbox] = [await world({ now: time.now }), await hook()];
+    const always = ', quiet: [{ from: "00:00", to: "24:00" }]';
+    start(on, kept(), routed(inbox.url, always).replace("page: [pager]", "page: []"));
+    const { itemId } = await on.judged(refund());
+    await idle();
+    expect(inbox.got).toEqual([]);
+    time.turn(11 * 60_000);
+    await inbox.seen(1);
+    await idle();
+    expect(noticesOf(inbox.got)).toMatchObject([{ items: [itemId], step: 1 }]);
+  });
+
+  it("names a message alike on two machines that know nothing of each other", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    for (const local of [kept(), kept()]) start(on, local, routed(inbox.url));
+    await on.judged(refund());
+    const [one, two] = await inbox.seen(2);
+    expect(one?.headers["webhook-id"]).toMatch(/^msg_[0-9a-f]{32}$/);
+    expect(two?.headers["webhook-id"]).toBe(one?.headers["webhook-id"]);
+  });
+
+  it("gathers what may wait into a digest, and lets through what would be over before it comes", async () => {
+    const time = clock();
+    const [on, inbox] = [await world({ now: time.now }), await hook()];
+    const yaml = routed(inbox.url).replace("notify: [hook]", "notify: [{ to: hook, digest: daily }]");
+    const { deliveries } = start(on, kept(), yaml);
+    // Until the end of its time there are ten minutes: tomorrow's digest would come too late.
+    const soon = await on.judged(refund());
+    await inbox.seen(1);
+    // What is held has no deadline any more, so it can wait for the digest.
+    time.turn(16 * 60_000);
+    await until(async () => ((await item(on, soon.itemId)).held ? true : undefined));
+    const due = await until(() => deliveries.list().find(({ kind, state }) => kind === "held" && state === "due"));
+    expect(due.due).toBeGreaterThan(time.now());
+    expect(noticesOf(inbox.got).filter(({ kind }) => kind === "held")).toEqual([]);
+    time.turn(due.due - time.now() + 1000);
+    await until(() => noticesOf(inbox.got).find(({ kind }) => kind === "held"));
+  });
+
+  it("does not make the ledger wait for a local.db that somebody else holds", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    const folder = mkdtempSync(join(tmpdir(), "countersign-notifier-"));
+    folders.push(folder);
+    const [local, other] = [openLocalDb(folder, 100), openLocalDb(folder)];
+    closing.push(async () => [local, other].map((db) => db.close()));
+    const { troubles } = start(on, local, routed(inbox.url));
+    await idle();
+    other.db.exec("BEGIN IMMEDIATE");
+    let longest = 0;
+    let last = performance.now();
+    const ticking = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    const { itemId } = await on.judged(refund());
+    await until(() => (troubles.some((text) => text.includes("locked")) ? true : undefined));
+    clearInterval(ticking);
+    // Without patience of its own it would be five seconds.
+    expect(longest).toBeLessThan(2500);
+    other.db.exec("ROLLBACK");
+    await inbox.seen(1);
+    expect(noticesOf(inbox.got)).toMatchObject([{ items: [itemId] }]);
+  });
+
+  it("does not end, and does not stop the ledger, where its own file cannot be written", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    const local = kept();
+    const { troubles } = start(on, local, routed(inbox.url));
+    await idle();
+    local.db.exec("ALTER TABLE notice RENAME TO elsewhere");
+    const { itemId } = await on.judged(refund());
+    await until(() => (troubles.length > 0 ? true : undefined));
+    expect(await on.decide("lead", await item(on, itemId), { kind: "claim" })).toMatchObject({ status: 200 });
+    local.db.exec("ALTER TABLE elsewhere RENAME TO notice");
+    await inbox.seen(1);
+    expect(noticesOf(inbox.got)).toMatchObject([{ items: [itemId] }]);
+  });
+});
+
+async function item(on: World, itemId: string): Promise<Awaited<ReturnType<World["judged"]>>> {
+  return (await on.call<Awaited<ReturnType<World["judged"]>>>("lead", "GET", `/v1/items/${itemId}`)).body;
+}
