@@ -56,7 +56,8 @@ function headOf(notice: Notice): string {
   if (kind === "doubt") return `Nobody knows how ${what} ended: ${ownerName(notice.owner)} settles it`;
   if (kind === "held") return `The time for ${what} is over; it is held for ${ownerName(notice.owner)}${tier}`;
   const escalated = notice.step > 0 ? `Escalated, step ${notice.step}: ` : "";
-  return `${escalated}${what} waits for ${kind === "review" ? "the review of " : ""}${ownerName(notice.owner)}${tier}`;
+  const wait = new Set(notice.tools).size > 1 ? "wait" : "waits";
+  return `${escalated}${what} ${wait} for ${kind === "review" ? "the review of " : ""}${ownerName(notice.owner)}${tier}`;
 }
 
 function lineOf(notice: Notice, zone: string): string {

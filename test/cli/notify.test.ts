@@ -1,9 +1,11 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { type Endpoint, endpoint, until } from "../notify/endpoints.ts";
+import { type Endpoint, endpoint, SILENT, until } from "../notify/endpoints.ts";
 import { cli, lines, makeKey } from "./harness.ts";
 
 const refunds = fileURLToPath(new URL("../../policies/refunds.yaml", import.meta.url));
@@ -67,6 +69,32 @@ async function duringUp(argv: readonly string[], work: (url: string, shown: stri
   return ended;
 }
 
+const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const children: ChildProcess[] = [];
+afterEach(() => Promise.all(children.splice(0).map(killed)));
+
+/** `up` as a process of its own. */
+async function spawned(argv: readonly string[]): Promise<{ url: string; child: ChildProcess }> {
+  const child = spawn(process.execPath, [main, "up", "--port", "0", ...argv], { env: { PATH: process.env.PATH, ...ENV } });
+  children.push(child);
+  let text = "";
+  const url = await new Promise<string>((resolve, reject) => {
+    child.stdout.on("data", (part) => {
+      text += part;
+      const found = /answers at (\S+)/.exec(text)?.[1];
+      if (found !== undefined) resolve(found);
+    });
+    child.on("exit", (code) => reject(new Error(`up ended with ${code}: ${text}`)));
+  });
+  return { url, child };
+}
+
+async function killed(child: ChildProcess): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  child.kill("SIGKILL");
+  await once(child, "exit");
+}
+
 describe("up --notify", () => {
   it("tells owners what waits, shows it in `notifications` and over HTTP to reviewers of the workspace alone, and tells nobody twice", async () => {
     const [data, inbox] = [folder(), await hook({ status: 500, body: "full" })];
@@ -104,6 +132,40 @@ describe("up --notify", () => {
     const { out } = await cli(["notifications", "--data", data]);
     expect(out).toMatch(/sent {2}hook {2}decide for role:support-lead, \d attempts\n {2}item [0-9a-f]{8}: 200\n/);
   }, 30_000);
+
+  it("sends again under the same id what it was sending when it was killed, and nothing that it had sent", async () => {
+    const [data, inbox] = [folder(), await hook({ status: 200 }, SILENT)];
+    const first = await spawned(["--data", data, "--policy", refunds, "--notify", fileFor(data, inbox)]);
+    const agent = { COUNTERSIGN_URL: first.url, COUNTERSIGN_API_KEY: await makeKey(data, "--scope", "agent", "--id", "a", "--workspace", "support") };
+    const propose = (key: string) =>
+      cli(
+        [
+          "propose",
+          "--tool",
+          "issue_refund",
+          "--args",
+          `{"order_id": "${key}", "customer_email": "jo@example.com", "amount": 40}`,
+          "--evidence",
+          "order=1",
+          "--key",
+          key,
+        ],
+        { env: agent },
+      );
+    await propose("A-1");
+    await until(async () => (lines((await cli(["notifications", "--data", data, "--json"])).out)[0]?.state === "sent" ? true : undefined));
+    await propose("A-2");
+    await inbox.seen(2);
+    await killed(first.child);
+    inbox.answer({ status: 200 });
+    const second = await spawned(["--data", data, "--notify", join(data, "notify.yaml")]);
+    await inbox.seen(3);
+    await until(async () => (lines((await cli(["notifications", "--data", data, "--json"])).out).every(({ state }) => state === "sent") ? true : undefined));
+    await killed(second.child);
+    const ids = inbox.got.map(({ headers }) => headers["webhook-id"]);
+    expect(ids).toEqual([ids[0], ids[1], ids[1]]);
+    expect(ids[0]).not.toBe(ids[1]);
+  }, 60_000);
 
   it("says plainly that nobody is told where it is left out, and whom a file forgets", async () => {
     const data = folder();
