@@ -293,6 +293,20 @@ export function openQueries(views: Database.Database) {
       return (db.prepare("SELECT id FROM item WHERE stage IN (5, 6, 7)").pluck().all() as Buffer[]).map(itemIdOfBytes);
     },
 
+    /** Items that were proposed before a time, the first one first. */
+    *proposedBefore(time: number): Generator<string> {
+      const page = db.prepare(
+        "SELECT n, id, proposed FROM item WHERE proposed IS NOT NULL AND (proposed, n) > (?, ?) AND proposed < ? ORDER BY proposed, n LIMIT 1000",
+      );
+      for (let [proposed, n] = [-1, -1]; ; ) {
+        const rows = page.all(proposed, n, time) as Pick<Row, "n" | "id" | "proposed">[];
+        for (const row of rows) yield itemIdOfBytes(row.id);
+        const last = rows.at(-1);
+        if (last === undefined) return;
+        [proposed, n] = [last.proposed ?? 0, last.n];
+      }
+    },
+
     /** Items of a run that are not done. */
     openInThread(threadId: string): string[] {
       return (db.prepare("SELECT id FROM item WHERE thread = ? AND stage < 8").pluck().all(threadId) as Buffer[]).map(itemIdOfBytes);
