@@ -6,13 +6,15 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 venv=${1:-.cache/evals-venv}
 wanted=test/evals/requirements.txt
+bare=test/evals/requirements-bare.txt
 done_mark=$venv/.requirements
 
 # A run that broke off leaves no mark, and an upgrade of Python leaves an interpreter that does not start.
-if ! cmp -s "$wanted" "$done_mark" || ! "$venv/bin/python" -c '' 2>/dev/null; then
+if ! cat "$wanted" "$bare" | cmp -s - "$done_mark" || ! "$venv/bin/python" -c '' 2>/dev/null; then
   rm -rf "$venv"
   python3 -m venv "$venv" >&2
   "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$wanted" >&2
-  cp "$wanted" "$done_mark"
+  "$venv/bin/python" -m pip install --quiet --disable-pip-version-check --no-deps --requirement "$bare" >&2
+  cat "$wanted" "$bare" >"$done_mark"
 fi
 echo "$(cd "$venv" && pwd)/bin/python"

@@ -49,7 +49,7 @@ async function main(): Promise<void> {
     };
     const first = await importRuns(runs, { workspace: WORKSPACE, agentId: AGENT, tools }, target);
     say(
-      `Imported ${first.proposed} calls of ${runs.length} runs${first.known > 0 ? ` (${first.known} were there)` : ""}${first.bad.length > 0 ? `; ${first.bad.length} calls are unusable` : ""}.`,
+      `Imported ${first.proposed} calls of ${runs.length} runs${first.known > 0 ? ` (${first.known} were there)` : ""}${first.bad.length > 0 ? `; ${first.bad.length === 1 ? "1 call is" : `${first.bad.length} calls are`} unusable` : ""}.`,
     );
     await ledger.waitFor(first.positions, { timeoutMs: 120_000 });
     await inParallel(plan, ({ call, draft, run }) => replayCall(ledger, draft.itemId, WORKSPACE, call, run.goldActions ?? []));

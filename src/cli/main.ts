@@ -19,3 +19,6 @@ for (const stream of [process.stdout, process.stderr]) {
 const io: Io = { env: process.env, out: process.stdout, err: process.stderr, stdin: process.stdin, now: Date.now, signal: stop.signal };
 const { run } = await import("./program.ts");
 process.exitCode = await run(process.argv.slice(2), io);
+// Whatever a library has left open must not keep a command alive that has ended: nothing would start it again. What was printed goes out first.
+await Promise.all([process.stdout, process.stderr].map((stream) => new Promise((resolve) => stream.write("", resolve))));
+setTimeout(() => process.exit(), 3000).unref();

@@ -201,7 +201,8 @@ function eventIn<T extends Topic>({ memory }: FoldedItem, topic: T, eventId: str
 
 function batchOf(folded: FoldedItem, verdict: VerdictNode, decidedIn: string | null): ReviewedExample["review"]["batch"] {
   const batch = eventIn(folded, "batches", verdict.batch);
-  if (batch === undefined || (decidedIn !== null && decidedIn !== batch.batchId)) return null;
+  // Who decided an item by itself looked at it, also where it lay in a batch by then.
+  if (batch === undefined || decidedIn !== batch.batchId) return null;
   return { id: batch.batchId, size: batch.members.length, position: batch.members.indexOf(folded.item.id) + 1 };
 }
 

@@ -95,7 +95,7 @@ export function insightLines(report: InsightsReport): string[] {
     lines.push(`Timeouts (${timeouts.expired} expired, ${timeouts.escalated} escalated) point at ownership and routing: ${listed(timeouts.owners)}.`);
   if (failures.total > 0) lines.push(`Failures (${failures.total}) point at executors: ${listed(failures.tools)}; ${listed(failures.errors)}.`);
   if (report.incidents.length > 0) lines.push(`Incidents reported afterwards: ${listed(report.incidents)}.`);
-  for (const { what, count, mean } of report.rubrics) lines.push(`Rubric ${what}: ${mean} of 5 in ${count} reviews.`);
+  for (const { what, count, mean } of report.rubrics) lines.push(`Rubric ${what}: ${mean} of 5 in ${count} ${count === 1 ? "review" : "reviews"}.`);
   return lines;
 }
 

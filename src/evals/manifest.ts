@@ -6,7 +6,7 @@ import type { ExampleKind } from "./reviewed-example.ts";
 import type { FileEntry } from "./sinks.ts";
 
 /** Form of the rows and of the manifest. It changes when the same events would give other bytes. */
-export const EXPORT_FORMAT = 2;
+export const EXPORT_FORMAT = 3;
 
 /** Name of the file that describes an export, of the one that tells what was left out, and of the picture book. */
 export const MANIFEST_FILE = "manifest.json";

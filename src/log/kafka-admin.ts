@@ -16,6 +16,7 @@ export interface AdminClient extends TopicAdmin {
 export class Admin {
   private readonly create: (sockets: Sockets) => AdminClient;
   private current: { sockets: Sockets; admin: AdminClient; connected: Promise<void> } | undefined;
+  private closed = false;
 
   constructor(create: (sockets: Sockets) => AdminClient) {
     this.create = create;
@@ -25,6 +26,7 @@ export class Admin {
   async run<T>(work: (admin: AdminClient) => Promise<T>, settleMs = 3000): Promise<T> {
     const began = Date.now();
     for (let tries = 1; ; tries++) {
+      if (this.closed) throw new CountersignError("log_closed", "The log is closed");
       const client = this.open();
       try {
         await client.connected;
@@ -33,14 +35,20 @@ export class Admin {
         if (error instanceof CountersignError) throw error;
         const ours = errorOf(error);
         const settling = isSettling(error);
-        if (!settling && this.current === client) await this.close();
+        if (!settling && this.current === client) await this.drop();
         if (!ours.retryable || (settling ? Date.now() - began > settleMs : tries > 1)) throw ours;
         await sleep(Math.min(500, 25 * 2 ** tries));
       }
     }
   }
 
+  /** For good: what is still being tried again fails, instead of making a client that nobody closes. */
   async close(): Promise<void> {
+    this.closed = true;
+    await this.drop();
+  }
+
+  private async drop(): Promise<void> {
     const old = this.current;
     this.current = undefined;
     if (!old) return;

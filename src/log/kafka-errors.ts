@@ -29,7 +29,7 @@ export const REFUSED = new Map<number, [ErrorCode, string]>([
   [87, ["log_unavailable", "the broker refuses the record as invalid"]],
 ]);
 
-/** Any error of the Kafka client in our words. What is no refusal counts as "cannot be reached", which is worth another try. */
+/** Any error of the Kafka client in our words. What is no refusal is worth another try. */
 export function errorOf(error: unknown): CountersignError {
   if (error instanceof CountersignError) return error;
   for (let e = error as ClientError | undefined, depth = 0; e && depth < 5; e = e.cause as ClientError | undefined, depth++) {
@@ -44,6 +44,12 @@ export function errorOf(error: unknown): CountersignError {
         fix: "add an ACL: READ, WRITE and DESCRIBE on the topics, READ and DELETE on the groups that begin with countersign-, ALTER_CONFIGS and CREATE for topics apply",
       });
   }
+  if (isSettling(error))
+    return new CountersignError("log_unavailable", `Kafka is not ready for these topics yet: ${messageOf(error)}`, {
+      cause: error,
+      retryable: true,
+      fix: "try again in a moment: leaders are still being elected",
+    });
   return new CountersignError("log_unavailable", `Kafka cannot be reached: ${messageOf(error)}`, {
     cause: error,
     retryable: true,

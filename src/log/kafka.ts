@@ -33,6 +33,8 @@ type LogEntry = kafkajs.LogEntry;
 const MAX_WAIT_MS = 100;
 const FETCH_BYTES_PER_PARTITION = 256 * 1024;
 const FETCH_BYTES = 8 * 1024 * 1024;
+/** How long new topics may take to have their leaders, in milliseconds: on a busy machine much longer than a moment. */
+const LEADERS_MS = 30_000;
 const OUT_OF_RANGE = "Offset out of range";
 
 silenceTimeoutWarning();
@@ -59,7 +61,7 @@ export async function applyTopics(url: KafkaUrl, options: ApplyOptions = {}): Pr
   try {
     const report = await admin.run((a) => applyTopicsWith(a, url, options));
     // A topic that was just made has no leader for a moment, and the next command would stumble over that.
-    if (!options.dryRun) await admin.run((a) => Promise.all(report.rows.map((row) => a.fetchTopicOffsets(row.topic))));
+    if (!options.dryRun) await admin.run((a) => Promise.all(report.rows.map((row) => a.fetchTopicOffsets(row.topic))), LEADERS_MS);
     return report;
   } finally {
     await admin.close();

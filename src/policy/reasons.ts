@@ -37,7 +37,7 @@ export function reasonsOf(action: CompiledAction, subject: Subject, outcome: Out
   if (raised !== undefined)
     out.push({ weight: 2 + TIERS.indexOf(raised), text: `${confidenceText(subject.facts)} raises the risk from ${action.baseRisk} to ${raised}` });
   if (missing.length > 0) out.push({ weight: 4, text: `Evidence is missing: ${missing.join(", ")}` });
-  if (action.name === undefined) out.push({ weight: 5, text: `No policy describes ${plain(tool, 80)}` });
+  if (action.name === undefined) out.push({ weight: 5, text: `No policy describes ${plain(tool, 80) || "a tool without a name"}` });
   else if (action.reversibility === "irreversible") out.push({ weight: 1, text: `${action.name} cannot be undone, so a person decides` });
   else if (action.gate.kind === "hard" && outcome.gate === "hard") out.push({ weight: 1, text: `${action.name} always waits for a person` });
   if (unsure) out.push({ weight: 2, text: `${confidenceText({ confidence })} is not enough for ${action.name}: ${action.gate.belowConfidence} is` });

@@ -344,6 +344,16 @@ export function openQueries(views: Database.Database) {
     },
 
     /** Items that a bad record flags and nobody has cleared. */
+    /** Proposals that the rules refuse, where no legal one has made the item since: whoever wrote them would wait for ever. */
+    proposalsOfNoItem(limit = 100): { itemId: string; eventId: string; offset: number; actor: string; reason: string }[] {
+      const rows = db
+        .prepare(
+          "SELECT item.id AS itemId, event.id AS id, off, actor, reason FROM item JOIN event ON event.item = item.n AND event.topic = ? WHERE item.proposed IS NULL AND event.status = ? ORDER BY at LIMIT ?",
+        )
+        .all(topicNumber("proposals"), STATUSES.indexOf("illegal"), limit) as { itemId: Buffer; id: Buffer; off: number; actor: string; reason: string }[];
+      return rows.map(({ itemId, id, off, actor, reason }) => ({ itemId: itemIdOfBytes(itemId), eventId: eventIdOfBytes(id), offset: off, actor, reason }));
+    },
+
     flagged(limit = 100): string[] {
       return (db.prepare("SELECT id FROM item WHERE flagged = 1 ORDER BY id LIMIT ?").pluck().all(limit) as Buffer[]).map(itemIdOfBytes);
     },

@@ -1,17 +1,30 @@
 import type { Json } from "../events/canonical.ts";
+import type { EventOf } from "../events/types.generated.ts";
 import { changedPaths } from "../ledger/edits.ts";
 import type { ActionTerms } from "../ledger/item.ts";
+import { MASKED } from "../policy/render.ts";
 
 type Step = Pick<ActionTerms, "actionId" | "tool" | "args" | "argsSha256">;
 
 /** Values longer than this are not repeated: they are in the grant. */
 const MOST_SHOWN = 60;
 
-/** What edits made of a plan, in words for the model: values, steps that are gone, another order. */
-export function changesOf(before: readonly Step[], after: readonly Step[]): string[] {
+/** Where the arguments of an action hold what nobody is shown. */
+export type Secrets = (actionId: string, path: string) => boolean;
+
+/** What the cards of these verdicts hide. A verdict that cannot be read hides everything. */
+export function secretsIn(verdicts: readonly (Pick<EventOf["verdicts"], "card"> | undefined)[]): Secrets {
+  if (verdicts.includes(undefined)) return () => true;
+  const secrets = verdicts.flatMap((verdict) => (verdict?.card?.fields ?? []).filter(({ value }) => value === MASKED));
+  const lies = (inner: string, outer: string) => inner === outer || inner.startsWith(`${outer}/`);
+  return (actionId, path) => secrets.some((field) => field.actionId === actionId && (lies(field.path, path) || lies(path, field.path)));
+}
+
+/** What edits made of a plan, in words for the model: values (never those that are secret), steps that are gone, another order. */
+export function changesOf(before: readonly Step[], after: readonly Step[], isSecret: Secrets): string[] {
   const changed = after.flatMap((step) => {
     const proposed = before.find((a) => a.actionId === step.actionId);
-    return proposed === undefined || proposed.argsSha256 === step.argsSha256 ? [] : valuesOf(step, JSON.parse(proposed.args), JSON.parse(step.args));
+    return proposed === undefined || proposed.argsSha256 === step.argsSha256 ? [] : valuesOf(step, JSON.parse(proposed.args), JSON.parse(step.args), isSecret);
   });
   const gone = before.filter((a) => !after.some((b) => b.actionId === a.actionId));
   const kept = before.filter((a) => after.some((b) => b.actionId === a.actionId));
@@ -33,11 +46,11 @@ function nameOf({ actionId, tool }: Step): string {
   return `${actionId} (${tool})`;
 }
 
-function valuesOf({ tool }: Step, before: Json, after: Json): string[] {
+function valuesOf({ actionId, tool }: Step, before: Json, after: Json, isSecret: Secrets): string[] {
   return changedPaths(before, after).map((path) => {
     const [from, to] = [shown(before, path), shown(after, path)];
     const place = `${tool} ${path === "" ? "arguments" : path}`;
-    return from === null || to === null ? place : `${place} from ${from} to ${to}`;
+    return from === null || to === null || isSecret(actionId, path) ? place : `${place} from ${from} to ${to}`;
   });
 }
 

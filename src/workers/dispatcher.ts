@@ -8,7 +8,7 @@ import { type ActionTerms, type DecisionNode, type Item, nodeOf, type ResumeNode
 import { type Called, isGrant } from "../ledger/resumes.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Queries, StoredItemView, Todo } from "../projector/queries.ts";
-import { changesOf, refusedSteps } from "./changes.ts";
+import { changesOf, refusedSteps, secretsIn } from "./changes.ts";
 import type { Write } from "./write.ts";
 
 const DEFAULT_TTL_MS = 60 * 60 * 1000;
@@ -149,8 +149,11 @@ async function messageFor(events: EventStore, item: Item, node: VerdictNode | De
   const words = decision?.message ?? null;
   switch (outcome) {
     case "proceed_edited": {
-      const changes = changesOf(nodeOf(item, "proposals", item.proposal)?.actions ?? [], verdict.actions);
-      const edits = await Promise.all(editsAbove(item, verdict).map((edit) => events.get(item.id, "decisions", edit.id)));
+      const above = editsAbove(item, verdict);
+      const verdicts = [...above.map((edit) => item.nodes.get(edit.cause)?.id ?? edit.cause), verdict.id];
+      const isSecret = secretsIn(await Promise.all(verdicts.map((id) => events.get(item.id, "verdicts", id))));
+      const changes = changesOf(nodeOf(item, "proposals", item.proposal)?.actions ?? [], verdict.actions, isSecret);
+      const edits = await Promise.all(above.map((edit) => events.get(item.id, "decisions", edit.id)));
       const said = [...edits.map((edit) => edit?.message ?? null), words].filter((x) => x !== null);
       return [`Approved with changes: ${changes.join("; ")}.`, ...said].join(" ");
     }

@@ -1,6 +1,7 @@
 import { isAudit } from "../ledger/decisions.ts";
 import type { VerdictNode } from "../ledger/item.ts";
 import type { Notice, Risk } from "../notify/notice.ts";
+import type { Batches, SealedBatch } from "../projector/batch-queries.ts";
 import { type Queries, type QueuePlace, queuePlace, type StoredItemView } from "../projector/queries.ts";
 
 /** What is to be noticed, as the views say. */
@@ -13,51 +14,35 @@ export interface Notices {
   stands(notice: Notice): boolean;
 }
 
-/** The batches of the views, as far as notices read them. */
-export interface Batches {
-  /** The batch that an item is in now, with its members that still wait; undefined where it is in none. */
-  batchOf(itemId: string): WaitingBatch | undefined;
-}
-
-/** A batch of which something waits. */
-export interface WaitingBatch {
-  readonly batchId: string;
-  readonly owner: string | null;
-  /** The members that still wait in it. */
-  readonly members: readonly string[];
-}
-
 const PAGE = 200;
 
 /** Reads what is to be noticed from the views. */
-export function noticesFrom(queries: Pick<Queries, "item" | "queue">, batches: Batches = { batchOf: () => undefined }): Notices {
+export function noticesFrom(queries: Pick<Queries, "item" | "queue">, batches: Pick<Batches, "ofItem">): Notices {
   function of(itemId: string): readonly Notice[] {
     const view = queries.item(itemId);
     if (view === undefined || view.life.verdict === null) return [];
-    return [...waiting(view), ...inDoubt(view)];
+    return [...(waits(view) ? waiting(view, view.life.verdict) : []), ...inDoubt(view)];
   }
 
-  function waiting(view: StoredItemView): readonly Notice[] {
-    if (view.stage !== "pending" && view.life.review !== "open") return [];
-    if (!isBatched(view)) return [itemNotice(view)];
-    const batch = batches.batchOf(view.itemId);
-    return batch === undefined ? [] : [batchNotice(batch)];
+  function waiting(view: StoredItemView, verdict: VerdictNode): readonly Notice[] {
+    if (!isBatched(verdict)) return isQuiet(view, verdict) ? [] : [itemNotice(view, verdict)];
+    if (verdict.batch === null) return [];
+    const batch = batches.ofItem(view.itemId).find(({ members }) => members.some((m) => m.itemId === view.itemId && m.verdict === verdict.id));
+    return batch === undefined ? [] : [batchNotice(view, batch)];
   }
 
-  function batchNotice({ batchId, owner, members }: WaitingBatch): Notice {
-    const views = members.flatMap((itemId) => queries.item(itemId) ?? []);
-    const base = noticeOf(views[0] as StoredItemView, "batch", `batch/${batchId}`);
-    const deadlines = views.flatMap(({ deadline }) => deadline ?? []);
+  /** Of all whom the batch names and who still wait: their records come one after the other, and the first one must not stand for a batch of one. */
+  function batchNotice(view: StoredItemView, { batchId, owner, named }: SealedBatch): Notice {
+    const members = named.flatMap((itemId) => queries.item(itemId) ?? []).filter((m) => waits(m) && m.life.verdict !== null && isBatched(m.life.verdict));
+    const deadlines = members.flatMap(({ deadline }) => deadline ?? []);
     return {
-      ...base,
+      ...noticeOf(view, "batch", `batch/${batchId}`),
       batchId,
       owner,
-      items: members,
-      risk: views.some(({ summary }) => summary.risk === "medium") ? "medium" : base.risk,
-      tools: [...new Set(views.flatMap(({ summary }) => summary.tools ?? []))],
+      items: members.map(({ itemId }) => itemId),
+      tools: [...new Set(members.flatMap(({ summary }) => summary.tools ?? []))],
       agent: null,
       deadline: deadlines.length === 0 ? null : Math.min(...deadlines),
-      seen: null,
     };
   }
 
@@ -82,21 +67,21 @@ function verdictOf(key: string): string {
   return key.slice(0, key.lastIndexOf("/"));
 }
 
-/** Waits for a batch, or waits in one: it interrupts nobody by itself. What was escalated or held has left its batch. */
-function isBatched({ life, item }: StoredItemView): boolean {
-  const { group, terms } = life.verdict as VerdictNode;
-  if (group.step > 0 || group.held) return false;
-  return life.review === "open" ? hasRun(item) : terms.route === "batch";
+function waits({ stage, life }: StoredItemView): boolean {
+  return stage === "pending" || life.review === "open";
 }
 
-/** What ran under an audit is reviewed with the rest of its run; without a run it is reviewed alone. */
-function hasRun(item: StoredItemView["item"]): boolean {
-  const proposal = item.proposal === null ? undefined : item.nodes.get(`proposals/${item.proposal}`);
-  return proposal?.topic === "proposals" && proposal.threadId !== null;
+/** Waits for a batch, or in one: it interrupts nobody by itself. What was escalated or held has left its batch. */
+function isBatched({ terms, group }: VerdictNode): boolean {
+  return terms.batch !== null && group.step === 0 && !group.held;
 }
 
-function itemNotice(view: StoredItemView): Notice {
-  const { id, group, terms } = view.life.verdict as VerdictNode;
+/** What ran at low risk is to be looked at some time. Nobody is told of each; the ladder calls when its time is over. */
+function isQuiet({ summary }: StoredItemView, { terms, group }: VerdictNode): boolean {
+  return isAudit(terms) && summary.risk === "low" && group.step === 0;
+}
+
+function itemNotice(view: StoredItemView, { id, group, terms }: VerdictNode): Notice {
   const kind = group.held ? "held" : isAudit(terms) ? "review" : "decide";
   return noticeOf(view, kind, `item/${view.itemId}/${id}/${group.held ? "held" : group.step}`);
 }

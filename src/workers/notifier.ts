@@ -19,14 +19,15 @@ export interface NotifierContext {
   readonly now: () => number;
   /** Hears of trouble in sentences. Nothing that goes wrong here reaches anybody else. */
   readonly onTrouble: (sentence: string) => void;
-  /** Pause before the second attempt, in milliseconds; each further one is twice as long, up to a quarter of an hour. Default 5000. */
+  /** Pause before the second attempt, in milliseconds; each further one is twice as long, up to a quarter of an hour (a pager: a minute). Default 5000. */
   readonly retryMs?: number;
 }
 
 const RETRY_MS = 5_000;
-const LONGEST_RETRY_MS = 15 * 60_000;
-/** With these pauses more than a day. */
-const MOST_ATTEMPTS = 100;
+/** Longest pause between attempts in milliseconds, and how many there are: about a day, for a pager more often. */
+const TELLING = { longest: 15 * 60_000, most: 100 };
+const PAGING = { longest: 60_000, most: 1500 };
+const PAGERS: ReadonlySet<string> = new Set(["pagerduty", "opsgenie"]);
 /** Messages under way on one channel at a time: a channel that is slow holds up nobody else's. */
 const MOST_SENDING = 2;
 /** What changes within this time is looked at together. */
@@ -53,6 +54,10 @@ export function runNotifier(context: NotifierContext): RunningWorker {
   const byItem = new Map<string, Set<string>>();
   const changed = new Set<string>();
   const sending = new Map<string, number>();
+  /** Channels that failed, and until when they are left alone: what comes meanwhile goes out as one message once they are well. */
+  const ailing = new Map<string, { failures: number; until: number }>();
+  /** What is found and not kept yet. */
+  let writes: (() => void)[] = [];
   const active = new Set<Promise<void>>();
   /** Breaks off what is under way. */
   const cut = new AbortController();
@@ -66,10 +71,16 @@ export function runNotifier(context: NotifierContext): RunningWorker {
     looking = undefined;
     if (stopped) return;
     const done = guarded(() => {
-      deliveries.atomically(lookAtSome);
+      lookAtSome();
+      const found = writes;
+      if (found.length > 0)
+        deliveries.atomically(() => {
+          for (const write of found) write();
+        });
       return true;
     });
-    // What was remembered of it may not have been kept.
+    writes = [];
+    // What was remembered of it was not kept.
     if (done === undefined) scan = "from the beginning";
     if (done === undefined) soon(LONGEST_SLEEP_MS);
     else if (changed.size > 0 || scan !== undefined) soon(0);
@@ -108,12 +119,14 @@ export function runNotifier(context: NotifierContext): RunningWorker {
   function take(notice: Notice): void {
     if (open.has(notice.key)) return;
     const { key, workspace, owner, kind } = notice;
-    deliveries.record({ key, workspace, owner, kind, body: JSON.stringify(notice) }, plan(notice), now());
+    const [planned, at] = [plan(notice), now()];
+    writes.push(() => deliveries.record({ key, workspace, owner, kind, body: JSON.stringify(notice) }, planned, at));
     remember(notice);
   }
 
   function end(notice: Notice): void {
-    deliveries.end(notice.key, now(), "decided, or gone on, before it was sent");
+    const at = now();
+    writes.push(() => deliveries.end(notice.key, at, "decided, or gone on, before it was sent"));
     open.delete(notice.key);
     for (const itemId of notice.items) {
       const keys = byItem.get(itemId);
@@ -148,18 +161,25 @@ export function runNotifier(context: NotifierContext): RunningWorker {
     clearTimeout(waking);
     if (stopped) return;
     guarded(() => {
+      const due = deliveries.nextDue();
+      if (due === null || due > now()) return;
       for (let claimed = claim(); claimed !== undefined; claimed = claim()) send(claimed);
     });
     const next = guarded(() => deliveries.nextDue()) ?? Number.POSITIVE_INFINITY;
-    // What is due and was not taken waits for a channel that is busy, whose end is heard of.
+    // What is due and was not taken waits for a channel that is busy, whose end is heard of, or that is left alone for a while.
     const left = next - now();
     waking = setTimeout(pump, left > 0 ? Math.min(LONGEST_SLEEP_MS, left) : LONGEST_SLEEP_MS);
     waking.unref();
   }
 
   function claim(): Claimed | undefined {
-    const busy = [...sending].filter(([, n]) => n >= MOST_SENDING).map(([name]) => name);
-    return deliveries.claim(now(), leaseMs(), busy);
+    const full = [...sending].filter(([, n]) => n >= MOST_SENDING);
+    const held = [...ailing].filter(([, { until }]) => until > now());
+    return deliveries.claim(
+      now(),
+      leaseMs(),
+      [...full, ...held].map(([name]) => name),
+    );
   }
 
   function send(claimed: Claimed): void {
@@ -185,6 +205,7 @@ export function runNotifier(context: NotifierContext): RunningWorker {
       const signal = AbortSignal.any([cut.signal, AbortSignal.timeout(channel.timeoutMs)]);
       const answer = await channel.send(message, wordsOf(message, config.link), signal);
       result = { state: "sent", answer: safeText(answer, channel.secrets) };
+      ailing.delete(name);
     } catch (error) {
       result = failure(claimed, error);
     }
@@ -195,14 +216,22 @@ export function runNotifier(context: NotifierContext): RunningWorker {
   function failure({ channel: name, attempts }: Claimed, error: unknown): Parameters<Deliveries["settle"]>[1] {
     // Ended by us, whatever the receiver would have said: the next start tries again.
     if (cut.signal.aborted) return { state: "due", answer: "interrupted: the notifier stopped", due: now() };
-    const answer = safeText(messageOf(error), channels.get(name)?.secrets ?? []);
-    const over = attempts >= MOST_ATTEMPTS || (error instanceof SendFailed && error.final);
+    const channel = channels.get(name);
+    const answer = safeText(messageOf(error), channel?.secrets ?? []);
+    const { longest, most } = PAGERS.has(channel?.type ?? "") ? PAGING : TELLING;
+    const over = attempts >= most || (error instanceof SendFailed && error.final);
     onTrouble(`Channel ${name}: ${answer}${over ? "; it is not tried again" : ""}`);
     if (over) return { state: "failed", answer };
-    const pause = Math.min((context.retryMs ?? RETRY_MS) * 2 ** Math.min(attempts - 1, 20), LONGEST_RETRY_MS);
     const asked = error instanceof SendFailed ? (error.retryAfterMs ?? 0) : 0;
-    // Spread, so that all that failed together does not come back together.
-    return { state: "due", answer, due: now() + Math.max(asked, Math.round(pause * (0.8 + 0.4 * Math.random()))) };
+    const failures = (ailing.get(name)?.failures ?? 0) + 1;
+    ailing.set(name, { failures, until: now() + Math.max(asked, pauseAfter(failures, longest)) });
+    return { state: "due", answer, due: now() + Math.max(asked, pauseAfter(attempts, longest)) };
+  }
+
+  /** Spread, so that all that failed together does not come back together. */
+  function pauseAfter(failures: number, longest: number): number {
+    const pause = Math.min((context.retryMs ?? RETRY_MS) * 2 ** Math.min(failures - 1, 20), longest);
+    return Math.round(pause * (0.8 + 0.4 * Math.random()));
   }
 
   /** A disk that is full or a file that is locked must not end the process that keeps the ledger. */

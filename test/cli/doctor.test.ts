@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
 import type { Check } from "../../src/cli/doctor/checks.ts";
+import { canonicalArgs } from "../../src/events/canonical.ts";
 import { complete } from "../../src/events/draft.ts";
 import { itemIdOf, newEventId } from "../../src/events/ids.ts";
 import { openLog } from "../../src/log/open.ts";
@@ -95,8 +96,8 @@ describe("doctor", () => {
     expect(records?.fix).not.toContain("--clear");
     const found = records?.found?.join("\n");
     for (const p of [bad, unknown, wrong]) expect(found).toContain(`${p?.topic} ${p?.partition}:${p?.offset}`);
-    expect(found).toMatch(/undecodable: the value has no schema frame, flags item 0a0a/);
-    expect(found).toMatch(/unknown_schema: schema id 25345 is not in the registry, flags item/);
+    expect(found).toMatch(/undecodable: the value has no schema frame, key "0a0a[0a]+", which is no item/);
+    expect(found).toMatch(/unknown_schema: schema id 25345 is not in the registry, key "0a0a/);
     expect(found).toMatch(/wrong_key: the event is of item [0-9a-f]{32}, the record's key is 1b1b/);
     expect(checks.get("parked")).toMatchObject({
       status: "wrong",
@@ -105,6 +106,25 @@ describe("doctor", () => {
     expect(checks.get("views")).toMatchObject({ status: "ok" });
     const { out } = await cli(["doctor", "--data", data]);
     expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  it("shows a proposal that broke a rule, until a legal one of its key has come", async () => {
+    const data = folder();
+    const ledger = await openLedger({ log: `sqlite:${data}`, data });
+    const itemId = itemIdOf("default", "a", "k");
+    const body = { workspace: "default", actor: { kind: "agent", id: "a" }, idempotencyKey: "k", ask: "review", agent: { id: "a" } } as const;
+    const action = { actionId: "a1", tool: "t", ...canonicalArgs({}) };
+    await ledger.write("proposals", itemId, { ...body, actions: [{ ...action, argsSha256: "0".repeat(64) }] });
+    await ledger.close();
+    expect((await examine(data)).checks.get("proposals")).toMatchObject({
+      status: "look",
+      detail: expect.stringMatching(/^1 proposal written to the log against the rules/),
+      found: [expect.stringMatching(new RegExp(`^key ${itemId}: proposals at offset 0, by agent:a: .*hash`))],
+    });
+    const again = await openLedger({ log: `sqlite:${data}`, data });
+    await again.write("proposals", itemId, { ...body, actions: [action] });
+    await again.close();
+    expect((await examine(data)).checks.get("proposals")).toMatchObject({ status: "ok" });
   });
 
   it("reads the views of the folder only where they are current, and never writes them", async () => {

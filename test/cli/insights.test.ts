@@ -74,7 +74,7 @@ test("the sentences say where each finding points", async () => {
     "Timeouts (1 expired, 1 escalated) point at ownership and routing: role:boss 1, role:lead 1.",
     "Failures (1) point at executors: bank/pay 1; closed 1.",
     "Incidents reported afterwards: high 1, low 1.",
-    "Rubric bank/pay right_amount: 2 of 5 in 1 reviews.",
+    "Rubric bank/pay right_amount: 2 of 5 in 1 review.",
   ])
     expect(text).toContain(sentence);
 });

@@ -186,6 +186,32 @@ describe("rows", () => {
     });
   });
 
+  test("a decision was made in a batch where it names it, and not where the item only lay in one", async () => {
+    const verdicts = [];
+    for (const key of ["k1", "k2"]) verdicts.push(await script.judge(await script.propose(key, { key }), "batch"));
+    const members = verdicts.map((v) => v.event.itemId);
+    for (const { topic, event } of verdicts) {
+      const { itemId, eventId } = event;
+      const actor = { kind: "batcher", id: "batcher" };
+      await script.append("batches", {
+        itemId,
+        answers: { topic, eventId },
+        actor,
+        batchId: "b-1",
+        batchKey: "k",
+        owner: "role:lead",
+        members,
+        sealedBy: "size",
+      });
+    }
+    const [together, alone] = verdicts as [(typeof verdicts)[0], (typeof verdicts)[0]];
+    await script.decide(together, "approve", { batchId: "b-1" });
+    await script.decide(alone, "approve");
+    const batches = new Map((await rows()).map((row) => [row.itemId, [row.review.batch, row.quality.why]]));
+    expect(batches.get(together.event.itemId)).toEqual([{ id: "b-1", size: 2, position: 1 }, ["in_a_batch"]]);
+    expect(batches.get(alone.event.itemId)).toEqual([null, ["not_executed_yet"]]);
+  });
+
   test("items of other workspaces can be left out", async () => {
     for (const workspace of ["w", "v"]) await script.decide(await script.judge(await script.propose("k1", { n: 1 }, { workspace }), "interrupt"), "approve");
     expect((await rows()).length).toBe(2);
@@ -254,7 +280,7 @@ describe("manifest", () => {
     const text = await bytes(EXAMPLES_FILE);
     expect(JSON.parse((await bytes(MANIFEST_FILE)).toString())).toEqual(manifest);
     expect(manifest).toMatchObject({
-      format: 2,
+      format: 3,
       target: "jsonl",
       log: { url: "memory:", partitions: 12 },
       rows: 2,

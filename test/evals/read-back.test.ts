@@ -1,6 +1,6 @@
 /** Exports read back by those they are made for: DuckDB here, `datasets`, Inspect AI, MLflow and the SDKs where a Python has them. */
 import { execFile, execFileSync } from "node:child_process";
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { cpSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -14,8 +14,8 @@ import { TEST_KEY } from "./collected.ts";
 import type { Script } from "./script.ts";
 import { story } from "./story.ts";
 
-/** Targets whose rows go to a service, through its own Python package. */
-const SERVICES = ["langsmith", "langfuse", "braintrust", "phoenix", "mlflow"] as const;
+/** Targets whose rows go to a service, read by its own Python package. */
+const SERVICES = ["openai-sft", "openai-dpo", "langsmith", "langfuse", "braintrust", "phoenix", "mlflow"] as const;
 
 let script: Script;
 let work: string;
@@ -36,6 +36,12 @@ function lines(file: string): Row[] {
     .split("\n")
     .map((line) => JSON.parse(line));
 }
+
+const calling = (name: string, args: unknown) => ({
+  role: "assistant",
+  content: null,
+  tool_calls: [{ id: "1", type: "function", function: { name, arguments: args } }],
+});
 
 /** Rows by split, as the manifest has them. */
 function bySplit(target: string): Record<string, number> {
@@ -89,7 +95,7 @@ function python(): { command: string } | { why: string } {
   const made = fileURLToPath(new URL("../../.cache/evals-venv/bin/python", import.meta.url));
   const command = process.env.COUNTERSIGN_PYTHON ?? (existsSync(made) ? made : "python3");
   try {
-    const modules = "datasets, pandas, inspect_ai, langsmith, langfuse, braintrust, mlflow, phoenix.client, sqlalchemy, alembic";
+    const modules = "datasets, pandas, inspect_ai, trl, transformers, openai, langsmith, langfuse, braintrust, mlflow, phoenix.client, sqlalchemy, alembic";
     execFileSync(command, ["-c", `import importlib.util as u; assert all(u.find_spec(m) for m in "${modules}".split(", "))`], {
       stdio: "ignore",
       timeout: 60_000,
@@ -119,13 +125,13 @@ if ("why" in found) {
   };
 
   describe("Python", () => {
-    // TRL itself needs torch, which is too large here: what it asks of a dataset are these columns and shapes, through the library that it loads with.
+    // Training needs torch, which is too large here. What TRL does with a dataset before that needs none.
     test.each([
       ["trl-preference", ["chosen", "id", "prompt", "rejected", "tools"]],
       ["trl-kto", ["completion", "id", "label", "prompt", "tools"]],
       ["trl-sft", ["completion", "id", "prompt", "tools"]],
     ])(
-      "datasets loads %s with TRL's columns, calls with arguments as objects",
+      "datasets loads %s with TRL's columns, and TRL finds in every row the calls that were written, with arguments as objects",
       async (target, columns) => {
         const { rows, calls, columns: loaded } = await read(target);
         expect(rows).toEqual(bySplit(target));
@@ -158,6 +164,10 @@ if ("why" in found) {
       ["inspect", "a role that no chat has", (row: Row) => ({ ...row, input: [{ role: "nobody", content: "x" }] })],
       ["inspect", "a sample of another id", (row: Row) => ({ ...row, id: undefined })],
       ["trl-preference", "no call in the chosen answer", (row: Row) => ({ ...row, chosen: [{ role: "assistant", content: "no" }] })],
+      ["trl-preference", "a prompt that is no conversation", (row: Row) => ({ ...row, prompt: ["Pay"] })],
+      ["openai-dpo", "a name that the API refuses", (row: Row) => ({ ...row, preferred_output: [calling("bank/pay", "{}")] })],
+      ["openai-dpo", "arguments that are no text", (row: Row) => ({ ...row, preferred_output: [calling("pay", {})] })],
+      ["openai-sft", "every answer trained on", (row: Row) => ({ ...row, messages: (row.messages as Row[]).map((m) => ({ ...m, weight: 1 })) })],
       ["langsmith", "a field that it does not know", (row: Row) => ({ ...row, expected: {} })],
       ["langsmith", "inputs that are no object", (row: Row) => ({ ...row, inputs: "text" })],
       ["langsmith", "an id that is no UUID", (row: Row) => ({ ...row, id: "x" })],
@@ -173,6 +183,7 @@ if ("why" in found) {
         const folder = mkdtempSync(join(work, "spoilt-"));
         for (const name of Object.keys(bySplit(target))) {
           const rows = lines(join(work, target, `${name}.jsonl`));
+          cpSync(join(work, target, "README.md"), join(folder, "README.md"));
           writeFileSync(join(folder, `${name}.jsonl`), rows.map((row) => `${JSON.stringify(spoil(row))}\n`).join(""));
         }
         await expect(read(target, folder)).rejects.toThrow(/Error|Exception/);

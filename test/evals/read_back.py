@@ -5,6 +5,7 @@ Prints one JSON object: rows by split, and what the caller compares with the led
 
 import json
 import os
+import re
 import sys
 
 os.environ["HF_HUB_OFFLINE"] = "1"
@@ -16,27 +17,69 @@ def split_files(folder):
     return {name[:-6]: os.path.join(folder, name) for name in sorted(os.listdir(folder)) if name.endswith(".jsonl") and name != "rejected-rows.jsonl"}
 
 
-def without_nulls(value):
-    """Arrow gives every row the union of all keys; those that a row never had are null."""
-    if isinstance(value, dict):
-        return {key: without_nulls(inner) for key, inner in value.items() if inner is not None}
-    if isinstance(value, list):
-        return [without_nulls(inner) for inner in value]
-    return value
-
-
 def call_of(messages):
     function = messages[0]["tool_calls"][0]["function"]
-    return {"name": function["name"], "arguments": without_nulls(function["arguments"])}
+    return {"name": function["name"], "arguments": function["arguments"]}
 
 
-def trl(folder, side):
+# A chat template in small: what the templates of tool-calling models do with tools, calls and arguments.
+TEMPLATE = """{%- for tool in tools or [] %}<tool>{{ tool | tojson }}</tool>{% endfor -%}
+{%- for m in messages %}<{{ m.role }}>{{ m.content }}{% for c in m.tool_calls or [] %}<call>{{ c.function | tojson }}</call>{% endfor %}</{{ m.role }}>{% endfor %}
+{%- if add_generation_prompt %}<assistant>{% endif %}"""
+
+
+def trl(folder, sides):
+    """What TRL's trainers do before they tokenize: each row must be a conversation, and a chat template must find exactly its calls."""
     from datasets import load_dataset
+    from tokenizers import Tokenizer, models
+    from transformers import PreTrainedTokenizerFast
+    from trl.data_utils import apply_chat_template, is_conversational
 
-    data = load_dataset("json", data_files=split_files(folder))
-    calls = [call_of(row[side]) for split in data.values() for row in split]
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=Tokenizer(models.WordLevel({"[UNK]": 0}, unk_token="[UNK]")), chat_template=TEMPLATE)
+    # By its README: without it `datasets` fills the arguments of every call with those of all others, as nulls.
+    data = load_dataset(folder)
+    given = records(folder)
+    calls = []
+    for split, rows in data.items():
+        for row, said in zip(rows, given[split], strict=True):
+            assert is_conversational(row), "TRL takes it for plain text"
+            rendered = apply_chat_template(row, tokenizer, tools=row["tools"])
+            assert "<tool>" in rendered["prompt"] and rendered["prompt"].endswith("<assistant>"), rendered["prompt"]
+            for side in sides:
+                (call,) = re.findall(r"<call>(.*?)</call>", rendered[side])
+                call = json.loads(call)
+                assert call == said[side][0]["tool_calls"][0]["function"], f"the template sees {call}"
+                calls.append(call)
     columns = sorted({name for split in data.values() for name in split.column_names})
     return {"rows": {name: len(split) for name, split in data.items()}, "calls": calls, "columns": columns}
+
+
+def openai(folder):
+    """The types of the OpenAI package for messages and tools. What fine-tuning adds to them (`weight`, the two outputs) has no type there."""
+    from openai.types.chat import ChatCompletionMessageParam, ChatCompletionToolParam
+    from pydantic import TypeAdapter
+
+    message_type, tools_type = TypeAdapter(ChatCompletionMessageParam), TypeAdapter(list[ChatCompletionToolParam])
+    found = records(folder)
+    for row in (row for rows in found.values() for row in rows):
+        given = row.get("input", row)
+        assert tools_type.validate_python(given["tools"]) == given["tools"]
+        named = {tool["function"]["name"] for tool in given["tools"]}
+        for message in given["messages"] + row.get("preferred_output", []) + row.get("non_preferred_output", []):
+            read = message_type.validate_python(message)
+            # Pydantic looks into an iterable when it is read.
+            if "tool_calls" in read:
+                read["tool_calls"] = list(read["tool_calls"])
+            assert read == {key: value for key, value in message.items() if key != "weight"}, f"OpenAI would read {read}"
+            for call in message.get("tool_calls", []):
+                assert re.fullmatch(r"[a-zA-Z0-9_-]{1,64}", call["function"]["name"]) and call["function"]["name"] in named
+                assert isinstance(json.loads(call["function"]["arguments"]), dict)
+        if "messages" in row:
+            *earlier, last = [message["weight"] for message in row["messages"] if message["role"] == "assistant"]
+            assert last == 1 and not any(earlier), "only the reviewed call is trained on"
+        else:
+            assert len(row["preferred_output"]) == len(row["non_preferred_output"]) == 1
+    return {"rows": {split: len(rows) for split, rows in found.items()}}
 
 
 def hugging_face(folder):
@@ -211,10 +254,12 @@ def pandas(folder):
 
 
 READERS = {
-    "trl-preference": lambda folder: trl(folder, "chosen"),
-    "trl-kto": lambda folder: trl(folder, "completion"),
-    "trl-sft": lambda folder: trl(folder, "completion"),
+    "trl-preference": lambda folder: trl(folder, ("chosen", "rejected")),
+    "trl-kto": lambda folder: trl(folder, ("completion",)),
+    "trl-sft": lambda folder: trl(folder, ("completion",)),
     "huggingface": hugging_face,
+    "openai-sft": openai,
+    "openai-dpo": openai,
     "inspect": inspect,
     "langsmith": langsmith,
     "langfuse": langfuse,

@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { sha256 } from "../../src/events/canonical.ts";
+import { itemIdOf } from "../../src/events/ids.ts";
 import type { ItemView, OutcomeAnswer, Problem } from "../../src/producers/wire/answers.ts";
 import { openWorld, until, type World } from "./world.ts";
 
@@ -158,6 +160,28 @@ describe("POST /v1/items/{id}/decisions", () => {
     expect(findings).toEqual([]);
     expect((await w.decide("lead2", item, { kind: "approve", eventId })).body).toMatchObject({ code: "conflict", field: "eventId" });
     expect((await w.decide("lead", item, { kind: "reject", eventId })).body).toMatchObject({ code: "conflict" });
+  });
+
+  it("answers no other decision with an event id that is used: what it says has not taken effect", async () => {
+    const item = await refund();
+    const eventId = "01a1fdee-0000-7000-8000-000000000002";
+    const edit = { kind: "edit", eventId, edits: [{ actionId: "a1", args: { amount: 30, reason: "late" } }], message: "Half", reasonCodes: ["policy"] };
+    const first = await w.decide("lead", item, edit);
+    expect(first.status).toBe(200);
+    expect((await w.decide("lead", item, edit)).body).toMatchObject({ status: "effective", position: first.body.position });
+    const others = [
+      { edits: [{ actionId: "a1", args: { amount: 35, reason: "late" } }] },
+      { message: "Other words" },
+      { reasonCodes: [] },
+      { verdict: "01a1fdee-0000-7000-8000-0000000000ff" },
+      { seen: { cardSha256: "0".repeat(64) } },
+    ];
+    for (const other of others)
+      expect((await w.decide("lead", item, { ...edit, ...other })).body).toMatchObject({
+        code: "conflict",
+        detail: expect.stringContaining(Object.keys(other)[0] as string),
+      });
+    expect((await view(item.itemId)).actions[0]?.args).toMatchObject({ amount: 30 });
   });
 });
 
@@ -333,6 +357,39 @@ describe("settle, report and clear", () => {
     expect((await view(item.itemId)).decision).toBe(null);
   });
 
+  it("tells the run that a secret was edited, and neither the old nor the new one", async () => {
+    const item = await w.judged({ tool: "rotate_key", args: { password: "hunterabc", host: "db-1" } });
+    await w.decide("lead", item, { kind: "edit", edits: [{ actionId: "a1", args: { password: "plainsecret", host: "db-2" } }] });
+    const told = await outcome(item.itemId);
+    expect(told.message).toBe('Approved with changes: rotate_key /host from "db-1" to "db-2"; rotate_key /password.');
+    expect(told.grant?.actions[0]?.args).toEqual({ password: "plainsecret", host: "db-2" });
+  });
+
+  it("says why policy forbade an edit in sentences that do not repeat each other", async () => {
+    const item = await w.judged({ tool: "rotate_key", args: { password: "hunterabc", host: "db-1" } });
+    await w.decide("lead", item, { kind: "edit", edits: [{ actionId: "a1", args: { password: "HUNTER", host: "db-1" } }] });
+    const { fellBack } = await view(item.itemId);
+    expect(fellBack?.reason).toMatch(/^\/password must match pattern .*\.$/);
+    expect(fellBack?.reason.match(/must match/g)).toHaveLength(1);
+  });
+
+  it("shows an item whose arguments are no JSON, as policy left it", async () => {
+    const itemId = itemIdOf("default", "support-bot", "no-json");
+    const args = "rm -rf";
+    const { position } = await w.ledger.write("proposals", itemId, {
+      workspace: "default",
+      actor: { kind: "agent", id: "support-bot" },
+      idempotencyKey: "no-json",
+      ask: "review",
+      agent: { id: "support-bot" },
+      actions: [{ actionId: "a1", tool: "add_note", args, argsSha256: sha256(args) }],
+    });
+    await w.ledger.waitFor([position]);
+    const item = await until(async () => ((await view(itemId)).stage === "done" ? await view(itemId) : undefined));
+    expect(item).toMatchObject({ outcome: "forbidden", actions: [{ args: "rm -rf" }], verdict: { error: { code: "json_syntax" } } });
+    expect((await w.call("lead", "GET", `/v1/items/${itemId}/record`)).status).toBe(200);
+  });
+
   it("clears the flag of a bad record, after which the run goes on", async () => {
     const item = await refund();
     await w.ledger.log.append([{ topic: "decisions", key: item.itemId, value: new Uint8Array([1, 2, 3]) }]);
@@ -342,7 +399,7 @@ describe("settle, report and clear", () => {
     });
     await w.decide("lead", flagged, { kind: "approve" });
     expect(await w.call<OutcomeAnswer>("agent", "GET", `/v1/items/${item.itemId}/outcome`, undefined, { prefer: "wait=1" })).toMatchObject({
-      body: { status: "pending", grant: null },
+      body: { status: "pending", grant: null, flagged: true },
     });
     const cleared = await w.decide("lead", flagged, { kind: "clear", cleared: flagged.badRecords[0]?.sha256 });
     expect(cleared.body).toMatchObject({ item: { flagged: false, badRecords: [{ cleared: true }] } });

@@ -54,6 +54,24 @@ describe("POST /v1/items/{id}/receipts", () => {
     expect((await say({ kind: "started", eventId }, "executor2")).body).toMatchObject({ code: "conflict" });
   });
 
+  it("answers no other receipt with an event id that is used: nothing that it says has happened", async () => {
+    const { itemId, say } = await fresh();
+    const eventId = "01a1fdee-0000-7000-8000-000000000012";
+    expect((await say({ kind: "started", eventId })).status).toBe(200);
+    for (const other of [{ argsSha256: OTHER_HASH }, { actionId: "zzz" }])
+      expect((await say({ kind: "started", eventId, ...other })).body).toMatchObject({ code: "conflict", field: "eventId" });
+    const end = { kind: "succeeded", eventId: "01a1fdee-0000-7000-8000-000000000013", result: { paid: [1, null] }, externalRef: { system: "psp", id: "re_1" } };
+    const ended = await say(end);
+    expect((await say(end)).body).toMatchObject({ status: "effective", position: ended.body.position });
+    for (const other of [
+      { result: { paid: [2] } },
+      { externalRef: { system: "psp", id: "re_2" } },
+      { kind: "failed", error: { code: "x", message: "y" }, result: undefined },
+    ])
+      expect((await say({ ...end, ...other })).body).toMatchObject({ code: "conflict" });
+    expect((await view(itemId)).receipts).toMatchObject([{ kind: "succeeded", result: { paid: [1, null] } }]);
+  });
+
   it("records a success that comes after the lease ran out as a finding, and says that it is late", async () => {
     const { itemId, say } = await fresh({ tool: "sync_crm", args: { id: 2 } });
     await say({ kind: "started" });

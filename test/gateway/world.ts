@@ -41,6 +41,15 @@ actions:
     decisions: [approve, reject]
     lease: PT2M
     retries: 2
+  rotate_key:
+    arguments: { type: object, properties: { password: { type: string, pattern: "^[a-z]+$" }, host: { type: string } } }
+    reversibility: partially
+    execution: idempotent
+    risk: high
+    gate: { kind: hard }
+    owner: role:support-lead
+    fields: { /password: { label: Password, class: secret } }
+    decisions: [approve, edit, reject]
   close_account:
     arguments: { type: object }
     reversibility: irreversible

@@ -3,7 +3,7 @@ import { randomBytes } from "node:crypto";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
-import { AppendOutcomeUnknown } from "../../src/errors.ts";
+import { AppendOutcomeUnknown, CountersignError } from "../../src/errors.ts";
 import { TOPICS } from "../../src/events/topics.ts";
 import { applyTopics, type KafkaOptions, openKafkaLog } from "../../src/log/kafka.ts";
 import type { EventLog, LogRecord } from "../../src/log/log.ts";
@@ -161,6 +161,20 @@ function suite(): void {
     await proxy.refuse(false);
     await log.append([record("resumes", envelope("x", 2))]);
     expect((await read(log)).map((r) => identity(r).n)).toEqual([0, 2]);
+  });
+
+  it("makes no connection any more once it is closed, whatever was still being tried", async () => {
+    const log = await open();
+    await proxy.refuse(true);
+    const heads = expect(log.heads()).rejects.toBeInstanceOf(CountersignError);
+    const reading = expect(log.read({}, { until: "heads" })[Symbol.asyncIterator]().next()).resolves.toMatchObject({ done: true });
+    await sleep(50);
+    const closed = log.close();
+    await proxy.refuse(false);
+    await Promise.all([heads, reading, closed]);
+    await sleep(1500);
+    expect(proxy.connections()).toBe(0);
+    await expect(log.heads()).rejects.toMatchObject({ code: "log_closed" });
   });
 
   it("says that the log is unavailable when no broker answers at the start", async () => {

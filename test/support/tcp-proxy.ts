@@ -20,6 +20,8 @@ export interface TcpProxy {
   refuse(on: boolean): Promise<void>;
   /** While true nothing goes through either way, but connections stay. */
   stall(on: boolean): void;
+  /** Connections that are open. */
+  connections(): number;
   close(): Promise<void>;
 }
 
@@ -88,6 +90,7 @@ export async function startProxy(targetPort: () => number): Promise<TcpProxy> {
       stalled = on;
       for (const pair of pairs) for (const socket of pair) on ? socket.pause() : socket.resume();
     },
+    connections: () => pairs.size,
     close: async () => {
       cut();
       if (server.listening) await new Promise((resolve) => server.close(resolve));

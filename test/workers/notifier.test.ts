@@ -42,6 +42,15 @@ actions:
     execution: idempotent
     risk: medium
     timeout: PT2H
+    ladder: [{ to: role:oncall, timeout: PT1H }]
+  tag_order:
+    arguments: { type: object }
+    reversibility: reversible
+    execution: idempotent
+    risk: low
+    gate: { kind: audit, window: PT10M }
+    ladder: [{ to: role:support-lead, timeout: PT5M }]
+batch: { max: 3, window: PT30M }
 `;
 
 const folders: string[] = [];
@@ -105,10 +114,10 @@ function start({ ledger }: World, local: LocalDb, yaml: string): Started {
   const config = parseNotify(yaml, { file: "notify.yaml", env: { HOOK: SECRET } });
   const deliveries = openDeliveries(local, messageId);
   const troubles: string[] = [];
-  const { queries, projector, now } = ledger;
+  const { queries, batches, projector, now } = ledger;
   const running = runNotifier({
     ...{ config, channels: openChannels(config), deliveries, now, retryMs: 20 },
-    ...{ notices: noticesFrom(queries), onFolded: projector.onFolded, onTrouble: (text) => troubles.push(text) },
+    ...{ notices: noticesFrom(queries, batches), onFolded: projector.onFolded, onTrouble: (text) => troubles.push(text) },
   });
   closing.push(() => running.stop());
   return { running, deliveries, troubles };
@@ -133,6 +142,49 @@ describe("the notifier", () => {
     await idle();
     expect(noticesOf(inbox.got)).toMatchObject([{ kind: "decide", items: [itemId], owner: "role:support-lead", risk: "high", tools: ["issue_refund"] }]);
     expect(deliveries.list()).toMatchObject([{ state: "sent", attempts: 1, answer: "200", channel: "hook" }]);
+  });
+
+  it("tells once of a whole batch, and not of its members; nothing more comes while a member of it still waits", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    const { deliveries } = start(on, kept(), routed(inbox.url));
+    const items = [];
+    for (const plan of ["a", "b", "c"]) items.push((await on.judged({ tool: "set_plan", args: { plan } })).itemId);
+    await inbox.seen(1);
+    const [notice] = noticesOf(inbox.got);
+    expect({ ...notice, items: new Set(notice?.items) }).toMatchObject({ kind: "batch", items: new Set(items), risk: "medium", owner: "role:support-lead" });
+    for (const itemId of items.slice(1)) expect(await on.decide("lead", await item(on, itemId), { kind: "approve" })).toMatchObject({ status: 200 });
+    await idle();
+    expect(deliveries.open().map(({ key }) => key)).toEqual([`batch/${(notice as { batchId?: string }).batchId}`]);
+    expect(await on.decide("lead", await item(on, items[0] as string), { kind: "approve" })).toMatchObject({ status: 200 });
+    await until(() => (deliveries.open().length === 0 ? true : undefined));
+    expect(inbox.got).toHaveLength(1);
+  });
+
+  it("tells of what leaves its batch because it is escalated", async () => {
+    const time = clock();
+    const [on, inbox] = [await world({ now: time.now }), await hook()];
+    start(on, kept(), routed(inbox.url));
+    const { itemId } = await on.judged({ tool: "set_plan", args: { plan: "pro" } });
+    time.turn(31 * 60_000);
+    await inbox.seen(1);
+    time.turn(90 * 60_000);
+    await inbox.seen(2);
+    expect(noticesOf(inbox.got)).toMatchObject([
+      { kind: "batch", items: [itemId], owner: "role:support-lead" },
+      { kind: "decide", items: [itemId], owner: "role:oncall", step: 1 },
+    ]);
+  });
+
+  it("tells of what ran at low risk only when the ladder calls", async () => {
+    const time = clock();
+    const [on, inbox] = [await world({ now: time.now }), await hook()];
+    start(on, kept(), routed(inbox.url));
+    const { itemId } = await on.judged({ tool: "tag_order", args: { tag: "late" } });
+    await idle();
+    expect(inbox.got).toEqual([]);
+    time.turn(11 * 60_000);
+    await inbox.seen(1);
+    expect(noticesOf(inbox.got)).toMatchObject([{ kind: "review", items: [itemId], step: 1 }]);
   });
 
   it("sends nothing that the agent wrote into arguments, question or tool name", async () => {
@@ -193,6 +245,18 @@ describe("the notifier", () => {
     expect(new Set(inbox.got.map(({ headers }) => headers["webhook-id"])).size).toBe(1);
     expect(troubles).toEqual(["Channel hook: answered 503", "Channel hook: no answer: it took too long"]);
     expect(deliveries.list({ failed: true })).toEqual([]);
+  });
+
+  it("leaves a channel alone that fails, and sends what came meanwhile as one message once it is well", async () => {
+    const [on, inbox] = [await world(), await hook({ status: 503, headers: { "retry-after": "1" } }, { status: 200 })];
+    start(on, kept(), routed(inbox.url));
+    const items = [(await on.judged(refund())).itemId];
+    await inbox.seen(1);
+    for (const to of ["b@x.com", "c@x.com", "d@x.com", "e@x.com"]) items.push((await on.judged(refund(to))).itemId);
+    await inbox.seen(3);
+    await idle();
+    expect(inbox.got.map((request) => noticesOf([request]).length).sort()).toEqual([1, 1, 4]);
+    expect(new Set(noticesOf(inbox.got).map((n) => n.items[0]))).toEqual(new Set(items));
   });
 
   it("drops what was decided before it could be sent", async () => {

@@ -91,12 +91,13 @@ export function decide(cli: Cli): Command {
 const fellBack = ({ rejudged }: DecisionAnswer): boolean => rejudged?.state === "fell_back";
 
 function resultLines({ item, rejudged, branch, status, reason }: DecisionAnswer, { kind, words }: Plan, width: number): string[] {
-  const now = `  ${shortId(item.itemId)}: ${stageText(item.stage, item.outcome, item.decision?.kind)}`;
+  const now = `${shortId(item.itemId)}: ${stageText(item.stage, item.outcome, item.decision?.kind, item.flagged)}`;
   const why = rejudged === null || rejudged.state === "settled" ? [] : block(sentences(rejudged.because), width, 2);
-  if (rejudged?.state === "fell_back") return ["The edit has no effect: policy forbids the new arguments, and the ones before stand.", ...why, now];
+  const state = block(now, width, 2);
+  if (rejudged?.state === "fell_back") return ["The edit has no effect: policy forbids the new arguments, and the ones before stand.", ...why, ...state];
   const head = status === "effective" ? (DONE[kind] ?? `${words}: done`) : `${words} is ${oneLine(status)}${reason ? `: ${oneLine(reason)}` : ""}`;
   const again = rejudged === null ? [] : [`  ${REJUDGED[rejudged.state]}.`, ...why];
-  return [...wrap(`${head}.`, width), ...again, now, ...branchLines(branch, width)];
+  return [...wrap(`${head}.`, width), ...again, ...state, ...branchLines(branch, width)];
 }
 
 /** Items that are named; of more than these only the number is told. */

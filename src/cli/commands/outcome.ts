@@ -9,6 +9,8 @@ import { block, exactJson, oneLine, shortId } from "../text.ts";
 
 const GOES_ON = new Set(["proceed", "proceed_edited", "roll_back", "responded", "acknowledged"]);
 
+const FLAGGED = "It is flagged: nothing is granted until a reviewer has cleared the record that could not be read (countersign show names it).";
+
 /** The server holds a request for at most this long, in seconds. */
 const MOST_WAIT = 60;
 
@@ -50,6 +52,7 @@ export function tellOutcome(cli: Cli, answer: OutcomeAnswer): void {
   }
   cli.say(`${oneLine(answer.status).replaceAll("_", " ")}${answer.message ? `: ${oneLine(answer.message)}` : ""}`);
   if (answer.finalOutcome && answer.finalOutcome !== answer.status) cli.say(`It ended as ${oneLine(answer.finalOutcome)}.`);
+  for (const line of answer.flagged ? block(FLAGGED, cli.width, 2) : []) cli.say(line);
   for (const line of answer.error ? block(`${answer.error.fix.charAt(0).toUpperCase()}${answer.error.fix.slice(1)}.`, cli.width, 2) : []) cli.say(line);
   if (answer.grant === null) return;
   for (const action of answer.grant.actions) cli.say(`  ${oneLine(action.tool)} ${exactJson(action.args)}\n  sha256 ${oneLine(action.argsSha256)}`);

@@ -88,10 +88,14 @@ export async function checkRegistry({ registry }: OpenedLog, prefix: string): Pr
 export function checkBad(queries: Queries): Check {
   const bad = queries.bad(MOST);
   const flagged = new Set(queries.flagged(1000));
+  const isItem = (key: string) => queries.item(key)?.item.proposal != null;
+  const held = [...flagged].filter(isItem);
   if (bad.length === 0) return { check: "bad records", status: "ok", detail: "every record could be folded" };
   const found = bad.map((b) => {
     const holds =
-      b.flags && b.itemId !== null ? (flagged.has(b.itemId) ? `, flags item ${b.itemId}` : `, item ${b.itemId}, cleared`) : `, key ${b.itemId ?? "missing"}`;
+      b.flags && b.itemId !== null && isItem(b.itemId)
+        ? `, ${flagged.has(b.itemId) ? `flags item ${b.itemId}` : `item ${b.itemId}, cleared`}`
+        : `, key ${b.itemId === null ? "missing" : `${JSON.stringify(b.itemId)}, which is no item`}`;
     return `${b.topic} ${b.partition}:${b.offset} ${b.reason}: ${b.message}${holds}, sha256 ${b.sha256}`;
   });
   const unknown = bad.some((b) => b.reason === "unknown_schema") ? "register the missing schema: the record is then folded in its place; " : "";
@@ -103,7 +107,7 @@ export function checkBad(queries: Queries): Check {
   return {
     check: "bad records",
     status: mendable ? "wrong" : "look",
-    detail: `${plural(queries.totals().bad, "record")} could not be folded; ${plural(flagged.size, "item")} flagged: no grant, and nobody starts`,
+    detail: `${plural(queries.totals().bad, "record")} could not be folded; ${held.length === 0 ? "no item is flagged by one" : `${plural(held.length, "item")} flagged: no grant, and nobody starts`}`,
     fix: `${unknown}${clear}${rest}find out who wrote it with countersign tail --from TOPIC:PARTITION:OFFSET`,
     found,
   };
@@ -118,6 +122,19 @@ export function checkParked(parked: ReturnType<Queries["parked"]>): Check {
     detail: `${plural(parked.length, "event")} waiting for a cause that is not there`,
     fix: "look for the missing event at its writer; nothing else waits for it",
     found: parked.slice(0, MOST).map((p) => `item ${p.itemId}: ${p.topic} at offset ${p.offset} answers ${p.cause}`),
+  };
+}
+
+/** Proposals that broke a rule, so that no item came of them. The gateway writes none. */
+export function checkProposals(queries: Queries): Check {
+  const refused = queries.proposalsOfNoItem(MOST);
+  if (refused.length === 0) return { check: "proposals", status: "ok", detail: "every proposal became an item" };
+  return {
+    check: "proposals",
+    status: "look",
+    detail: `${plural(refused.length, "proposal")}${refused.length === MOST ? " or more" : ""} written to the log against the rules: no item came of them, and their writers wait in vain`,
+    fix: "mend the writer, or let it propose over HTTP, where it is told; the same key may be used again",
+    found: refused.map((p) => `key ${p.itemId}: proposals at offset ${p.offset}, by ${p.actor}: ${p.reason}`),
   };
 }
 

@@ -8,8 +8,9 @@ import type { Cli } from "../io.ts";
 import { plural } from "../text.ts";
 import { openExisting } from "../where.ts";
 import { checkBudgets } from "./budgets.ts";
-import { type Check, checkBad, checkFindings, checkLog, checkParked, checkRegistry, checkTodos, checkTopics, failed } from "./checks.ts";
+import { type Check, checkBad, checkFindings, checkLog, checkParked, checkProposals, checkRegistry, checkTodos, checkTopics, failed } from "./checks.ts";
 import { checkKeys } from "./keys.ts";
+import { checkNotices } from "./notices.ts";
 import { examineViews } from "./views.ts";
 
 /** Something that lasts for less is only on its way, in milliseconds. */
@@ -57,7 +58,7 @@ export async function examine(cli: Cli, { log: url, data }: { log: string; data:
   } catch (error) {
     checks.push(failed("log", error));
   }
-  checks.push(checkKeys(data, policies, cli.io.now()));
+  checks.push(checkKeys(data, policies, cli.io.now()), checkNotices(data));
   return checks;
 }
 
@@ -94,6 +95,7 @@ async function checkContents(queries: Queries, isRunning: boolean, now: number):
       ? { check: "policies", status: "look", detail: "none is published: every action waits for a person", fix: "start up with --policy FILE" }
       : { check: "policies", status: "ok", detail: `in force: ${policies.map((p) => `${p.policyId}@${p.version}`).join(", ")}` },
     checkBad(queries),
+    checkProposals(queries),
     checkParked(keep(first.parked, queries.parked(1000))),
     checkFindings(queries),
     checkTodos(keep(first.todos, overdue(queries, now)), isRunning, now),

@@ -22,11 +22,14 @@ export function decisionsText(item: Pick<ItemView | ListedItem, "allowedDecision
 }
 
 /** Where an item is, in a few words. `decision` is the kind of the one that settled it, where that is known. */
-export function stageText(stage: string, outcome: string | null, decision?: string | null): string {
+export function stageText(stage: string, outcome: string | null, decision?: string | null, flagged = false): string {
   if (stage === "done") return outcome ?? "done";
+  if (stage === "settled" && flagged) return `${SETTLED_WORDS[decision ?? ""] ?? "settled"}, but ${HELD_BACK}`;
   if (stage === "settled" && decision) return `${SETTLED_WORDS[decision] ?? decision}, the run is about to be told`;
   return STAGE_WORDS[stage] ?? stage.replaceAll("_", " ");
 }
+
+const HELD_BACK = "flagged: nothing is granted until the record that could not be read is cleared (countersign show names it)";
 
 const SETTLED_WORDS: Readonly<Record<string, string>> = {
   approve: "approved",

@@ -22,7 +22,7 @@ export function renderQueue(items: readonly ListedItem[], look: Look, more: bool
 
 function entry(item: ListedItem, look: Look): string[] {
   const { colors, width, now } = look;
-  const [head = "", ...rest] = wrap(oneLine(item.summary.headline ?? "(no sentence yet)"), width - INDENT);
+  const [head = "", ...rest] = wrap(oneLine(item.summary.headline ?? "(no sentence)"), width - INDENT);
   const pending = item.stage === "pending" || item.stage === "in_doubt" || item.review === "open";
   const facts = [
     oneLine(item.summary.risk ?? "not judged"),

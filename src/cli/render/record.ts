@@ -44,7 +44,7 @@ function head(record: ItemRecord, look: Look): string[] {
     ],
   ];
   return [
-    ...wrap(oneLine(record.headline ?? "(no sentence yet)"), look.width).map((line) => look.colors.bold(line)),
+    ...wrap(oneLine(record.headline ?? "(no sentence)"), look.width).map((line) => look.colors.bold(line)),
     ...rows.flatMap(([label, text]) => row(label, text, look)),
   ];
 }

@@ -29,7 +29,7 @@ export function renderShow(item: ItemView, look: Look): string {
 }
 
 function heading(item: ItemView, { width, colors }: Look): string[] {
-  return wrap(oneLine(item.headline ?? "(no sentence yet)"), width).map((line) => colors.bold(line));
+  return wrap(oneLine(item.headline ?? "(no sentence)"), width).map((line) => colors.bold(line));
 }
 
 /** A labelled text, the lines after the first under it. */

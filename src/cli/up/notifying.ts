@@ -30,9 +30,9 @@ export function readNotifying(cli: Cli, file: string): Notifying {
 export function startNotifying(cli: Cli, ledger: Ledger, local: LocalDb, notifying: Notifying | undefined): Notifications & { stop?: () => Promise<void> } {
   const deliveries = openDeliveries(local, messageId);
   if (notifying === undefined) return { sends: false, list: deliveries.list };
-  const { queries, projector, now } = ledger;
+  const { queries, batches, projector, now } = ledger;
   const onTrouble = troubleTeller(cli);
-  const running = runNotifier({ ...notifying, notices: noticesFrom(queries), deliveries, onFolded: projector.onFolded, now, onTrouble });
+  const running = runNotifier({ ...notifying, notices: noticesFrom(queries, batches), deliveries, onFolded: projector.onFolded, now, onTrouble });
   return { sends: true, list: deliveries.list, stop: () => running.stop() };
 }
 

@@ -47,7 +47,7 @@ function inputOf(example: ReviewedExample, form: ChatForm): EvalCase["input"] {
 }
 
 function metadataOf(example: ReviewedExample): EvalCase["metadata"] {
-  const { itemId, workspace, agent, run, decision, quality, policy, verdict, outcome, split } = example;
+  const { itemId, workspace, agent, run, decision, review, quality, policy, verdict, outcome, split } = example;
   return {
     example_id: example.id,
     item_id: itemId,
@@ -60,6 +60,7 @@ function metadataOf(example: ReviewedExample): EvalCase["metadata"] {
     reason_codes: [...decision.reasonCodes],
     message: decision.message,
     tier: quality.tier,
+    scores: Object.fromEntries(review.scores.map(({ criterion, score }) => [criterion, score])),
     policy: policy === null ? null : `${policy.id}@${policy.version}`,
     rules: [...verdict.matched],
     risk: verdict.risk,

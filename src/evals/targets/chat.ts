@@ -79,7 +79,8 @@ function messageOf(message: Json, form: ChatForm): JsonObject | undefined {
     content: form.args === "object" ? (content ?? "") : content,
     ...(listed !== null && { tool_calls: listed as JsonObject[] }),
     ...(typeof id === "string" && { tool_call_id: id }),
-    ...(typeof name === "string" && { name: role === "tool" ? form.name(name) : name }),
+    // The OpenAI API knows no name on an answer of a tool: the id of the call tells it. Chat templates want one.
+    ...(typeof name === "string" && (role !== "tool" || form.args === "object") && { name: role === "tool" ? form.name(name) : name }),
   };
 }
 

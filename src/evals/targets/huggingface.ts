@@ -1,7 +1,6 @@
-import { stringify } from "yaml";
 import type { Json } from "../../events/canonical.ts";
-import { SPLITS } from "../split.ts";
 import { CASE_CLASSES, caseOf } from "./cases.ts";
+import { frontMatter } from "./front-matter.ts";
 import { EXAMPLE_COLUMNS, flatRow } from "./neutral.ts";
 import type { Column, Labelled, Made, Target } from "./target.ts";
 import { trlKto, trlPreference, trlSft } from "./trl.ts";
@@ -33,19 +32,6 @@ function configOf(file: string): string {
   return file.split("/")[1] as string;
 }
 
-/** The front matter by which `load_dataset(folder, config)` finds the files. */
-export function frontMatter(files: readonly string[]): string {
-  const configs = Object.keys(CONFIGS).flatMap((config) => {
-    const found = files.filter((file) => file.startsWith(`data/${config}/`));
-    const dataFiles = SPLITS.filter((split) => found.includes(`data/${config}/${split}.parquet`)).map((split) => ({
-      split,
-      path: `data/${config}/${split}.parquet`,
-    }));
-    return dataFiles.length === 0 ? [] : [{ config_name: config, ...(config === "examples" && { default: true }), data_files: dataFiles }];
-  });
-  return `---\n${stringify({ pretty_name: "What people decided about an agent's actions", tags: ["countersign", "tool-use", "preference"], configs })}---\n`;
-}
-
 /** A folder as the Hugging Face Hub takes it: README with configs, Parquet by split. */
 export const huggingface: Target = {
   name: "huggingface",
@@ -62,5 +48,9 @@ export const huggingface: Target = {
         else yield { ...made, file: `data/${config}/${made.file.replace(/\.jsonl$/, ".parquet")}`, row: flat(made.row), class: config };
       }
   },
-  readmeHead: frontMatter,
+  readmeHead: (files) =>
+    frontMatter(
+      files,
+      Object.keys(CONFIGS).map((name) => ({ name, file: (split) => `data/${name}/${split}.parquet` })),
+    ),
 };

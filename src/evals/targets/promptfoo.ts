@@ -18,20 +18,23 @@ const canonical = (value) =>
 
 const same = (a, b) => JSON.stringify(canonical(a)) === JSON.stringify(canonical(b));
 
+/** What a text says in JSON; what is no JSON stays a text, which is no call that anybody wanted. */
+const read = (value) => {
+  if (typeof value !== "string") return value;
+  try {
+    return JSON.parse(value);
+  } catch {
+    return value;
+  }
+};
+
 /** Calls in the forms that providers answer with: a list of calls, or a message that holds them. */
 const callsOf = (output) => {
-  let value = output;
-  if (typeof value === "string") {
-    try {
-      value = JSON.parse(value);
-    } catch {
-      return [];
-    }
-  }
+  const value = read(output);
   const list = Array.isArray(value) ? value : (value?.tool_calls ?? []);
   return list.map((call) => {
-    const { name, arguments: args } = call.function ?? call;
-    return { name, arguments: typeof args === "string" ? JSON.parse(args) : args };
+    const { name, arguments: args } = call?.function ?? call ?? {};
+    return { name, arguments: read(args) };
   });
 };
 

@@ -1,10 +1,22 @@
 import { canonicalize } from "../../events/canonical.ts";
 import { type Calls, callsValue, type Label } from "../labels.ts";
 import { type ChatForm, callMessage, isCallable, promptOf } from "./chat.ts";
+import { frontMatter } from "./front-matter.ts";
 import type { Labelled, Made, Target } from "./target.ts";
 
 /** Chat templates are not particular about names; arguments are objects. */
 const FORM: ChatForm = { args: "object", name: (tool) => tool };
+
+/**
+ * What the README tells `load_dataset`. Left to guess, it gives each call the arguments of all others, as nulls that a chat template shows the
+ * model: a call of another tool, or one without an optional argument, would be trained on as nobody made it.
+ */
+const readmeOf =
+  (sides: readonly string[], more: readonly object[] = []) =>
+  (files: readonly string[]): string => {
+    const lists = ["prompt", ...sides, "tools"].map((name) => ({ name, list: "json" }));
+    return frontMatter(files, [{ name: "default", file: (split) => `${split}.jsonl` }], [...lists, ...more, { name: "id", dtype: "string" }]);
+  };
 
 /** Rows of a target that trains on calls: `row` gets the prompt and may say nothing of tools that it does not call. */
 function* trained(
@@ -44,6 +56,7 @@ export const trlPreference: Target = {
     }))
       yield isEqual(labelled.labels) && !("refused" in made) ? { refused: "equal_after_redaction", class: "preference" } : made;
   },
+  readmeHead: readmeOf(["chosen", "rejected"]),
 };
 
 /** Whether redaction has made the two sides of the pair equal. */
@@ -68,6 +81,7 @@ export const trlKto: Target = {
         return { prompt: messages, completion: [callMessage(completion, FORM, null)], label: label.class === "kto_positive", tools, id: labelled.example.id };
       },
     ),
+  readmeHead: readmeOf(["completion"], [{ name: "label", dtype: "bool" }]),
 };
 
 /** TRL prompt-completion for SFT: the loss falls on the approved call alone, because nobody reviewed the messages before it. */
@@ -86,4 +100,5 @@ export const trlSft: Target = {
         return { prompt: messages, completion: [callMessage(target, FORM, null)], tools, id: labelled.example.id };
       },
     ),
+  readmeHead: readmeOf(["completion"]),
 };

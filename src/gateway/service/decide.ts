@@ -17,6 +17,7 @@ import { itemView } from "./item-view.ts";
 import type { Context } from "./ledger.ts";
 import { refusalOf } from "./refusal.ts";
 import { afterEdit } from "./rejudged.ts";
+import { decisionRequestContent } from "./same-request.ts";
 import { currentVerdict } from "./stale.ts";
 import { standingOf } from "./standing.ts";
 import { asksForRevocation, judgedItem, wasRevoked } from "./withdraw.ts";
@@ -34,7 +35,7 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   checkFields(request);
   if (request.kind === "withdraw") await judgedItem(context, itemId);
   const view = findItem(context, itemId);
-  const again = earlier(context, "decisions", itemId, request.eventId, request.kind);
+  const again = await earlier(context, "decisions", itemId, request.eventId, () => decisionRequestContent(request));
   if (again === undefined && mayStart(request)) mustNotBeHalted(context, view, request.kind);
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
   const branch = again === undefined ? branchOf(context.ledger, view, request) : undefined;

@@ -2,6 +2,7 @@ import { createPatch, type Operation } from "rfc6902";
 import { editedActions } from "../../ledger/edits.ts";
 import { type ActionTerms, type DecisionNode, type Item, nodeOf, type ProposalNode, type VerdictNode } from "../../ledger/item.ts";
 import type { ItemView } from "../../producers/wire/answers.ts";
+import { jsonOf } from "./json.ts";
 import type { Context } from "./ledger.ts";
 
 type Step = Pick<ActionTerms, "actionId" | "tool" | "args" | "argsSha256">;
@@ -22,9 +23,9 @@ export function patchOf(before: unknown, after: unknown): Operation[] {
 export function actionsView(proposal: ProposalNode, actions: readonly Step[]): ItemView["actions"] {
   return actions.map(({ actionId, tool, args, argsSha256 }) => {
     const before = proposal.actions.find((a) => a.actionId === actionId);
-    const base = { actionId, tool, args: JSON.parse(args), argsSha256 };
+    const base = { actionId, tool, args: jsonOf(args), argsSha256 };
     if (before === undefined || before.argsSha256 === argsSha256) return base;
-    const proposedArgs = JSON.parse(before.args);
+    const proposedArgs = jsonOf(before.args);
     return { ...base, proposedArgs, patch: patchOf(proposedArgs, base.args) };
   });
 }
@@ -33,7 +34,7 @@ export function actionsView(proposal: ProposalNode, actions: readonly Step[]): I
 export function droppedView(proposal: ProposalNode, actions: readonly Step[]): ItemView["dropped"] {
   return proposal.actions
     .filter((a) => !actions.some((b) => b.actionId === a.actionId))
-    .map(({ actionId, tool, args }) => ({ actionId, tool, args: JSON.parse(args) }));
+    .map(({ actionId, tool, args }) => ({ actionId, tool, args: jsonOf(args) }));
 }
 
 /** The edits that took effect, the first one first: before and after. */
@@ -54,8 +55,8 @@ export function editsView({ ledger }: Context, item: Item): ItemView["edits"] {
 function changedBy(before: readonly ActionTerms[], edit: DecisionNode): Pick<ItemView["edits"][number], "dropped" | "order" | "actions"> {
   const after = editedActions(before, edit);
   const actions = edit.edits.map(({ actionId, args }) => {
-    const from = JSON.parse(before.find((a) => a.actionId === actionId)?.args ?? "null");
-    const to = JSON.parse(args);
+    const from = jsonOf(before.find((a) => a.actionId === actionId)?.args ?? "null");
+    const to = jsonOf(args);
     return { actionId, before: from, after: to, patch: patchOf(from, to) };
   });
   return { dropped: [...edit.dropped], order: after.map((a) => a.actionId), actions };

@@ -11,9 +11,10 @@ import { actionsView, droppedView, editsView } from "./edit-view.ts";
 import { findItem } from "./find.ts";
 import { grantView, lastGrant } from "./grant-view.ts";
 import { mustBe } from "./identity.ts";
+import { jsonOf } from "./json.ts";
 import type { Context } from "./ledger.ts";
 import { overshotFinding } from "./standing.ts";
-import { groupView, reasonsOf, termsVerdict, verdictEvent } from "./verdict-view.ts";
+import { groupView, reasonText, termsVerdict, verdictEvent } from "./verdict-view.ts";
 
 /** Everything about an item, for its agent and for reviewers. @throws CountersignError forbidden, not_found */
 export async function itemView(context: Context, itemId: string): Promise<ItemView> {
@@ -91,7 +92,7 @@ async function judged(context: Context, { itemId, item, life, summary }: StoredI
     ...{ risk, route, gate, reversibility, policy, expiresAt, onExpiry, editablePaths, card, cardSha256, because, matched, receiptTarget, standing },
     step: verdict.group.step,
     verdict: { eventId: verdict.id, error },
-    fellBack: forbade === undefined ? null : { reason: reasonsOf(forbade).join(" ") },
+    fellBack: forbade === undefined ? null : { reason: reasonText(forbade) },
   };
 }
 
@@ -121,15 +122,6 @@ async function executed({ ledger }: Context, { itemId, item }: StoredItemView): 
     receipts.push({ eventId, kind, actionId, argsSha256, result: jsonOf(result), externalRef, error, actor: `${actor.kind}:${actor.id}`, occurredAt });
   }
   return { grant: node === undefined || event === undefined ? null : grantView(node, event), receipts };
-}
-
-/** Executors that write straight to Kafka may send anything: what is no JSON is shown as it is. */
-function jsonOf(text: string | null): unknown {
-  try {
-    return text === null ? null : JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 /** Worked out on reading, as every finding about several items. */

@@ -29,8 +29,8 @@ export async function outcome(
   return view === undefined ? pending(findItem(context, itemId)) : resumedAnswer(context, view);
 }
 
-function pending({ itemId, stage, outcome: finalOutcome }: StoredItemView): OutcomeAnswer {
-  return { itemId, status: "pending", grant: null, message: null, error: null, run: null, stage, finalOutcome };
+function pending({ itemId, stage, outcome: finalOutcome, flagged }: StoredItemView): OutcomeAnswer {
+  return { itemId, status: "pending", grant: null, message: null, error: null, run: null, stage, finalOutcome, flagged };
 }
 
 /** What to do about an error that made policy forbid. */
@@ -47,7 +47,7 @@ async function faultOf(context: Context, { itemId, life }: StoredItemView): Prom
 
 async function resumedAnswer(context: Context, view: StoredItemView): Promise<OutcomeAnswer> {
   const { ledger } = context;
-  const { itemId, life, stage, outcome: finalOutcome } = view;
+  const { itemId, life, stage, outcome: finalOutcome, flagged } = view;
   const resume = life.resume as NonNullable<typeof life.resume>;
   const event = await ledger.events.get(itemId, "resumes", resume.id);
   if (event === undefined)
@@ -60,5 +60,15 @@ async function resumedAnswer(context: Context, view: StoredItemView): Promise<Ou
   const ended = closedBy === null || closedBy.kind === "done" ? undefined : await ledger.events.get(itemId, "receipts", closedBy.id);
   const message = closedBy?.kind === "revoked" && ended?.error ? ended.error.message : event.message;
   const error = event.outcome === "forbidden" ? await faultOf(context, view) : null;
-  return { itemId, status: event.outcome, grant: closedBy === null ? grantView(resume, event) : null, message, error, run: event.run, stage, finalOutcome };
+  return {
+    itemId,
+    status: event.outcome,
+    grant: closedBy === null ? grantView(resume, event) : null,
+    message,
+    error,
+    run: event.run,
+    stage,
+    finalOutcome,
+    flagged,
+  };
 }

@@ -1,35 +1,27 @@
-import type { z } from "zod";
 import { CountersignError } from "../../errors.ts";
-import { canonicalArgs } from "../../events/canonical.ts";
-import { complete, type Draft } from "../../events/draft.ts";
-import { newEventId } from "../../events/ids.ts";
-import { LIMITS } from "../../events/limits.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { nodeOf, type ResumeNode } from "../../ledger/item.ts";
 import { legalReceipt } from "../../ledger/receipts.ts";
 import type { ReceiptAnswer } from "../../producers/wire/answers.ts";
-import type { receiptRequest } from "../../producers/wire/requests.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
 import { findItem } from "./find.ts";
 import { mustNotBeHalted } from "./halt.ts";
-import { actorOf, mustBe } from "./identity.ts";
+import { mustBe } from "./identity.ts";
 import type { Context } from "./ledger.ts";
-import { snapshot } from "./proposal-event.ts";
+import { type ReceiptRequest, receiptEvent } from "./receipt-event.ts";
 import { refusalOf } from "./refusal.ts";
+import { receiptRequestContent } from "./same-request.ts";
 import { earlier, type ReadBack, writeAndRead } from "./write.ts";
-
-type Request = z.output<typeof receiptRequest>;
 
 /** What happened outside is recorded whatever the rules say of it: a late or foreign receipt is a finding. */
 const ALWAYS_WRITTEN: ReadonlySet<string> = new Set(["succeeded", "failed", "compensated"]);
-const NEEDS_HASH: ReadonlySet<string> = new Set(["started", "succeeded", "failed"]);
 
 /**
  * An executor says what it does with a grant. Only a `started` that was answered as effective lets it act.
  *
  * @throws CountersignError forbidden, not_found, no_grant, already_started, not_running, late, flagged, request_invalid, timeout
  */
-export async function receipt(context: Context, itemId: string, request: Request): Promise<ReceiptAnswer> {
+export async function receipt(context: Context, itemId: string, request: ReceiptRequest): Promise<ReceiptAnswer> {
   mustBe(context.identity, ["executor"], "write receipts");
   const view = findItem(context, itemId);
   const grant = nodeOf(view.item, "resumes", request.grant);
@@ -39,13 +31,13 @@ export async function receipt(context: Context, itemId: string, request: Request
       value: request.grant,
       fix: "take the grant's id from the outcome of the item",
     });
-  const again = earlier(context, "receipts", itemId, request.eventId, request.kind);
+  const again = await earlier(context, "receipts", itemId, request.eventId, () => receiptRequestContent(request));
   const written = again ?? (await write(context, view, grant, request));
   if (written.status !== "effective") throw refusal(context, itemId, request, written);
   return answerOf(context, itemId, request, written);
 }
 
-async function write(context: Context, view: StoredItemView, grant: ResumeNode, request: Request): Promise<ReadBack> {
+async function write(context: Context, view: StoredItemView, grant: ResumeNode, request: ReceiptRequest): Promise<ReadBack> {
   const event = await receiptEvent(context, view, grant, request);
   if (request.kind === "started") {
     if (view.flagged) throw flagged(view.itemId);
@@ -60,7 +52,7 @@ async function write(context: Context, view: StoredItemView, grant: ResumeNode, 
 }
 
 /** @throws CountersignError flagged, late: the start was effective, but must not be acted on */
-async function answerOf({ ledger }: Context, itemId: string, request: Request, written: ReadBack): Promise<ReceiptAnswer> {
+async function answerOf({ ledger }: Context, itemId: string, request: ReceiptRequest, written: ReadBack): Promise<ReceiptAnswer> {
   const { eventId, position, status, reason } = written;
   const view = ledger.queries.item(itemId) as StoredItemView;
   const { item, stage, outcome, flagged: isFlagged } = view;
@@ -106,7 +98,7 @@ function flagged(itemId: string): CountersignError {
 function refusal(
   { ledger }: Context,
   itemId: string,
-  { kind, grant }: Request,
+  { kind, grant }: ReceiptRequest,
   { reason, status }: { reason?: string | null; status: string },
 ): CountersignError {
   const kept = ALWAYS_WRITTEN.has(kind) ? " (it is kept, and shown as a finding where it tells of something that really happened)" : "";
@@ -133,67 +125,4 @@ function starter(ledger: Context["ledger"], itemId: string, grant: string): stri
   return ledger.queries
     .timeline(itemId)
     .findLast((e) => e.topic === "receipts" && e.what === "started" && e.status === "effective" && e.answers === `resumes/${grant}`)?.actor;
-}
-
-async function receiptEvent(context: Context, view: StoredItemView, grant: ResumeNode, request: Request): Promise<EventOf["receipts"]> {
-  const { ledger, identity } = context;
-  const { kind, grant: grantId, result, resultSha256, error, stateAfter, eventId, ...rest } = request;
-  const actionId = request.actionId ?? (grant.actions.length === 1 ? grant.actions[0]?.actionId : undefined);
-  if (actionId === undefined && grant.actions.length > 0)
-    throw invalid("/actionId", undefined, `the grant has ${grant.actions.length} actions`, `name one of ${grant.actions.map((a) => a.actionId).join(", ")}`);
-  if (NEEDS_HASH.has(kind) && request.argsSha256 === undefined)
-    throw invalid("/argsSha256", undefined, `is needed on ${kind}`, "send the hash of the arguments that are really used");
-  if (kind === "failed" && error === undefined) throw invalid("/error", undefined, "is needed on failed", "send code and message");
-  if (error !== undefined && kind !== "failed") throw invalid("/error", error, `does not go with ${kind}`, "leave it out");
-  if (result !== undefined && (kind === "started" || kind === "renewed")) throw invalid("/result", result, `does not go with ${kind}`, "leave it out");
-  const granted = grant.actions.find((a) => a.actionId === actionId);
-  // Starting with other arguments than those approved is not a finding to look at later: nothing has happened yet.
-  if (kind === "started" && granted !== undefined && granted.argsSha256 !== request.argsSha256)
-    throw new CountersignError("not_allowed", "/argsSha256: the grant is for other arguments", {
-      field: "/argsSha256",
-      value: request.argsSha256,
-      fix: `run exactly the granted arguments (${granted.argsSha256})`,
-    });
-  const draft: Draft<EventOf["receipts"]> = {
-    ...rest,
-    kind,
-    eventId: eventId ?? newEventId(),
-    itemId: view.itemId,
-    workspace: identity.workspace,
-    answers: { topic: "resumes", eventId: grantId },
-    occurredAt: ledger.now(),
-    actor: actorOf(identity),
-    ...(actionId === undefined ? {} : { actionId }),
-    ...(error === undefined ? {} : { error }),
-    ...(stateAfter === undefined ? {} : { stateAfter: snapshot(stateAfter, "/stateAfter/state") }),
-    ...(kind === "started" || kind === "renewed"
-      ? { lease: { id: newEventId(), endsAt: ledger.now() + (await leaseMs(context, view.itemId, grantId, actionId)) } }
-      : {}),
-    ...resultOf(result, resultSha256),
-  };
-  return complete("receipts", draft);
-}
-
-function resultOf(result: unknown, resultSha256: string | undefined): { result?: string; resultSha256?: string } {
-  if (result === undefined) return resultSha256 === undefined ? {} : { resultSha256 };
-  const { args, argsSha256 } = canonicalArgs(result, { name: "/result" });
-  if (Buffer.byteLength(args) > LIMITS.result)
-    throw new CountersignError("field_too_large", `/result has ${Buffer.byteLength(args)} bytes, more than ${LIMITS.result}`, {
-      field: "/result",
-      fix: `keep it elsewhere and send resultSha256 (${argsSha256}) instead`,
-    });
-  if (resultSha256 !== undefined && resultSha256 !== argsSha256)
-    throw invalid("/resultSha256", resultSha256, `is not that of the result (${argsSha256})`, "leave it out where the result is sent");
-  return { result: args };
-}
-
-const DEFAULT_LEASE_MS = 120_000;
-
-async function leaseMs({ ledger }: Context, itemId: string, grantId: string, actionId: string | undefined): Promise<number> {
-  const event = await ledger.events.get(itemId, "resumes", grantId);
-  return event?.actions.find((a) => a.actionId === actionId)?.leaseMs ?? DEFAULT_LEASE_MS;
-}
-
-function invalid(field: string, value: unknown, rule: string, fix: string): CountersignError {
-  return new CountersignError("request_invalid", `${field} ${rule}`, { field, value, fix });
 }

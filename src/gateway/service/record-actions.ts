@@ -1,11 +1,11 @@
-import type { Json } from "../../events/canonical.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { type ActionTerms, type Item, nodeOf, type ProposalNode, type ReceiptNode, type ResumeNode } from "../../ledger/item.ts";
 import { isGrant } from "../../ledger/resumes.ts";
 import type { ItemRecord } from "../../producers/wire/record.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
 import { patchOf } from "./edit-view.ts";
-import { type ItemEvents, jsonOf, stateOf, type Told } from "./record-events.ts";
+import { jsonOf } from "./json.ts";
+import { type ItemEvents, stateOf, type Told } from "./record-events.ts";
 import type { RecordMask } from "./record-mask.ts";
 
 type RecordedAction = ItemRecord["actions"][number];
@@ -58,7 +58,7 @@ function sideOf(actions: readonly Terms[], actionId: string, mask: RecordMask): 
   const index = actions.findIndex((a) => a.actionId === actionId);
   const action = actions[index];
   if (action === undefined) return null;
-  const args = JSON.parse(action.args) as Json;
+  const args = jsonOf(action.args);
   return { step: index + 1, args: mask.args(action.tool, args), argsSha256: mask.hides(action.tool, args) ? null : action.argsSha256 };
 }
 
@@ -72,7 +72,7 @@ function executionOf(item: Item, grant: ResumeNode, actionId: string, events: It
   const ended = own.findLast(({ event }) => ENDS.has(event.kind));
   const used = [ended, started].find((told) => told?.event.argsSha256 != null)?.event.argsSha256 ?? null;
   const asGranted = used === null ? (started === undefined ? null : true) : used === granted.argsSha256;
-  const args = JSON.parse(granted.args) as Json;
+  const args = jsonOf(granted.args);
   const { externalRef = null, result = null, error = null, stateAfter = null } = ended?.event ?? {};
   return [
     {

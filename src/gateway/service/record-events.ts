@@ -4,6 +4,7 @@ import type { EventOf } from "../../events/types.generated.ts";
 import { keyOf, type NodeKey } from "../../ledger/item.ts";
 import { partitionOf } from "../../log/partitioner.ts";
 import type { ItemRecord } from "../../producers/wire/record.ts";
+import { jsonOf } from "./json.ts";
 import type { Context } from "./ledger.ts";
 
 /** Events that are read at a time: the log answers many at once, and an item may have thousands. */
@@ -58,15 +59,6 @@ export function writtenOf({ event, entry }: Told<Topic>): Pick<ItemRecord["propo
 /** `<topic>/<event id>` of what an event answers. */
 export function answersOf({ event }: Told<Topic>): NodeKey | null {
   return event.answers === null ? null : (`${event.answers.topic}/${event.answers.eventId}` as NodeKey);
-}
-
-/** JSON that a producer wrote; what is none is shown as it is. */
-export function jsonOf(text: string | null): unknown {
-  try {
-    return text === null ? null : JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 /** A state of a target, for people. */

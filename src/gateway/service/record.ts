@@ -10,9 +10,10 @@ import { patchOf } from "./edit-view.ts";
 import { findItem } from "./find.ts";
 import { mustBe } from "./identity.ts";
 import { findingsOf, troublesOf } from "./item-view.ts";
+import { jsonOf } from "./json.ts";
 import type { Context } from "./ledger.ts";
 import { actionsOf } from "./record-actions.ts";
-import { answersOf, eventsOf, type ItemEvents, jsonOf, stateOf, type Told, writtenOf } from "./record-events.ts";
+import { answersOf, eventsOf, type ItemEvents, stateOf, type Told, writtenOf } from "./record-events.ts";
 import { NO_MASK, type RecordMask, recordMask } from "./record-mask.ts";
 import { termsVerdict } from "./verdict-view.ts";
 
@@ -75,7 +76,7 @@ function hiddenOf(item: Item, classified: (tool: string) => readonly Classified[
   const { actions } = nodeOf(item, "proposals", item.proposal) as ProposalNode;
   return actions.flatMap(({ actionId, tool, args }) =>
     classified(tool)
-      .filter(({ path }) => valueAt(JSON.parse(args) as Json, pointerKeys(path) ?? []) !== undefined)
+      .filter(({ path }) => valueAt(jsonOf(args), pointerKeys(path) ?? []) !== undefined)
       .map(({ path, class: kind }) => ({ actionId, path, class: kind })),
   );
 }
@@ -103,7 +104,7 @@ function verdictOf({ item, life }: StoredItemView, told: Told<"verdicts">, mask:
     matched: matched.map(({ rule, actionId, path, effect }) => ({ rule, actionId, path, effect })),
     budgets: budgets.map(({ name, key, used, limit }) => ({ name, key, used, limit })),
     card,
-    cardSha256: node?.actions.some((a) => mask.hides(a.tool, JSON.parse(a.args) as Json)) ? null : cardSha256,
+    cardSha256: node?.actions.some((a) => mask.hides(a.tool, jsonOf(a.args))) ? null : cardSha256,
   };
 }
 
@@ -123,8 +124,8 @@ function decisionOf(item: Item, told: Told<"decisions">, events: ItemEvents, mas
     edits: event.edits.map((edit) => {
       const action = verdict?.actions.find((a) => a.actionId === edit.actionId);
       const tool = action?.tool ?? "";
-      const before = action === undefined ? null : mask.args(tool, JSON.parse(action.args) as Json);
-      const after = mask.args(tool, jsonOf(edit.args) as Json);
+      const before = action === undefined ? null : mask.args(tool, jsonOf(action.args));
+      const after = mask.args(tool, jsonOf(edit.args));
       return { actionId: edit.actionId, before, after, patch: patchOf(before, after) };
     }),
     standing: standing === null ? null : { ...standing, scope: jsonOf(standing.scope) },
@@ -153,7 +154,7 @@ function receiptOf(item: Item, told: Told<"receipts">, mask: RecordMask): ItemRe
   const { kind, actionId, externalRef, result, resultSha256, error, stateAfter, startedAt, finishedAt, resumed } = event;
   const { actions } = nodeOf(item, "proposals", item.proposal) as ProposalNode;
   const action = actions.find((a) => a.actionId === actionId);
-  const hides = action !== undefined && mask.hides(action.tool, JSON.parse(action.args) as Json);
+  const hides = action !== undefined && mask.hides(action.tool, jsonOf(action.args));
   const grant = event.answers?.topic === "resumes" ? nodeOf(item, "resumes", event.answers.eventId) : undefined;
   return {
     ...writtenOf(told),

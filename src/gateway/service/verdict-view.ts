@@ -51,6 +51,17 @@ export function reasonsOf(event: EventOf["verdicts"] | undefined): string[] {
   return event.error === null ? event.because : [event.error.message, ...event.because.filter((b) => b !== event.error?.message)];
 }
 
+/** Policy's words as one text: each is a sentence, and what an error says already is not said again. */
+export function reasonText(event: EventOf["verdicts"]): string {
+  const said: string[] = [];
+  for (const reason of reasonsOf(event)) {
+    const sentence = /[.!?…]$/.test(reason) ? reason : `${reason}.`;
+    // The words about broken arguments hold the error's own.
+    if (!said.some((before) => before.includes(reason) || reason.includes(before.slice(0, -1)))) said.push(sentence);
+  }
+  return said.join(" ");
+}
+
 /** A verdict's event, wherever it lies. */
 export function verdictEvent({ ledger }: Context, itemId: string, verdict: VerdictNode): Promise<EventOf["verdicts"] | undefined> {
   return ledger.events.get(itemId, "verdicts", verdict.id);

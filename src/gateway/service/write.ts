@@ -1,4 +1,5 @@
 import { CountersignError } from "../../errors.ts";
+import { complete } from "../../events/draft.ts";
 import type { Topic } from "../../events/topics.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import type { Status } from "../../ledger/item.ts";
@@ -6,6 +7,7 @@ import type { Position } from "../../log/log.ts";
 import { partitionOf } from "../../log/partitioner.ts";
 import { actorOf } from "./identity.ts";
 import type { Context, GatewayLedger } from "./ledger.ts";
+import { type Content, decisionContent, mustBeSame, receiptContent, usedOtherwise } from "./same-request.ts";
 
 /** An event that was written and read back. */
 export interface ReadBack {
@@ -34,7 +36,8 @@ export async function writeAndRead<T extends "decisions" | "receipts">(
   const { ledger } = context;
   const { eventId } = body;
   if (eventId === undefined) return append(ledger, topic, itemId, body);
-  const before = earlier(context, topic, itemId, eventId, body.kind);
+  const content = () => CONTENT[topic](complete(topic, body as never) as never);
+  const before = await earlier(context, topic, itemId, eventId, content);
   if (before !== undefined) return before;
   const running = underWay.get(ledger) ?? new Map<string, Promise<ReadBack>>();
   underWay.set(ledger, running);
@@ -42,7 +45,7 @@ export async function writeAndRead<T extends "decisions" | "receipts">(
   const other = running.get(key);
   if (other !== undefined) {
     await other.catch(() => {});
-    const written = earlier(context, topic, itemId, eventId, body.kind);
+    const written = await earlier(context, topic, itemId, eventId, content);
     if (written !== undefined) return written;
   }
   const work = append(ledger, topic, itemId, body).finally(() => running.delete(key));
@@ -61,19 +64,24 @@ async function append<T extends Topic>(ledger: GatewayLedger, topic: T, itemId: 
   return { eventId, position, status: event.status, reason: event.reason, again: false };
 }
 
-/** What an earlier request with this event id did, if there was one. @throws CountersignError conflict */
-export function earlier(context: Context, topic: "decisions" | "receipts", itemId: string, eventId: string | undefined, kind: string): ReadBack | undefined {
+const CONTENT = { decisions: decisionContent, receipts: receiptContent };
+
+/** What an earlier request with this event id did, if there was one. `asked`: what this one says. @throws CountersignError conflict */
+export async function earlier(
+  context: Context,
+  topic: "decisions" | "receipts",
+  itemId: string,
+  eventId: string | undefined,
+  asked: () => Content,
+): Promise<ReadBack | undefined> {
   if (eventId === undefined) return undefined;
   const { ledger, identity } = context;
   const event = ledger.queries.event(itemId, topic, eventId);
   if (event === undefined) return undefined;
-  const { kind: actorKind, id } = actorOf(identity);
-  if (event.what !== kind || event.actor !== `${actorKind}:${id}`)
-    throw new CountersignError("conflict", `The event id ${eventId} was used for another event of this item`, {
-      field: "eventId",
-      value: eventId,
-      fix: "use a new UUID for a new event",
-    });
+  const { kind, id } = actorOf(identity);
+  const written = await ledger.events.get(itemId, topic, eventId);
+  if (event.actor !== `${kind}:${id}` || written === undefined) throw usedOtherwise(eventId, `${event.actor} wrote it`);
+  mustBeSame(eventId, CONTENT[topic](written as never), asked());
   const position = { topic, partition: partitionOf(itemId, ledger.log.partitions), offset: event.offset };
   return { eventId, position, status: event.status, reason: event.reason, again: true };
 }

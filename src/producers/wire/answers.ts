@@ -268,6 +268,7 @@ export const outcomeAnswer = z
     run: run.nullable(),
     stage,
     finalOutcome,
+    flagged: z.boolean().describe("A record of the item cannot be read: nothing is granted until a person has cleared it."),
   })
   .meta({ id: "OutcomeAnswer" });
 
