@@ -45,6 +45,7 @@ export type ErrorCode =
   | "settled"
   | "claimed"
   | "already_voted"
+  | "not_opened"
   | "already_started"
   | "not_running"
   | "no_grant"

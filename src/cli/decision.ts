@@ -199,7 +199,12 @@ function actionOf(item: ItemView, actionId: string | undefined): ItemView["actio
 }
 
 /** Of a plan a path may begin with the step that it is in: `a2/amount`. */
-function editsOf(item: ItemView, actionId: string | undefined, way: "edit" | "editArgs", changed: { [key: string]: Json }): { actionId: string; args: Json }[] {
+export function editsOf(
+  item: ItemView,
+  actionId: string | undefined,
+  way: "edit" | "editArgs",
+  changed: { [key: string]: Json },
+): { actionId: string; args: Json }[] {
   if (way === "editArgs" || actionId !== undefined || item.actions.length === 1) return [editOf(actionOf(item, actionId), way, changed)];
   const byStep = Object.groupBy(Object.entries(changed), ([path]) => (path.startsWith("/") ? "" : (path.split("/", 1)[0] as string)));
   return Object.entries(byStep).map(([step, entries = []]) =>

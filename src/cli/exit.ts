@@ -38,6 +38,7 @@ const BY_CODE: { readonly [C in ErrorCode]?: Exit } = {
   settled: "refused",
   claimed: "refused",
   already_voted: "refused",
+  not_opened: "refused",
   already_started: "refused",
   not_running: "refused",
   no_grant: "refused",

@@ -1,5 +1,7 @@
 import { Command, CommanderError } from "commander";
 import { versionOf } from "../version.ts";
+import { batch } from "./commands/batch.ts";
+import { batches } from "./commands/batches.ts";
 import { decide } from "./commands/decide.ts";
 import { doctor } from "./commands/doctor.ts";
 import { exportCommand } from "./commands/export.ts";
@@ -19,6 +21,7 @@ import { record } from "./commands/record.ts";
 import { schemas } from "./commands/schemas.ts";
 import { show } from "./commands/show.ts";
 import { standing } from "./commands/standing.ts";
+import { stats } from "./commands/stats.ts";
 import { tail } from "./commands/tail.ts";
 import { topics } from "./commands/topics.ts";
 import { up } from "./commands/up.ts";
@@ -33,6 +36,8 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   show,
   record,
   decide,
+  batches,
+  batch,
   outcome,
   receipt,
   halt,
@@ -42,6 +47,7 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   importCommand,
   exportCommand,
   insights,
+  stats,
   policy,
   notifications,
   notify,

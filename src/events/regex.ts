@@ -4,8 +4,8 @@ import { literalFilter, literalsOf } from "./literal-filter.ts";
 /** Longest text that a pattern is tried on, in UTF-16 units. */
 export const MAX_REGEX_TEXT = 64 * 1024;
 
-/** RE2 takes time in proportion to text times pattern. 2 million steps are about 0.1 s in the worst case; most patterns need far less. */
-const MAX_STEPS = 2_000_000;
+/** RE2 takes time in proportion to text times pattern. A million steps are up to 0.07 s, while the engine is still cold; most patterns need far less. */
+export const MAX_REGEX_STEPS = 1_000_000;
 
 /** Longest pattern. */
 const MAX_PATTERN = 1000;
@@ -27,7 +27,7 @@ export function regex(pattern: string): Find {
   if (pattern.length > MAX_PATTERN) throw new Error(`the pattern has ${pattern.length} characters, more than ${MAX_PATTERN}`);
   const compiled = RE2JS.compile(pattern);
   const size = Math.max(1, compiled.programSize());
-  const longest = Math.min(MAX_REGEX_TEXT, MAX_STEPS / size);
+  const longest = Math.min(MAX_REGEX_TEXT, MAX_REGEX_STEPS / size);
   const literals = literalsOf(pattern);
   const mayMatch = literals === undefined ? () => true : literalFilter(literals);
   return Object.assign((text: string) => (text.length > longest ? undefined : mayMatch(text) && compiled.test(text)), { size });

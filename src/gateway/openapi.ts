@@ -58,6 +58,7 @@ export function openApiDocument(): object {
 
 const PARAMS: Readonly<Record<string, string>> = {
   itemId: "32 hex digits",
+  batchId: "Id of the batch",
   haltId: "Event id of the halt",
   standingId: "Event id of the approval that it was given with",
 };

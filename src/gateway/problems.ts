@@ -21,6 +21,7 @@ const STATUS: { readonly [C in ErrorCode]?: readonly [status: number, title: str
   not_entitled: [403, "Somebody else decides this"],
   not_found: [404, "Not found"],
   conflict: [409, "In conflict with what is there"],
+  not_opened: [409, "A member has to be opened first"],
   not_judged_yet: [409, "Not judged yet"],
   stale: [409, "The item has changed since it was seen"],
   settled: [409, "Decided already"],

@@ -2,12 +2,15 @@ import type { z } from "zod";
 import { CountersignError } from "../errors.ts";
 import type { Scope } from "../local/keys.ts";
 import { decisionAnswer, itemView as itemViewShape, listAnswer, outcomeAnswer, proposalAnswer, receiptAnswer } from "../producers/wire/answers.ts";
+import { batchDecisionAnswer, batchDecisionRequest, batchesAnswer, batchesRequest, batchView as batchShape } from "../producers/wire/batches.ts";
 import { haltAnswer, haltRequest, haltsAnswer, liftAnswer, liftRequest } from "../producers/wire/halts.ts";
 import { notificationsAnswer, notificationsRequest } from "../producers/wire/notifications.ts";
 import { recordRequest, itemRecord as recordShape } from "../producers/wire/record.ts";
 import { decisionRequest, listRequest, proposalRequest, receiptRequest } from "../producers/wire/requests.ts";
 import { standingRevokeRequest, standingsAnswer, standingsRequest, standingView } from "../producers/wire/standing.ts";
 import { recordPage } from "./record-page/page.ts";
+import { decideBatch } from "./service/batch-decide.ts";
+import { batchView, listBatches } from "./service/batches.ts";
 import { decide } from "./service/decide.ts";
 import { halt, halts, lift } from "./service/halt.ts";
 import { itemView } from "./service/item-view.ts";
@@ -152,6 +155,41 @@ export const ROUTES: readonly Route[] = [
     answers: ok("The receipt is effective, and read back. Only after this may an executor act on `started`", receiptAnswer),
     async handle(context, incoming) {
       return { status: 200, body: await receipt(context, incoming.itemId, parseBody(receiptRequest, await incoming.text())) };
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/batches",
+    id: "listBatches",
+    summary: "List sealed batches, newest first: those of which something waits, unless all are asked for",
+    scopes: ["reviewer"],
+    query: batchesRequest,
+    answers: ok("A page of batches", batchesAnswer),
+    async handle(context, incoming) {
+      return { status: 200, body: listBatches(context, parseShape(batchesRequest, incoming.query)) };
+    },
+  },
+  {
+    method: "get",
+    path: "/v1/batches/{batchId}",
+    id: "getBatch",
+    summary: "A batch with its members: unlike ones first, and the one that this reviewer must open",
+    scopes: ["reviewer"],
+    answers: ok("The batch", batchShape),
+    async handle(context, incoming) {
+      return { status: 200, body: await batchView(context, incoming.param("batchId")) };
+    },
+  },
+  {
+    method: "post",
+    path: "/v1/batches/{batchId}/decisions",
+    id: "decideBatch",
+    summary: "Decide the members of a batch: one decision each, with exceptions",
+    scopes: ["reviewer"],
+    body: batchDecisionRequest,
+    answers: ok("What became of each member; some may have been refused", batchDecisionAnswer),
+    async handle(context, incoming) {
+      return { status: 200, body: await decideBatch(context, incoming.param("batchId"), parseBody(batchDecisionRequest, await incoming.text())) };
     },
   },
   {

@@ -9,6 +9,11 @@ export type MemberState = { readonly state: "in" } | { readonly state: "out"; re
 
 const CLOSED: { readonly [kind: string]: Out } = { edit: "edited", withdraw: "withdrawn", expire: "expired" };
 
+/** The key of what a run did and one owner reviews together. */
+export function runBatchKey(workspace: string, threadId: string, owner: string): string {
+  return `${workspace}:run:${threadId}:${owner}`;
+}
+
 /**
  * How the verdict with which an item became a member stands. A join on reading: what happens to an item never asks whether it is in a batch.
  */

@@ -80,6 +80,8 @@ export interface Deliveries {
   claim(now: number, leaseMs: number, except: readonly string[]): Claimed | undefined;
   /** Says what became of a claimed message. `due` is when to try again. */
   settle(claimed: Claimed, result: { state: "sent" | "failed" | "due"; answer: string; due?: number }, now: number): void;
+  /** What a process left behind that ended while it sent is due again at once. Only for whoever knows that nobody else is sending. */
+  reclaim(now: number): void;
   /** Failed deliveries of these channels to open notices become due again. */
   revive(channels: readonly string[], now: number): number;
   /** When the next delivery is due; null when none is. */
@@ -146,6 +148,7 @@ export function openDeliveries({ db }: LocalDb, bundleOf: (...parts: readonly st
   const dropEnded = db.prepare(
     `UPDATE delivery SET state = 'dropped' WHERE bundle = ? AND state = 'due' AND action = 'notify' AND (SELECT ended FROM notice WHERE id = delivery.notice) IS NOT NULL`,
   );
+  const reclaim = db.prepare("UPDATE delivery SET state = 'due', due = ?, lease = NULL, answer = ? WHERE state = 'sending'");
   const revive = db.prepare(
     `UPDATE delivery SET state = 'due', due = ?, attempts = 0 WHERE state = 'failed' AND channel IN (SELECT value FROM json_each(?))
        AND (action = 'resolve' OR (SELECT ended FROM notice WHERE id = delivery.notice) IS NULL)`,
@@ -199,6 +202,7 @@ export function openDeliveries({ db }: LocalDb, bundleOf: (...parts: readonly st
       // Decided while it was under way: there is nothing left to try again for.
       if (state === "due") dropEnded.run(bundle);
     }).immediate,
+    reclaim: (now) => void reclaim.run(now, "interrupted: the process ended while it sent, so it may be there already"),
     revive: (channels, now) => revive.run(now, JSON.stringify(channels)).changes,
     nextDue: () => nextDue.get() as number | null,
     list({ workspace, failed = false, limit = 100 } = {}) {

@@ -33,12 +33,16 @@ const MIGRATIONS = [
    CREATE INDEX delivery_at ON delivery (at);`,
 ];
 
+/** In milliseconds. */
+const PATIENCE_MS = 5_000;
+
 /**
  * Opens `local.db` in a folder (`:memory:` keeps it in memory) and brings it to this version.
  *
+ * @param patienceMs how long a statement waits for another process that writes; nothing else runs in this process meanwhile
  * @throws CountersignError file_unreadable, file_invalid (made by a newer version)
  */
-export function openLocalDb(data: string): LocalDb {
+export function openLocalDb(data: string, patienceMs = PATIENCE_MS): LocalDb {
   const path = data === ":memory:" ? data : join(data, "local.db");
   let db: Database.Database | undefined;
   try {
@@ -48,8 +52,9 @@ export function openLocalDb(data: string): LocalDb {
     // Hashes of keys are nobody else's business.
     if (data !== ":memory:") chmodSync(path, 0o600);
     db.pragma("journal_mode = WAL");
-    db.pragma("busy_timeout = 5000");
+    db.pragma(`busy_timeout = ${PATIENCE_MS}`);
     migrate(db, path);
+    db.pragma(`busy_timeout = ${Math.floor(patienceMs)}`);
     const opened = db;
     return { db: opened, close: () => opened.close() };
   } catch (cause) {

@@ -56,15 +56,17 @@ function headOf(notice: Notice): string {
   if (kind === "doubt") return `Nobody knows how ${what} ended: ${ownerName(notice.owner)} settles it`;
   if (kind === "held") return `The time for ${what} is over; it is held for ${ownerName(notice.owner)}${tier}`;
   const escalated = notice.step > 0 ? `Escalated, step ${notice.step}: ` : "";
-  return `${escalated}${what} waits for ${kind === "review" ? "the review of " : ""}${ownerName(notice.owner)}${tier}`;
+  const wait = new Set(notice.tools).size > 1 ? "wait" : "waits";
+  return `${escalated}${what} ${wait} for ${kind === "review" ? "the review of " : ""}${ownerName(notice.owner)}${tier}`;
 }
 
 function lineOf(notice: Notice, zone: string): string {
-  const { kind, agent, deadline, items, workspace } = notice;
+  const { kind, agent, deadline, items, batchId, workspace } = notice;
   if (kind === "test") return "This channel works. Nothing waits, and nothing has to be done.";
   const by = agent === null ? "" : ` · by ${plainName(agent, "an agent")}`;
   const until = deadline === null ? "" : ` · until ${momentIn(deadline, zone)}`;
-  const item = kind === "batch" ? "" : ` · item ${(items[0] ?? "").slice(0, 8)}`;
+  // As `batch show` and `show` take them.
+  const item = batchId === null ? ` · item ${(items[0] ?? "").slice(0, 8)}` : ` · batch ${plainName(batchId, "").slice(0, 9)}`;
   return `${headOf(notice)}${by}${until}${item} · workspace ${plainName(workspace, "unnamed")}`;
 }
 

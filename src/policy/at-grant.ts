@@ -2,7 +2,7 @@ import type { EventOf } from "../events/types.generated.ts";
 import { type Hit, hitsOf, uncheckable } from "./assess.ts";
 import { type BudgetOutcome, judgeBudgets } from "./budget.ts";
 import type { CompiledPolicy, CompiledRule } from "./compile.ts";
-import { countablesOf, type JudgeInput, subjectsOf } from "./judge.ts";
+import { countablesOf, type JudgeInput, subjectsOf } from "./subjects.ts";
 import type { UsageReader } from "./usage.ts";
 
 /** What was decided on an item that is about to be granted. */

@@ -1,7 +1,7 @@
 import type { ActionProposed } from "../events/types.generated.ts";
 import type { CompiledPolicy } from "./compile.ts";
-import { countablesOf, type JudgedAction } from "./judge.ts";
 import { OPEN, replayUsage } from "./replay-usage.ts";
+import { countablesOf, type JudgedAction } from "./subjects.ts";
 import { rulesOf } from "./testing/expect.ts";
 import { judgeFully } from "./testing/run.ts";
 

@@ -1,6 +1,6 @@
 import { edgeInputs, saidOf, toolsOf } from "./diff-inputs.ts";
-import type { JudgeInput } from "./judge.ts";
 import type { LoadedPolicy } from "./loaded.ts";
+import type { JudgeInput } from "./subjects.ts";
 import { rulesOf, type Verdict } from "./testing/expect.ts";
 import { type Described, inputOf } from "./testing/input.ts";
 import { judgeFully } from "./testing/run.ts";

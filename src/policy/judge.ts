@@ -1,48 +1,24 @@
-import { CountersignError, messageOf } from "../errors.ts";
-import { isCanonical, type Json, parseStrict, sha256 } from "../events/canonical.ts";
+import { messageOf } from "../errors.ts";
 import type { Draft } from "../events/draft.ts";
-import { LIMITS } from "../events/limits.ts";
-import type { ActionProposed, BudgetUse, Card, EventError, ShadowVerdict, VerdictReached } from "../events/types.generated.ts";
+import type { BudgetUse, ShadowVerdict, VerdictReached } from "../events/types.generated.ts";
 import type { Surroundings } from "./assess.ts";
-import { type BudgetOutcome, type BudgetSubject, judgeBudgets } from "./budget.ts";
-import { askCard, type CardAction, cardOf } from "./card.ts";
+import { type BudgetOutcome, judgeBudgets } from "./budget.ts";
+import { type CardAction, cardOf } from "./card.ts";
 import { type CompiledAction, type CompiledPolicy, touchesSecret } from "./compile.ts";
 import { LAST_OWNER } from "./defaults.ts";
 import { grantReader } from "./grant-use.ts";
 import { joinOpinions } from "./join.ts";
 import type { Breach } from "./json-schema.ts";
 import { judgeAction } from "./judge-action.ts";
-import { type Opinion, rankOf, type Subject, undescribed } from "./opinion.ts";
-import { peopleOf } from "./people.ts";
+import { type Opinion, type Subject, undescribed } from "./opinion.ts";
 import { valueAt } from "./pointer.ts";
 import { PUBLISH_TOOL } from "./publish-tool.ts";
 import { told } from "./reasons.ts";
 import { fillExact, plain } from "./render.ts";
-import { NOTHING_USED, type UsageReader } from "./usage.ts";
-import { verdictOf } from "./verdict.ts";
-
-/** What a verdict says, without the envelope that the policy worker adds. */
-export type VerdictBody = Omit<VerdictReached, "eventId" | "itemId" | "workspace" | "answers" | "occurredAt" | "actor" | "traceparent">;
-
-/** Arguments to judge: those of the proposal, or those after an edit. */
-export interface JudgedAction {
-  readonly actionId: string;
-  readonly tool: string;
-  /** Canonical JSON. */
-  readonly args: string;
-  readonly argsSha256: string;
-}
-
-/** What is judged, and when. */
-export interface JudgeInput {
-  readonly proposal: ActionProposed;
-  readonly actions: readonly JudgedAction[];
-  readonly answers: "proposal" | "edit";
-  /** Milliseconds since the epoch. */
-  readonly now: number;
-  /** What others have used up of budgets. Default: nothing. */
-  readonly usage?: UsageReader;
-}
+import { countablesOf, faultOf, type JudgeInput, subjectsOf } from "./subjects.ts";
+import { asked, broken, refused } from "./unjudged.ts";
+import { NOTHING_USED } from "./usage.ts";
+import { type VerdictBody, verdictOf } from "./verdict.ts";
 
 /**
  * Judges a proposal or an edit. Pure, and never throws: what goes wrong inside interrupts, with an error in the verdict. The order of the
@@ -90,19 +66,6 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
     receiptTarget: receiptTargetOf(cards),
     budgets: [...[...around.budgets.values()].flatMap(({ used }) => used), ...watched.flatMap(({ budgets }) => budgets)],
     shadow: watched.map(({ said }) => said),
-  });
-}
-
-/** Actions as budgets count them. `args`: their arguments, where they are parsed already. `flowed`: they run without a person. */
-export function countablesOf(
-  proposal: ActionProposed,
-  actions: readonly JudgedAction[],
-  { args, flowed = false }: { args?: readonly Json[]; flowed?: boolean } = {},
-): BudgetSubject[] {
-  const { workspace, agent, onBehalfOf, run } = proposal;
-  return actions.map(({ actionId, tool, argsSha256, ...action }, i) => {
-    const of = { workspace, agent: agent.id, onBehalfOf: onBehalfOf?.id ?? null, thread: run?.threadId ?? null };
-    return { ...of, actionId, tool, args: args?.[i] ?? parseStrict(action.args), argsSha256, flowed };
   });
 }
 
@@ -180,53 +143,6 @@ function breachText({ message, value, path }: Breach, { fields }: CompiledAction
   return value === undefined || touchesSecret(fields, path) ? message : `${message}, not ${value}`;
 }
 
-/** What makes the arguments unfit to be judged at all: two readers could understand them differently. */
-function faultOf({ proposal, actions }: JudgeInput): EventError | undefined {
-  if (actions.length === 0) return { code: "event_invalid", message: "The proposal asks for a review and holds no action" };
-  const known = new Set(proposal.actions.map((action) => action.actionId));
-  if (known.size !== proposal.actions.length) return { code: "event_invalid", message: "Two actions of the proposal have the same id" };
-  const seen = new Set<string>();
-  for (const { actionId, args, argsSha256 } of actions) {
-    const name = `action ${plain(actionId, 80)}`;
-    if (!known.has(actionId) || seen.has(actionId)) return { code: "event_invalid", message: `The ${name} is not one of the proposal, or comes twice` };
-    seen.add(actionId);
-    try {
-      if (!isCanonical(args, { name: "arguments", maxBytes: LIMITS.args }))
-        return { code: "args_not_canonical", message: `The arguments of ${name} are not canonical JSON (RFC 8785)` };
-    } catch (error) {
-      return { code: error instanceof CountersignError ? error.code : "json_syntax", message: `The arguments of ${name}: ${plain(messageOf(error), 300)}` };
-    }
-    if (sha256(args) !== argsSha256) return { code: "args_hash_mismatch", message: `The hash of the arguments of ${name} is not that of their bytes` };
-  }
-  return undefined;
-}
-
-/** The actions with everything that conditions read of them. */
-export function subjectsOf({ proposal, actions, now }: Pick<JudgeInput, "proposal" | "actions" | "now">): Subject[] {
-  const proposed = new Map(proposal.actions.map((action) => [action.actionId, action]));
-  const evidence = new Set(proposal.evidence.filter((piece) => piece.value !== null || piece.url !== null).map((piece) => piece.label));
-  return actions.map(({ actionId, tool, args }, index) => {
-    const { targetState = null, confidence = null, confidenceSource = null } = proposed.get(actionId) ?? {};
-    const { agent, origin, run } = proposal;
-    return {
-      actionId,
-      index,
-      evidence,
-      facts: { tool, args: JSON.parse(args) as Json, target: stateOf(targetState), agent, origin, run, confidence, confidenceSource, now },
-    };
-  });
-}
-
-/** A state that is not what its hash says is no state. */
-function stateOf(snapshot: ActionProposed["actions"][number]["targetState"]): Json | undefined {
-  if (snapshot === null || sha256(snapshot.json) !== snapshot.sha256) return undefined;
-  try {
-    return parseStrict(snapshot.json);
-  } catch {
-    return undefined;
-  }
-}
-
 function describing(opinions: readonly Opinion[]): CompiledAction[] {
   return opinions.flatMap((opinion) => (opinion.action === null ? [] : [opinion.action]));
 }
@@ -240,84 +156,4 @@ function receiptTargetOf(cards: readonly CardAction[]): VerdictReached["receiptT
         return { system: receiptTarget.system, id, url: receiptTarget.url === undefined ? null : (fillExact(receiptTarget.url, args) ?? null) };
     }
   return null;
-}
-
-/** A question can only be answered, a notice only be closed. Neither runs anything. */
-function asked(policy: CompiledPolicy | undefined, input: JudgeInput, ask: "question" | "notify"): Draft<VerdictBody> {
-  const { proposal, now } = input;
-  const { calendar } = policy ?? { calendar: undefined };
-  const people = peopleOf(policy?.owner ?? LAST_OWNER, { now, calendar }, ask === "question" ? policy?.questions : policy?.notices);
-  const text = ask === "question" ? "The agent asks a question" : "The agent gives notice";
-  const opinion: Opinion = {
-    ...undescribed(policy, bare(input, { actionId: "", tool: "" }, 0), text, LAST_OWNER),
-    calendar,
-    ...people,
-    approvals: 1,
-    approvalOrder: [],
-    risk: "low",
-    score: 0,
-    contributions: [],
-    reversibility: "reversible",
-    decisions: [ask === "question" ? "respond" : "acknowledge"],
-    rank: rankOf(policy, 0, undefined),
-  };
-  const card = askCard(ask, proposal.question ?? proposal.intent ?? "", proposal.agent.id);
-  return verdictOf(opinion, { now, requestedTimeoutMs: proposal.requestedTimeoutMs, because: [text], steps: [], card, receiptTarget: null });
-}
-
-/** Forbidden before any policy has looked. */
-function refused(policy: CompiledPolicy | undefined, input: JudgeInput, error: EventError): Draft<VerdictBody> {
-  const subjects = input.actions.map((action, index) => bare(input, action, index));
-  const steps = subjects.flatMap((subject) => undescribed(policy, subject, error.message, LAST_OWNER).step ?? []);
-  const subject = subjects[0] ?? bare(input, { actionId: "", tool: "" }, 0);
-  const opinion: Opinion = { ...undescribed(policy, subject, error.message, LAST_OWNER, error), policy: null, route: "forbid" };
-  return verdictOf(opinion, { now: input.now, requestedTimeoutMs: null, because: [error.message], steps, card: null, receiptTarget: null });
-}
-
-/** The last net: a person decides, knowing that policy could not. */
-function broken(policies: readonly CompiledPolicy[], input: JudgeInput, error: EventError): Draft<VerdictBody> {
-  const policy = policies.find((candidate) => candidate.workspace === input.proposal.workspace && candidate.mode !== "shadow");
-  const subjects = input.actions.map((action, index) => bare(input, action, index));
-  const text = "Policy could not judge this; a person decides";
-  const opinions = subjects.map((subject) => undescribed(policy, subject, text, LAST_OWNER, error));
-  const steps = opinions.flatMap((opinion) => opinion.step ?? []);
-  const opinion = opinions[0] ?? undescribed(policy, bare(input, { actionId: "", tool: "" }, 0), text, LAST_OWNER, error);
-  const because = [text, error.message];
-  return verdictOf(opinion, {
-    now: input.now,
-    requestedTimeoutMs: null,
-    because,
-    steps,
-    card: brokenCard(policies, subjects, opinion.owner, because),
-    receiptTarget: null,
-  });
-}
-
-/** null where even the card fails: showing secrets or nothing at all would be worse. */
-function brokenCard(policies: readonly CompiledPolicy[], subjects: readonly Subject[], owner: string, because: readonly string[]): Card | null {
-  try {
-    const cards = subjects.map(({ actionId, facts: { tool, args } }) => {
-      const described = policies.flatMap((policy) => (policy.mode === "shadow" ? [] : policy.find(tool)));
-      return { actionId, tool, args, described, reversibility: "irreversible", unusual: new Set<string>(), owner };
-    });
-    return cardOf(cards, because);
-  } catch {
-    return null;
-  }
-}
-
-function bare({ proposal, now }: JudgeInput, { actionId, tool, args }: { actionId: string; tool: string; args?: string }, index: number): Subject {
-  const { agent, origin, run } = proposal;
-  let value: Json = null;
-  try {
-    value = args === undefined ? null : parseStrict(args);
-  } catch {
-    // Shown as nothing: the reason says what is wrong with them.
-  }
-  return {
-    actionId,
-    index,
-    facts: { tool, args: value, target: undefined, agent, origin, run, confidence: null, confidenceSource: null, now },
-    evidence: new Set(),
-  };
 }

@@ -1,6 +1,5 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
 import type { Check, Found } from "./lint.ts";
-import { baseRiskOf } from "./lint-actions.ts";
 import { pointerKeys } from "./pointer.ts";
 import { shown } from "./problems.ts";
 import { glob, isGlob } from "./regex.ts";
@@ -208,19 +207,7 @@ function shadowedRules(content: PolicyContent): Found[] {
           fix: "take one of the two out",
         },
       ];
-    const { raise } = rule;
-    if (rule.forbid || raise?.risk === undefined || Object.entries(raise).some(([key, value]) => key !== "risk" && value !== undefined)) return [];
-    const reached = Object.entries(content.actions).filter(([name]) => reaches(rule.when, name));
-    const rank = TIERS.indexOf(raise.risk);
-    if (reached.length === 0 || reached.some(([, action]) => TIERS.indexOf(baseRiskOf(content, action)) < rank)) return [];
-    return [
-      {
-        code: "no-effect",
-        path: [...path, "raise", "risk"],
-        message: `${rule.id} raises to ${raise.risk}, and ${reached.map(([name]) => name).join(", ")} start there already`,
-        fix: "raise higher, or by points",
-      },
-    ];
+    return [];
   });
 }
 

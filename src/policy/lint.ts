@@ -2,6 +2,7 @@ import { messageOf } from "../errors.ts";
 import { checkPolicy } from "./document.ts";
 import { ACTION_CHECKS } from "./lint-actions.ts";
 import { CONDITION_CHECKS } from "./lint-conditions.ts";
+import { EFFECT_CHECKS } from "./lint-effects.ts";
 import { type LoadedPolicy, loadPolicy } from "./loaded.ts";
 import { dotted } from "./problems.ts";
 import type { ReadFile } from "./publish.ts";
@@ -29,14 +30,14 @@ export interface Found {
   readonly fix: string;
 }
 
-/** A look at one policy that loads. */
-export type Check = (policy: LoadedPolicy) => readonly Found[];
+/** A look at one policy that loads. `now`: in milliseconds since the epoch; left out, nothing is said about what has ended. */
+export type Check = (policy: LoadedPolicy, now: number | undefined) => readonly Found[];
 
 /**
  * Everything that is wrong or doubtful about a policy document. An error is what keeps it from being loaded, or makes a condition mean
  * something else than it says; a warning is most likely a mistake; a note is a choice that should be made on purpose.
  */
-export function lintPolicy(text: string, file: string, readFile: ReadFile): { policy?: LoadedPolicy; findings: readonly Finding[] } {
+export function lintPolicy(text: string, file: string, readFile: ReadFile, now?: number): { policy?: LoadedPolicy; findings: readonly Finding[] } {
   const { problems } = checkPolicy(text, { file });
   if (problems.length > 0)
     return {
@@ -56,7 +57,7 @@ export function lintPolicy(text: string, file: string, readFile: ReadFile): { po
   } catch (error) {
     return { findings: linesOf(messageOf(error), file) };
   }
-  const findings = [...ACTION_CHECKS, ...CONDITION_CHECKS].flatMap((check) => check(policy).map((found) => placed(policy, found)));
+  const findings = [...ACTION_CHECKS, ...CONDITION_CHECKS, ...EFFECT_CHECKS].flatMap((check) => check(policy, now).map((found) => placed(policy, found)));
   return { policy, findings: sorted(findings) };
 }
 

@@ -2,8 +2,10 @@ import { canonicalize, type Json } from "../events/canonical.ts";
 import type { Draft } from "../events/draft.ts";
 import type { ActionProposed, VerdictReached } from "../events/types.generated.ts";
 import type { CompiledPolicy } from "./compile.ts";
-import { type JudgedAction, judge, type VerdictBody } from "./judge.ts";
+import { judge } from "./judge.ts";
+import type { JudgedAction } from "./subjects.ts";
 import type { UsageReader } from "./usage.ts";
+import type { VerdictBody } from "./verdict.ts";
 
 /** A field in which a verdict differs from what is recomputed. */
 export interface VerdictDifference {

@@ -1,12 +1,14 @@
 import { canonicalize, sha256 } from "../events/canonical.ts";
 import type { Draft } from "../events/draft.ts";
-import type { BudgetUse, Card, ExternalRef, LadderStep, ShadowVerdict, VerdictStep } from "../events/types.generated.ts";
-import type { VerdictBody } from "./judge.ts";
+import type { BudgetUse, Card, ExternalRef, LadderStep, ShadowVerdict, VerdictReached, VerdictStep } from "../events/types.generated.ts";
 import type { Opinion } from "./opinion.ts";
 import { spanEnd } from "./span.ts";
 
 /** Version of the engine, in every verdict: the same inputs and the same version give the same verdict. */
 export const ENGINE_VERSION = "2";
+
+/** What a verdict says, without the envelope that the policy worker adds. */
+export type VerdictBody = Omit<VerdictReached, "eventId" | "itemId" | "workspace" | "answers" | "occurredAt" | "actor" | "traceparent">;
 
 /** What a verdict needs beside the opinion. */
 export interface Around {

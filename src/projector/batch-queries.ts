@@ -1,11 +1,11 @@
 import type Database from "better-sqlite3";
-import { type MemberState, memberState } from "../ledger/batch.ts";
+import { type MemberState, memberState, runBatchKey } from "../ledger/batch.ts";
 import { isAudit } from "../ledger/decisions.ts";
 import { nodeOf, type VerdictNode } from "../ledger/item.ts";
 import { halfTime, isUnsealed } from "../ledger/owed.ts";
 import { eventIdOfBytes, itemBytes, itemIdOfBytes } from "./keys.ts";
 import { overlayOf } from "./overlay.ts";
-import type { Queries } from "./queries.ts";
+import type { Queries, StoredItemView } from "./queries.ts";
 
 /** A sealed batch, as its records describe it. */
 export interface SealedBatch {
@@ -81,6 +81,9 @@ export function openBatches(views: Database.Database, queries: Queries) {
     "SELECT item.id AS item, verdict FROM batch_member JOIN item ON item.n = batch_member.item WHERE batch = ? ORDER BY item.id, batch_member.id",
   );
   const ofItem = views.prepare("SELECT DISTINCT batch FROM batch_member WHERE item = (SELECT n FROM item WHERE id = ?)").pluck();
+  const sealsOf = views.prepare(
+    "SELECT batch_member.batch AS batch, verdict, owner, min(at) AS at FROM batch_member JOIN batch ON batch.id = batch_member.batch WHERE item = (SELECT n FROM item WHERE id = ?) GROUP BY batch_member.batch, verdict",
+  );
   const byKey = views.prepare(`SELECT ${COLUMNS} FROM batch WHERE workspace = ? AND key = ? AND at >= ? ORDER BY at, id LIMIT 200`);
   const ended = views.prepare("SELECT max(at) FROM run_end WHERE thread = ? AND workspace = ?").pluck();
   const unjudged = views.prepare("SELECT 1 FROM item WHERE thread = ? AND stage < 8 AND stage = 1 LIMIT 1").pluck();
@@ -150,11 +153,32 @@ export function openBatches(views: Database.Database, queries: Queries) {
       return fresh(() => ofItem.all(itemBytes(itemId))) as string[];
     },
 
+    /** The batches of which an item is, or was, a member: the verdict with which, for whom and when it was sealed. */
+    sealsOf(itemId: string): { batchId: string; verdict: string; owner: string; at: number }[] {
+      const rows = fresh(() => sealsOf.all(itemBytes(itemId))) as { batch: string; verdict: Buffer | string; owner: string; at: number }[];
+      return rows.map(({ batch, verdict, owner, at }) => ({ batchId: batch, verdict: eventIdOfBytes(verdict), owner, at }));
+    },
+
     /** The batches in which an item is, or was, a member, the first one first. */
     ofItem(itemId: string): BatchView[] {
       return (fresh(() => ofItem.all(itemBytes(itemId))) as string[])
         .map((id) => batch(id) as BatchView)
         .sort((a, b) => a.at - b.at || (a.batchId < b.batchId ? -1 : 1));
+    },
+
+    /** Batches that name an item which never became a member of them: it was decided, or sealed in another one, before. */
+    missing({ itemId, item, summary }: StoredItemView): SealedBatch[] {
+      const was = this.idsOf(itemId);
+      const found = new Map<string, SealedBatch>();
+      for (const node of item.nodes.values()) {
+        if (node.topic !== "verdicts" || node.terms.batch === null || node.fallback) continue;
+        const workspace = item.workspace ?? "default";
+        const run = summary.threadId === undefined ? [] : [runBatchKey(workspace, summary.threadId, node.terms.owner ?? "")];
+        for (const key of [node.terms.batch.key, ...run])
+          for (const batch of this.withKey(workspace, key, node.judgedAt))
+            if (batch.named.includes(itemId) && !was.includes(batch.batchId)) found.set(batch.batchId, batch);
+      }
+      return [...found.values()];
     },
 
     /** Batches, newest first. */

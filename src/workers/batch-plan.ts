@@ -1,4 +1,5 @@
 import { sha256 } from "../events/canonical.ts";
+import { runBatchKey } from "../ledger/batch.ts";
 import type { SealedBatch, Unsealed } from "../projector/batch-queries.ts";
 
 /** A batch to be sealed: what its records say, and the verdicts that become members now. */
@@ -77,7 +78,7 @@ function groupOf(member: Unsealed): string {
 
 /** The key that a batch with this member has. */
 export function keyOf(member: Unsealed): string {
-  return isRunReview(member) ? `${member.workspace}:run:${member.threadId}:${member.owner}` : member.key;
+  return isRunReview(member) ? runBatchKey(member.workspace, member.threadId as string, member.owner) : member.key;
 }
 
 /**

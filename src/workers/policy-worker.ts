@@ -2,7 +2,7 @@ import { CountersignError } from "../errors.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { editedActions } from "../ledger/edits.ts";
 import type { VerdictNode } from "../ledger/item.ts";
-import { countablesOf } from "../policy/judge.ts";
+import { countablesOf } from "../policy/subjects.ts";
 import type { UsageReader } from "../policy/usage.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Queries, Todo } from "../projector/queries.ts";

@@ -94,6 +94,8 @@ export const REFUND: ItemView = {
   edits: [],
   grant: null,
   receipts: [],
+  batches: [],
+  batchDue: null,
   incidents: [],
   receiptTarget: { system: "crm", id: "jo@elsewhere.example", url: null },
   timeline: [

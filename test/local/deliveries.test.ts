@@ -1,8 +1,10 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import Database from "better-sqlite3";
 import { afterEach, describe, expect, it } from "vitest";
 import { type Deliveries, type DeliveryWay, openDeliveries, type Planned } from "../../src/local/deliveries.ts";
+import { openKeys } from "../../src/local/keys.ts";
 import { type LocalDb, openLocalDb } from "../../src/local/local-db.ts";
 
 const opened: LocalDb[] = [];
@@ -48,6 +50,17 @@ describe("a notice", () => {
     expect(drain(b, 10)).toEqual([["notify", "n1"]]);
     expect(open(data).record(notice("n1"), [plan()], 20)).toBe(false);
     expect(drain(a, 30)).toEqual([]);
+  });
+
+  it("has its place in a local.db of before there were any, which keeps its keys", () => {
+    const data = folder();
+    const old = new Database(join(data, "local.db"));
+    old.exec(`CREATE TABLE key (key_id TEXT PRIMARY KEY, hash BLOB NOT NULL UNIQUE, scope TEXT NOT NULL, id TEXT NOT NULL, roles TEXT NOT NULL, workspace TEXT NOT NULL,
+      created_at INTEGER NOT NULL, expires_at INTEGER, revoked_at INTEGER, owner TEXT) WITHOUT ROWID;
+      INSERT INTO key VALUES ('k1', x'00', 'reviewer', 'dana', '["lead"]', 'support', 1, NULL, NULL, NULL); PRAGMA user_version = 2;`);
+    old.close();
+    expect(open(data).record(notice("n1"), [plan()], 1)).toBe(true);
+    expect(openKeys(opened[0] as LocalDb).listKeys()).toMatchObject([{ keyId: "k1", id: "dana", roles: ["lead"] }]);
   });
 
   it("that has ended is not sent, and is not begun again", () => {

@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { CountersignError } from "../../src/errors.ts";
 import { openChannels } from "../../src/notify/channels/open.ts";
@@ -56,6 +57,14 @@ describe("the file of --notify", () => {
       ["hook", "webhook"],
       ["oncall", "pagerduty"],
     ]);
+  });
+
+  it("can be the one that the page shows", () => {
+    const page = readFileSync(new URL("../../docs/notifications.md", import.meta.url), "utf8");
+    const source = /^```yaml\n([\s\S]*?)^```$/m.exec(page)?.[1] as string;
+    const named = Object.fromEntries([...source.matchAll(/_env: (\w+)/g)].map(([, variable = ""]) => [variable, ENV.HOOK]));
+    const config = parse(source, named);
+    expect([...openChannels(config).values()].map(({ type }) => type)).toEqual(["slack", "email", "webhook", "pagerduty", "opsgenie"]);
   });
 
   it("sends an owner's notices along the first route of theirs, everybody else's along the one for nobody in particular", () => {

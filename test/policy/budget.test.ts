@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
-import { judge, type VerdictBody } from "../../src/policy/judge.ts";
+import { judge } from "../../src/policy/judge.ts";
 import type { Usage, UsageQuestion } from "../../src/policy/usage.ts";
+import type { VerdictBody } from "../../src/policy/verdict.ts";
 import { type Call, NOW, policy, problems, proposal, verdict } from "./helpers.ts";
 
 const ACTIONS = `

@@ -6,8 +6,10 @@ import { itemIdOf } from "../../src/events/ids.ts";
 import type { ActionProposed, VerdictReached } from "../../src/events/types.generated.ts";
 import { type CompiledPolicy, compilePolicy } from "../../src/policy/compile.ts";
 import { parsePolicy } from "../../src/policy/document.ts";
-import { type JudgedAction, judge, type VerdictBody } from "../../src/policy/judge.ts";
+import { judge } from "../../src/policy/judge.ts";
 import { publishable } from "../../src/policy/publish.ts";
+import type { JudgedAction, JudgeInput } from "../../src/policy/subjects.ts";
+import type { VerdictBody } from "../../src/policy/verdict.ts";
 
 export const NOW = 1_750_000_000_000;
 /** A Monday morning in working hours; NOW is a Sunday. */
@@ -85,7 +87,12 @@ export function verdict(
   actions: readonly JudgedAction[] = proposed.actions,
   now: number = NOW,
 ): VerdictReached {
-  return written(judge(policies, { proposal: proposed, actions, answers: "proposal", now }), proposed);
+  return verdictOn(policies, { proposal: proposed, actions, answers: "proposal", now });
+}
+
+/** The same for everything that a judgement may read. */
+export function verdictOn(policies: readonly CompiledPolicy[], input: JudgeInput): VerdictReached {
+  return written(judge(policies, input), input.proposal);
 }
 
 function written(body: Draft<VerdictBody>, { itemId, workspace }: ActionProposed): VerdictReached {

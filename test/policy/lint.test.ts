@@ -15,6 +15,7 @@ const codes = (text: string, severity?: Finding["severity"]) =>
 const SCHEMA =
   "{ type: object, required: [n, s, e], properties: { n: { type: number, minimum: 1, maximum: 100 }, s: { type: string }, e: { enum: [x, y] }, email: { type: string }, opt: { type: boolean } } }";
 const ACT = `actions:\n  act: { arguments: ${SCHEMA}, reversibility: partially, risk: medium, card: { headline: Act } }\n`;
+const GRANT = "grants: [{ id: g, when: { action: act }, lower: { risk: low }, cap: { max: 5 }, expires: 2026-06-01, evidence: e, because: b }]\n";
 const rule = (when: string, rest = "raise: { risk: high }, because: b", id = "r") => `  - { id: ${id}, when: ${when}, ${rest} }\n`;
 
 describe("lint", () => {
@@ -68,6 +69,43 @@ describe("lint", () => {
     expect(codes(`${ACT}rules:\n${rule(same, "raise: { risk: critical }, because: b", "a")}${rule(same)}`)).toEqual(["8 shadowed-rule"]);
     expect(codes(`${ACT}floors:\n${rule(same, "forbid: true, because: b", "a")}${rule(same)}`)).toEqual(["8 shadowed-floor"]);
     expect(codes(`${ACT}rules:\n${rule(same, "raise: { risk: critical }, because: b", "a")}${rule(same, "raise: { points: 5 }, because: b")}`)).toEqual([]);
+  });
+
+  it.each([
+    ["a rule that asks for a hard gate where there is one", "raise: { gate: hard }", "irreversible", true],
+    ["a rule that asks for a hard gate where there is none", "raise: { gate: hard }", "partially", false],
+    ["a rule that raises to the base and asks for nothing else", "raise: { risk: medium, approvals: 1 }", "partially", true],
+    ["a rule that raises to the base and brings a second person", "raise: { risk: medium, approvals: 2 }", "partially", false],
+    ["a rule that raises by points", "raise: { risk: low, points: 1 }", "partially", false],
+  ])("tells apart what changes something: %s", (_, effect, reversibility, idle) => {
+    const act = ACT.replace("partially", reversibility).replace(
+      "card: { headline: Act }",
+      "timeout: PT1H, owner: role:x, ladder: [{ to: role:y, timeout: PT5M }], card: { headline: A, if_approved: a, if_rejected: b, if_it_fails: c, rollback: d }",
+    );
+    expect(codes(`${act}rules:\n${rule("{ action: act, args: { /n: { above: 50 } } }", `${effect}, because: b`)}`)).toEqual(idle ? ["7 no-effect"] : []);
+  });
+
+  it("finds limits and repetitions that raise to where an action starts, but not a floor that keeps a grant away", () => {
+    expect(codes(`${ACT}budgets: [{ id: b, action: act, measure: { count: true }, window: P1D, limits: [{ above: 10, raise: { risk: low } }] }]\n`)).toEqual([
+      "6 no-effect",
+    ]);
+    expect(codes(`${ACT}duplicates: [{ id: d, action: act, window: P1D, raise: { risk: medium } }]\n`)).toEqual(["6 no-effect"]);
+    const floor = `floors:\n${rule("{ action: act, args: { /n: { above: 50 } } }", "raise: { risk: medium }, because: b")}`;
+    expect(codes(ACT + floor)).toEqual(["7 no-effect"]);
+    expect(codes(ACT + floor + GRANT)).toEqual([]);
+  });
+
+  it("finds grants that have ended, that end soon, and that lower nothing", () => {
+    const at = (day: string) =>
+      lintPolicy(HEAD + ACT + GRANT, "p.yaml", () => "", Date.parse(day)).findings.map(({ severity, code, line }) => `${line} ${severity} ${code}`);
+    expect(at("2026-03-01")).toEqual([]);
+    expect(at("2026-05-20")).toEqual(["6 note ending-grant"]);
+    expect(at("2026-06-01")).toEqual(["6 warning expired-grant"]);
+    expect(lint(ACT + GRANT)).toEqual([]);
+    const low = ACT.replace("risk: medium", "risk: low");
+    expect(codes(`confidence: []\n${low}${GRANT}`)).toEqual(["7 no-effect"]);
+    expect(codes(low + GRANT)).toEqual([]);
+    expect(codes(ACT.replace("risk: medium", "risk: critical, timeout: PT1H") + GRANT, "warning")).toEqual(["6 no-effect"]);
   });
 
   it("finds a route that another takes everything from", () => {

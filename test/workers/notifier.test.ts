@@ -221,6 +221,19 @@ describe("the notifier", () => {
     expect(deliveries.list().map(({ state, attempts }) => [state, attempts])).toEqual(Array(3).fill(["sent", 1]));
   });
 
+  it("tells of what waits where a route was forgotten, once there is one", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    const local = kept();
+    const without = start(on, local, routed(inbox.url, ", owner: role:somebody-else"));
+    const { itemId } = await on.judged(refund());
+    await idle();
+    expect(without.deliveries.list()).toEqual([]);
+    await without.running.stop();
+    start(on, local, routed(inbox.url));
+    await inbox.seen(1);
+    expect(noticesOf(inbox.got)).toMatchObject([{ items: [itemId] }]);
+  });
+
   it("tells what waited already when it is started for the first time: more than a few in one message", async () => {
     const [on, inbox] = [await world(), await hook()];
     const waiting = [];
@@ -298,6 +311,29 @@ describe("the notifier", () => {
     await until(() => (deliveries.list().every(({ state }) => state === "sent" || state === "dropped") ? true : undefined));
   });
 
+  it("tells at once, whatever the hour, where a route has nobody to page", async () => {
+    const time = clock();
+    const [on, inbox] = [await world({ now: time.now }), await hook()];
+    const always = ', quiet: [{ from: "00:00", to: "24:00" }]';
+    start(on, kept(), routed(inbox.url, always).replace("page: [pager]", "page: []"));
+    const { itemId } = await on.judged(refund());
+    await idle();
+    expect(inbox.got).toEqual([]);
+    time.turn(11 * 60_000);
+    await inbox.seen(1);
+    await idle();
+    expect(noticesOf(inbox.got)).toMatchObject([{ items: [itemId], step: 1 }]);
+  });
+
+  it("names a message alike on two machines that know nothing of each other", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    for (const local of [kept(), kept()]) start(on, local, routed(inbox.url));
+    await on.judged(refund());
+    const [one, two] = await inbox.seen(2);
+    expect(one?.headers["webhook-id"]).toMatch(/^msg_[0-9a-f]{32}$/);
+    expect(two?.headers["webhook-id"]).toBe(one?.headers["webhook-id"]);
+  });
+
   it("gathers what may wait into a digest, and lets through what would be over before it comes", async () => {
     const time = clock();
     const [on, inbox] = [await world({ now: time.now }), await hook()];
@@ -314,6 +350,31 @@ describe("the notifier", () => {
     expect(noticesOf(inbox.got).filter(({ kind }) => kind === "held")).toEqual([]);
     time.turn(due.due - time.now() + 1000);
     await until(() => noticesOf(inbox.got).find(({ kind }) => kind === "held"));
+  });
+
+  it("does not make the ledger wait for a local.db that somebody else holds", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    const folder = mkdtempSync(join(tmpdir(), "countersign-notifier-"));
+    folders.push(folder);
+    const [local, other] = [openLocalDb(folder, 100), openLocalDb(folder)];
+    closing.push(async () => [local, other].map((db) => db.close()));
+    const { troubles } = start(on, local, routed(inbox.url));
+    await idle();
+    other.db.exec("BEGIN IMMEDIATE");
+    let longest = 0;
+    let last = performance.now();
+    const ticking = setInterval(() => {
+      longest = Math.max(longest, performance.now() - last);
+      last = performance.now();
+    }, 5);
+    const { itemId } = await on.judged(refund());
+    await until(() => (troubles.some((text) => text.includes("locked")) ? true : undefined));
+    clearInterval(ticking);
+    // Without patience of its own it would be five seconds.
+    expect(longest).toBeLessThan(2500);
+    other.db.exec("ROLLBACK");
+    await inbox.seen(1);
+    expect(noticesOf(inbox.got)).toMatchObject([{ items: [itemId] }]);
   });
 
   it("does not end, and does not stop the ledger, where its own file cannot be written", async () => {

@@ -48,6 +48,8 @@ function facts(item: ItemView, look: Look): string[] {
     ["Decided", item.decision && `${item.decision.kind} by ${item.decision.by}`],
     ["Standing", item.standing && `let run by the standing approval ${item.standing}`],
     ["Last edit", item.fellBack && `forbidden by policy, what was before stands: ${item.fellBack.reason}`],
+    ...item.batches.map((batch): [string, string] => ["Batch", batchText(batch)]),
+    ["Batch", item.batchDue === null ? null : `waits for its batch, which is sealed by ${moment(item.batchDue)} at the latest`],
     ["Error", item.verdict?.error && `${item.verdict.error.code}: ${item.verdict.error.message}`],
     ["Execution", item.review === "none" ? null : `${item.execution}, its review is ${item.review}`],
     ["Risk", [item.risk, item.reversibility, item.route].filter((x) => x != null).join(" · ") || null],
@@ -66,6 +68,20 @@ function facts(item: ItemView, look: Look): string[] {
   ];
   const lines = rows.flatMap(([label, text]) => (text ? row(label, text, look) : []));
   return lines.map((line) => (line.startsWith("Risk ") ? line.replace(item.risk ?? "", riskText(item.risk, look.colors)) : line));
+}
+
+/** Words for why an item is out of its batch. */
+export const OUT_WORDS: Readonly<Record<string, string>> = {
+  decided: "out: decided",
+  edited: "out: edited",
+  withdrawn: "out: withdrawn",
+  expired: "out: its time ran out",
+  escalated: "out: escalated alone",
+  missed: "left out: decided, or sealed in another batch, before",
+};
+
+function batchText({ batchId, size, sealedBy, sealedAt, state, why }: ItemView["batches"][number]): string {
+  return `${batchId}, ${state === "in" ? "in" : (OUT_WORDS[why ?? ""] ?? "out")}; of ${size}, sealed by ${sealedBy.replace("_", " ")} at ${moment(sealedAt)}`;
 }
 
 function stateText(item: ItemView): string {

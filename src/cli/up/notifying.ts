@@ -1,6 +1,6 @@
 import type { Notifications } from "../../gateway/service/ledger.ts";
 import { openDeliveries } from "../../local/deliveries.ts";
-import type { LocalDb } from "../../local/local-db.ts";
+import { openLocalDb } from "../../local/local-db.ts";
 import type { Channel } from "../../notify/channels/channel.ts";
 import { openChannels } from "../../notify/channels/open.ts";
 import { type NotifyConfig, parseNotify, routeFor } from "../../notify/config.ts";
@@ -26,14 +26,32 @@ export function readNotifying(cli: Cli, file: string): Notifying {
   return { file, config, channels: openChannels(config) };
 }
 
+/** The ledger waits while the notifier waits for local.db, so it does not wait for long: it comes back a second later. */
+const PATIENCE_MS = 100;
+
+/** What became of notices, and the way to stop sending them. */
+export interface Notified extends Notifications {
+  close(): Promise<void>;
+}
+
 /** Starts the notifier where there is a configuration. What was sent before can be looked at either way. */
-export function startNotifying(cli: Cli, ledger: Ledger, local: LocalDb, notifying: Notifying | undefined): Notifications & { stop?: () => Promise<void> } {
+export function startNotifying(cli: Cli, ledger: Ledger, data: string, notifying: Notifying | undefined): Notified {
+  const local = openLocalDb(data, PATIENCE_MS);
   const deliveries = openDeliveries(local, messageId);
-  if (notifying === undefined) return { sends: false, list: deliveries.list };
+  if (notifying === undefined) return { sends: false, list: deliveries.list, close: async () => local.close() };
   const { queries, batches, projector, now } = ledger;
   const onTrouble = troubleTeller(cli);
+  // This process holds the lock of the folder: what is under way there is nobody's any more.
+  deliveries.reclaim(now());
   const running = runNotifier({ ...notifying, notices: noticesFrom(queries, batches), deliveries, onFolded: projector.onFolded, now, onTrouble });
-  return { sends: true, list: deliveries.list, stop: () => running.stop() };
+  return {
+    sends: true,
+    list: deliveries.list,
+    async close() {
+      await running.stop();
+      local.close();
+    },
+  };
 }
 
 /** Lines that say who is told, and whom nobody tells. */

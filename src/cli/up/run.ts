@@ -52,8 +52,8 @@ export async function runUp(cli: Cli, options: UpOptions): Promise<void> {
     const local = openLocalDb(data);
     closing.splice(1, 0, () => local.close());
     const keys = openKeys(local);
-    const notified = startNotifying(cli, ledger, local, notifying);
-    if (notified.stop !== undefined) closing.unshift(notified.stop);
+    const notified = startNotifying(cli, ledger, data, notifying);
+    closing.unshift(() => notified.close());
     const gateway = await listen(cli, ledger, options, { keys, notified, slack: notifying?.config.slack });
     closing.unshift(() => gateway.close());
     lock.tell({ ...who, url: gateway.url });

@@ -12,7 +12,8 @@ import { actorOf } from "./identity.ts";
 import type { Context } from "./ledger.ts";
 import { at } from "./proposal-event.ts";
 
-export type DecideRequest = z.output<typeof decisionRequest>;
+/** A decision as it is asked for; `batchId` where it is one of several on a batch. */
+export type DecideRequest = z.output<typeof decisionRequest> & { readonly batchId?: string };
 
 /** Kinds that a reviewer decides by what they saw. */
 export const REVIEWS: ReadonlySet<string> = new Set(["approve", "edit", "reject", "respond", "acknowledge"]);

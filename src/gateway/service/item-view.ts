@@ -7,6 +7,7 @@ import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
 import { partitionOf } from "../../log/partitioner.ts";
 import type { ItemView } from "../../producers/wire/answers.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
+import { batchesOf } from "./batches.ts";
 import { actionsView, droppedView, editsView } from "./edit-view.ts";
 import { findItem } from "./find.ts";
 import { grantView, lastGrant } from "./grant-view.ts";
@@ -42,6 +43,7 @@ export async function itemView(context: Context, itemId: string): Promise<ItemVi
     decision: decidedBy(context, view),
     review: view.life.review,
     execution: executionOf(view.life),
+    ...batchesOf(context, view),
     incidents: view.item.incidents.map(({ id, severity }) => ({ eventId: id, severity })),
     ...(await executed(context, view)),
     findings: await findingsOf(context, itemId),

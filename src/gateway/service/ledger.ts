@@ -4,6 +4,7 @@ import type { EventOf } from "../../events/types.generated.ts";
 import type { Deliveries } from "../../local/deliveries.ts";
 import type { EventLog, Position } from "../../log/log.ts";
 import type { Classified } from "../../policy/compile.ts";
+import type { Batches } from "../../projector/batch-queries.ts";
 import type { EventStore } from "../../projector/event-store.ts";
 import type { Halts } from "../../projector/halts.ts";
 import type { Projector } from "../../projector/projector.ts";
@@ -23,6 +24,7 @@ export interface GatewayLedger {
   readonly now: () => number;
   readonly halts: Halts;
   readonly standings: Standings;
+  readonly batches: Batches;
   /** Budgets past whose limits an item was granted. */
   readonly overshootsBy: (itemId: string) => Promise<readonly { readonly items: readonly { readonly verdict: string }[] }[]>;
   readonly amountPath: (workspace: string, tool: string) => string | undefined;

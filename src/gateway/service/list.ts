@@ -47,7 +47,7 @@ function filterOf({ stage, outcome, idPrefix }: z.output<typeof listRequest>, id
 }
 
 /** Owners are written with and without `role:`. */
-function ownersOf({ owner, mine }: z.output<typeof listRequest>, { roles, id }: Identity): string[] | undefined {
+export function ownersOf({ owner, mine }: Pick<z.output<typeof listRequest>, "owner" | "mine">, { roles, id }: Identity): string[] | undefined {
   const both = (name: string) => (name.startsWith("person:") ? [name] : name.startsWith("role:") ? [name, name.slice(5)] : [`role:${name}`, name]);
   const own = mine === "true" ? [...roles.flatMap(both), `person:${id}`] : undefined;
   if (owner === undefined) return own;

@@ -3,7 +3,7 @@ import { complete, type Draft } from "../../events/draft.ts";
 import { itemIdOf } from "../../events/ids.ts";
 import type { ActionProposed } from "../../events/types.generated.ts";
 import type { CompiledPolicy } from "../compile.ts";
-import type { JudgeInput } from "../judge.ts";
+import type { JudgeInput } from "../subjects.ts";
 import type { UsageReader } from "../usage.ts";
 import type { PolicyCase } from "./case-shape.ts";
 import { usageOf } from "./earlier.ts";

@@ -1,7 +1,8 @@
 import { complete, type Draft } from "../../events/draft.ts";
 import type { VerdictReached } from "../../events/types.generated.ts";
 import type { CompiledPolicy } from "../compile.ts";
-import { type JudgeInput, judge } from "../judge.ts";
+import { judge } from "../judge.ts";
+import type { JudgeInput } from "../subjects.ts";
 import { type Miss, missesOf, type Verdict } from "./expect.ts";
 import type { PlacedCase } from "./file.ts";
 import { inputOf } from "./input.ts";

@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { TOPICS } from "../../events/topics.ts";
+import { OUT } from "../../ledger/batch.ts";
 import { EXECUTIONS, OUTCOMES, STAGES } from "../../ledger/life.ts";
 
 export const ref = z.object({ system: z.string(), id: z.string(), url: z.string().nullable() });
@@ -187,6 +188,22 @@ export const itemView = z
     execution,
     grant: grant.nullable().describe("The last grant, also when it is closed; `outcome` tells what may still run."),
     receipts: z.array(receipt),
+    batches: z
+      .array(
+        z.object({
+          batchId: z.string(),
+          sealedBy: z.string(),
+          sealedAt: z.int(),
+          size: z.int(),
+          state: z.enum(["in", "out"]),
+          why: z
+            .enum([...OUT, "missed"])
+            .nullable()
+            .describe("Why it is out. missed: the batch names it, but it never became a member."),
+        }),
+      )
+      .describe("The batches that it is or was in, or was left out of."),
+    batchDue: z.int().nullable().describe("Where it waits for its place in a batch: when that is sealed at the latest."),
     incidents: z.array(z.object({ eventId: z.string(), severity: z.string() })).describe("Incidents that were reported after it was finished."),
     receiptTarget: ref.nullable(),
     timeline: z.array(timelineEntry),

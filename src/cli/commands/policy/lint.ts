@@ -27,7 +27,7 @@ export function lint(cli: Cli): Command {
 async function runLint(cli: Cli, names: readonly string[], { strict = false, quiet = false }: Options): Promise<void> {
   const [{ policyFiles }, { lintPolicy, lintTogether }] = await Promise.all([import("../../policy-files.ts"), import("../../../policy/lint.ts")]);
   const files = policyFiles(names);
-  const linted = files.map((file) => lintPolicy(fileText(file, "the policy"), file, (path) => fileText(path, "the file")));
+  const linted = files.map((file) => lintPolicy(fileText(file, "the policy"), file, (path) => fileText(path, "the file"), cli.io.now()));
   const all = [...linted.flatMap(({ findings }) => findings), ...lintTogether(linted.flatMap(({ policy }) => policy ?? []))];
   const findings = all.filter(({ severity }) => !quiet || severity !== "note");
   const count = (severity: Finding["severity"]) => findings.filter((finding) => finding.severity === severity).length;
