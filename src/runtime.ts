@@ -7,7 +7,7 @@ import { newEventId } from "./events/ids.ts";
 import type { Topic } from "./events/topics.ts";
 import type { EventOf } from "./events/types.generated.ts";
 import type { EventLog, NewRecord, Position } from "./log/log.ts";
-import { openLog } from "./log/open.ts";
+import { type OpenedLog, openLog } from "./log/open.ts";
 import { partitionOf } from "./log/partitioner.ts";
 import type { SchemaRegistry } from "./log/registry.ts";
 import { loadCodec } from "./log/schemas.ts";
@@ -88,8 +88,12 @@ export interface Ledger {
 
 /** Opens log, registry and views. @throws CountersignError as openLog and openProjector */
 export async function openLedger(options: LedgerOptions): Promise<Ledger> {
+  return openLedgerOn(await openLog(options.log), options);
+}
+
+/** As openLedger, over a log that is open already. The ledger closes it, also when it cannot be opened. */
+export async function openLedgerOn({ log, registry }: OpenedLog, options: Omit<LedgerOptions, "log">): Promise<Ledger> {
   const { data = "./data", now = Date.now } = options;
-  const { log, registry } = await openLog(options.log);
   log.onTrouble = options.onTrouble;
   try {
     const codec = await loadCodec(registry);
@@ -115,7 +119,10 @@ export function viewsOptions({ log, registry, codec }: { log: EventLog; registry
   };
 }
 
-function ledger(options: LedgerOptions, parts: { log: EventLog; registry: SchemaRegistry; codec: Codec; projector: Projector; now: () => number }): Ledger {
+function ledger(
+  options: Omit<LedgerOptions, "log">,
+  parts: { log: EventLog; registry: SchemaRegistry; codec: Codec; projector: Projector; now: () => number },
+): Ledger {
   const { log, registry, codec, projector, now } = parts;
   const queries = openQueries(projector.views.db);
   const events = eventStore(log, codec, queries, (key) => partitionOf(key, log.partitions));
@@ -223,13 +230,16 @@ export function writer(log: EventLog, codec: Codec, now: () => number): Write {
     const eventId = body.eventId ?? newEventId();
     const event = complete(topic, { ...body, eventId, itemId, occurredAt: body.occurredAt ?? now() } as unknown as Draft<EventOf[T]>);
     const record: NewRecord = { topic, key: itemId, value: codec.encode(topic, event), headers: () => cloudEventHeaders(topic, event) };
+    let unknown: AppendOutcomeUnknown | undefined;
     for (let attempt = 1, pause = 50; ; attempt++, pause = Math.min(pause * 2, 2000)) {
       try {
         const [position] = await log.append([record]);
         return { eventId, position: position as Position };
       } catch (error) {
-        // Where nothing was appended, the log has tried for long enough by itself: whoever waits should hear of it.
-        if (!(error instanceof AppendOutcomeUnknown) || attempt === ATTEMPTS) throw error;
+        if (error instanceof AppendOutcomeUnknown) unknown = error;
+        // Where nothing was appended, the log has tried for long enough by itself: whoever waits should hear of it. An attempt before may have
+        // been appended all the same, and nobody must be told that it was not.
+        if (error !== unknown || attempt === ATTEMPTS) throw unknown ?? error;
         await new Promise((resolve) => setTimeout(resolve, pause));
       }
     }

@@ -9,6 +9,7 @@ import type { ReviewedExample } from "../../src/evals/reviewed-example.ts";
 import { EXAMPLES_FILE } from "../../src/evals/targets/neutral.ts";
 import { canonicalize } from "../../src/events/canonical.ts";
 import { policyItemId } from "../../src/events/ids.ts";
+import { nodeOf, type VerdictNode } from "../../src/ledger/item.ts";
 import { parseLogUrl } from "../../src/log/open.ts";
 import { applySchemas } from "../../src/log/schemas.ts";
 import { publishable } from "../../src/policy/publish.ts";
@@ -16,9 +17,11 @@ import { importRuns } from "../../src/producers/import-runs.ts";
 import { readTools } from "../../src/producers/tools.ts";
 import { proposalsOf } from "../../src/producers/transcript-calls.ts";
 import { type Run, readTranscripts } from "../../src/producers/transcripts.ts";
+import type { Unsealed } from "../../src/projector/batch-queries.ts";
 import { viewsDifference } from "../../src/projector/dump.ts";
 import { openProjector } from "../../src/projector/projector.ts";
 import { type Ledger, openLedger, viewsOptions } from "../../src/runtime.ts";
+import { planBatches } from "../../src/workers/batch-plan.ts";
 import { replayCall } from "./replay.ts";
 
 const WORKSPACE = "airline";
@@ -63,7 +66,7 @@ async function main(): Promise<void> {
       .map((line) => JSON.parse(line) as ReviewedExample);
     const second = await importRuns(runs, { workspace: WORKSPACE, agentId: AGENT, tools }, target);
     const { approve, edit, reject } = manifest.byDecision;
-    const { consequential, executed, events } = countItems(
+    const { consequential, executed, events, notices } = countItems(
       ledger,
       plan.map((p) => p.draft.itemId),
     );
@@ -76,6 +79,8 @@ async function main(): Promise<void> {
       rejected: reject,
       executed,
       events,
+      notices: notices.inBatches,
+      noticesWithoutBatches: notices.oneByOne,
       viewsEqualAfterRebuild: rebuilt === null,
       datasetRows: approve + edit + reject,
       editsEqualGold: editsEqualGold(rows, runs),
@@ -160,17 +165,46 @@ async function rebuildAndCompare(ledger: Ledger, work: string): Promise<string |
 }
 
 /** What the ledger says of these items. */
-function countItems(ledger: Ledger, itemIds: readonly string[]): { consequential: number; executed: number; events: number } {
+function countItems(
+  ledger: Ledger,
+  itemIds: readonly string[],
+): { consequential: number; executed: number; events: number; notices: { inBatches: number; oneByOne: number } } {
   const counts = { consequential: 0, executed: 0, events: 0 };
+  let alone = 0;
+  const batched: Unsealed[] = [];
   for (const itemId of new Set(itemIds)) {
     const view = ledger.queries.item(itemId);
     if (view === undefined) continue;
     const timeline = ledger.queries.timeline(itemId);
-    counts.events += timeline.length;
+    // How many are sealed before the scripted reviewer, who is faster than any batch, has decided them depends on the machine.
+    counts.events += timeline.filter((e) => e.topic !== "batches").length;
+    const first = timeline.find((e) => e.topic === "verdicts" && e.status === "effective");
+    const verdict = nodeOf(view.item, "verdicts", first?.eventId ?? null);
+    const waiting = verdict === undefined ? null : batchable(itemId, verdict);
+    if (waiting !== null) batched.push(waiting);
+    else if (first?.what === "interrupt" || first?.what === "batch") alone++;
     if (timeline.some((e) => e.topic === "verdicts" && e.status === "effective" && e.what !== "allow")) counts.consequential++;
     if (timeline.some((e) => e.topic === "receipts" && e.status === "effective" && ["succeeded", "failed", "compensated"].includes(e.what))) counts.executed++;
   }
-  return counts;
+  // As if all of them had waited at the same time: the batches that would have been sealed.
+  const inBatches = planBatches(batched, Number.MAX_SAFE_INTEGER).seals.length;
+  return { ...counts, notices: { inBatches: alone + inBatches, oneByOne: alone + batched.length } };
+}
+
+function batchable(itemId: string, { id, terms, judgedAt }: VerdictNode): Unsealed | null {
+  if (terms.batch === null) return null;
+  const base = {
+    itemId,
+    verdictId: id,
+    workspace: WORKSPACE,
+    owner: terms.owner ?? "",
+    judgedAt,
+    half: null,
+    audit: false,
+    threadId: null,
+    run: "none",
+  } as const;
+  return { ...base, ...terms.batch };
 }
 
 function editsEqualGold(rows: readonly ReviewedExample[], runs: readonly Run[]): boolean {

@@ -21,6 +21,7 @@ import { record } from "./commands/record.ts";
 import { schemas } from "./commands/schemas.ts";
 import { show } from "./commands/show.ts";
 import { standing } from "./commands/standing.ts";
+import { stats } from "./commands/stats.ts";
 import { tail } from "./commands/tail.ts";
 import { topics } from "./commands/topics.ts";
 import { up } from "./commands/up.ts";
@@ -46,6 +47,7 @@ export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
   importCommand,
   exportCommand,
   insights,
+  stats,
   policy,
   notifications,
   notify,

@@ -47,7 +47,7 @@ function resumeOwed(item: Item, node: VerdictNode | DecisionNode, cause: NodeKey
   if (node.resume !== null) return [];
   const called = calledBy(item, node);
   if (called === null) return [];
-  if (called.outcome === "roll_back" && !(atRest(item) && hasEffects(item, node))) return [];
+  if (called.outcome === "roll_back" && !(atRest(item, node) && hasEffects(item, node))) return [];
   return [{ worker: "dispatcher", duty: "resume", cause, due: 0, names: called.outcome }];
 }
 
@@ -58,9 +58,10 @@ function hasEffects(item: Item, node: VerdictNode | DecisionNode): boolean {
   return verdict?.topic !== "verdicts" || effectsOf(item, verdict).length > 0;
 }
 
-/** Whether nothing of an item can run any more: what a roll_back waits for. */
-function atRest(item: Item): boolean {
+/** Whether nothing of an item can run any more: what a roll_back waits for, but for what calls for it (a retry of the roll_back itself). */
+function atRest(item: Item, cause: VerdictNode | DecisionNode): boolean {
   for (const node of item.nodes.values()) {
+    if (node.id === cause.id && node.topic === cause.topic) continue;
     if (node.topic === "resumes" && isGrant(node.outcome) && node.group.closedBy === null) return false;
     if (node.topic === "receipts" && node.kind === "unknown" && node.settle === null) return false;
     if (node.topic === "decisions" && node.settlement === "retry" && node.resume === null) return false;

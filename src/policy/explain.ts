@@ -83,8 +83,10 @@ function peopleLines(verdict: Verdict): string[] {
   if (verdict.allowedDecisions.length === 0) return ["nobody: it runs without being asked"];
   const order = verdict.approvalOrder.length === 0 ? "" : `, in this order: ${verdict.approvalOrder.join(", ")}`;
   const paths = [...new Set(verdict.editablePaths.map(({ path }) => (path === "" ? "everything" : path)))];
+  const audited = verdict.gate === "audit" && (verdict.route === "allow" || verdict.route === "batch");
+  const owner = verdict.owner ?? "nobody";
   return [
-    `${verdict.owner ?? "nobody"} decides; ${verdict.approvals === 1 ? "1 approval" : `${verdict.approvals} approvals`}${order}`,
+    `${audited ? `it runs at once, and ${owner} reviews it afterwards` : `${owner} decides`}; ${verdict.approvals === 1 ? "1 approval" : `${verdict.approvals} approvals`}${order}`,
     `may ${verdict.allowedDecisions.join(", ")}${paths.length === 0 ? "" : `; may edit ${paths.join(", ")}`}`,
     ...(verdict.separation.length === 0 ? [] : [`not: ${verdict.separation.join(", ").replaceAll("_", " ")}`]),
     ...(verdict.batchKey === null ? [] : [`in batches of at most ${verdict.batchMax}, within ${durationText(verdict.batchWindowMs ?? 0)}`]),

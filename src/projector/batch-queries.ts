@@ -81,6 +81,9 @@ export function openBatches(views: Database.Database, queries: Queries) {
     "SELECT item.id AS item, verdict FROM batch_member JOIN item ON item.n = batch_member.item WHERE batch = ? ORDER BY item.id, batch_member.id",
   );
   const ofItem = views.prepare("SELECT DISTINCT batch FROM batch_member WHERE item = (SELECT n FROM item WHERE id = ?)").pluck();
+  const sealsOf = views.prepare(
+    "SELECT batch_member.batch AS batch, verdict, owner, min(at) AS at FROM batch_member JOIN batch ON batch.id = batch_member.batch WHERE item = (SELECT n FROM item WHERE id = ?) GROUP BY batch_member.batch, verdict",
+  );
   const byKey = views.prepare(`SELECT ${COLUMNS} FROM batch WHERE workspace = ? AND key = ? AND at >= ? ORDER BY at, id LIMIT 200`);
   const ended = views.prepare("SELECT max(at) FROM run_end WHERE thread = ? AND workspace = ?").pluck();
   const unjudged = views.prepare("SELECT 1 FROM item WHERE thread = ? AND stage < 8 AND stage = 1 LIMIT 1").pluck();
@@ -148,6 +151,12 @@ export function openBatches(views: Database.Database, queries: Queries) {
     /** Ids of the batches of which an item is, or was, a member. */
     idsOf(itemId: string): string[] {
       return fresh(() => ofItem.all(itemBytes(itemId))) as string[];
+    },
+
+    /** The batches of which an item is, or was, a member: the verdict with which, for whom and when it was sealed. */
+    sealsOf(itemId: string): { batchId: string; verdict: string; owner: string; at: number }[] {
+      const rows = fresh(() => sealsOf.all(itemBytes(itemId))) as { batch: string; verdict: Buffer | string; owner: string; at: number }[];
+      return rows.map(({ batch, verdict, owner, at }) => ({ batchId: batch, verdict: eventIdOfBytes(verdict), owner, at }));
     },
 
     /** The batches in which an item is, or was, a member, the first one first. */

@@ -174,6 +174,9 @@ export function openQueries(views: Database.Database) {
   const byNumber = views.prepare("SELECT id, state FROM item WHERE n = ?");
   const payloadNow = views.prepare(`SELECT value FROM payload WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
   const placeNow = views.prepare(`SELECT off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
+  const withdrawalNow = views
+    .prepare(`SELECT 1 FROM event WHERE item = ${OF} AND topic = ${topicNumber("decisions")} AND what = 'withdraw' AND status = ? AND actor = ? LIMIT 1`)
+    .pluck();
   const rulingNow = views.prepare(`SELECT status, reason, what, actor, off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`);
 
   return {
@@ -214,6 +217,15 @@ export function openQueries(views: Database.Database) {
         | Pick<EventRow, "status" | "reason" | "what" | "actor" | "off">
         | undefined;
       return row === undefined ? undefined : { status: STATUSES[row.status] as Status, reason: row.reason, what: row.what, actor: row.actor, offset: row.off };
+    },
+
+    /** Whether somebody (`<kind>:<id>`) withdrew an item and something else had come first. Asked for every grant, so it is read without bringing the file up to date. */
+    withdrawnTooLate(itemId: string, actor: string): boolean {
+      for (const { entry, status } of overlay.peek(itemId)?.changed.values() ?? []) {
+        const { kind: by, id } = entry.event.actor;
+        if (entry.topic === "decisions" && status === "superseded" && whatOf("decisions", entry.event) === "withdraw" && `${by}:${id}` === actor) return true;
+      }
+      return withdrawalNow.get(itemBytes(itemId), STATUSES.indexOf("superseded"), actor) !== undefined;
     },
 
     /** What waits for a person: by risk, highest first, then by deadline, then by age. */
@@ -279,6 +291,20 @@ export function openQueries(views: Database.Database) {
     /** Items of which something may run, runs, or ended nobody knows how. */
     running(): string[] {
       return (db.prepare("SELECT id FROM item WHERE stage IN (5, 6, 7)").pluck().all() as Buffer[]).map(itemIdOfBytes);
+    },
+
+    /** Items that were proposed before a time, the first one first. */
+    *proposedBefore(time: number): Generator<string> {
+      const page = db.prepare(
+        "SELECT n, id, proposed FROM item WHERE proposed IS NOT NULL AND (proposed, n) > (?, ?) AND proposed < ? ORDER BY proposed, n LIMIT 1000",
+      );
+      for (let [proposed, n] = [-1, -1]; ; ) {
+        const rows = page.all(proposed, n, time) as Pick<Row, "n" | "id" | "proposed">[];
+        for (const row of rows) yield itemIdOfBytes(row.id);
+        const last = rows.at(-1);
+        if (last === undefined) return;
+        [proposed, n] = [last.proposed ?? 0, last.n];
+      }
     },
 
     /** Items of a run that are not done. */

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import Database from "better-sqlite3";
 import type { Checkpoint, MutableCheckpoint } from "../log/log.ts";
+import { type Batches, openBatches } from "./batch-queries.ts";
 import { topicOfNumber } from "./keys.ts";
 import { openQueries, type Queries } from "./queries.ts";
 import { FOLD_VERSION } from "./schema.ts";
@@ -8,6 +9,7 @@ import { FOLD_VERSION } from "./schema.ts";
 /** A views file opened beside the process that writes it: nothing here changes it. */
 export interface ReadViews {
   readonly queries: Queries;
+  readonly batches: Batches;
   readonly checkpoint: Checkpoint;
   /** Id of the log that it was made from. */
   readonly logId: string;
@@ -31,7 +33,8 @@ export function readViews(path: string): ReadViews | string {
       checkpoint[topic] = { ...checkpoint[topic], [row.part]: row.next };
     }
     const opened = db;
-    return { queries: openQueries(opened), checkpoint, logId: meta.get("log") ?? "", close: () => opened.close() };
+    const queries = openQueries(opened);
+    return { queries, batches: openBatches(opened, queries), checkpoint, logId: meta.get("log") ?? "", close: () => opened.close() };
   } catch (error) {
     db?.close();
     return `the views file cannot be read: ${error instanceof Error ? error.message : String(error)}`;

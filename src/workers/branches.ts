@@ -40,8 +40,8 @@ export function branchSweep(ledger: SweepLedger, branches: Branches): Sweep {
     after(batch) {
       if (batch.effective.some((e) => isBranchRejection(e.topic, e.event))) return all();
       if (branches.all().length === 0) return [];
-      // What was being judged or granted when the branch was rejected.
-      return chores(new Set(batch.effective.filter((e) => e.topic === "verdicts" || e.topic === "resumes").map((e) => e.itemId)));
+      // What was being judged or granted when the branch was rejected; and a plan between two of its steps.
+      return chores(new Set(batch.effective.filter((e) => e.topic === "verdicts" || e.topic === "resumes" || e.topic === "receipts").map((e) => e.itemId)));
     },
   };
 }

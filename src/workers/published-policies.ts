@@ -76,6 +76,21 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
   };
 }
 
+/** Documents that were compiled before, by their file and text: when one is published, the others need not be compiled again. */
+const KEPT = new Map<string, CompiledPolicy>();
+const MOST_KEPT = 200;
+
+/** @throws CountersignError policy_invalid */
+function compiledOf(document: string, file: string): CompiledPolicy {
+  const key = `${file}\0${document}`;
+  let policy = KEPT.get(key);
+  if (policy === undefined) {
+    if (KEPT.size >= MOST_KEPT) KEPT.clear();
+    KEPT.set(key, (policy = compilePolicy(parsePolicy(document, { file }))));
+  }
+  return policy;
+}
+
 interface Compiled {
   readonly usable: readonly CompiledPolicy[];
   readonly meters: readonly Meter[];
@@ -89,7 +104,7 @@ function compileAll(queries: Queries): Compiled {
   for (const p of queries.policies()) {
     const file = `${p.policyId}@${p.version}`;
     try {
-      usable.push(compilePolicy(parsePolicy(p.document, { file })));
+      usable.push(compiledOf(p.document, file));
     } catch (error) {
       broken.set(p.workspace, `Policy ${file} cannot be used: ${messageOf(error)}`.slice(0, 500));
     }

@@ -1,9 +1,12 @@
 import type { EventOf } from "../events/types.generated.ts";
-import { nodeOf } from "../ledger/item.ts";
+import { type Item, nodeOf } from "../ledger/item.ts";
 import type { Queries } from "../projector/queries.ts";
 
-/** Outcomes under which something has run, or may have. */
-const RAN: ReadonlySet<string> = new Set(["succeeded", "failed", "compensated"]);
+/** Whether something of an item has run, or may have: an execution that nobody knows the end of, or a step of a plan, may lie behind any outcome. */
+function hasBegun({ nodes }: Item): boolean {
+  for (const node of nodes.values()) if (node.topic === "resumes" && node.group.startedAt !== null) return true;
+  return false;
+}
 
 /**
  * Whether a proposal that replaces an item can be judged: `wait` while the old one may still run, null where it is out of the way, else
@@ -16,5 +19,5 @@ export function replacedItem(queries: Queries, { replaces, retryOf, agent, works
   if (old === undefined || proposal?.agentId !== agent.id || old.item.workspace !== workspace)
     return { why: `It is to replace ${retryOf}, which is no item of this agent` };
   if (old.stage !== "done") return "wait";
-  return RAN.has(old.outcome ?? "") ? { why: `It is to replace ${retryOf}, which was not withdrawn in time: it ended as ${old.outcome}` } : null;
+  return hasBegun(old.item) ? { why: `It is to replace ${retryOf}, which was not withdrawn in time: it ended as ${old.outcome}` } : null;
 }

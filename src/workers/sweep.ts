@@ -38,13 +38,15 @@ export function runSweep({ name, all, after }: Sweep, { onFolded, onError }: Swe
   let stopped = false;
 
   function take(chores: Iterable<Chore>): void {
-    for (const chore of chores) if (!active.has(chore.key)) waiting.set(chore.key, chore);
+    // One that is under way is done once more afterwards: it may have looked before what has just been folded.
+    for (const chore of chores) waiting.set(chore.key, chore);
     pump();
   }
 
   function pump(): void {
     for (const [key, chore] of waiting) {
       if (stopped || active.size >= MOST) return;
+      if (active.has(key)) continue;
       waiting.delete(key);
       const work = attempt(chore, 0).finally(() => {
         active.delete(key);

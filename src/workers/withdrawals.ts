@@ -1,5 +1,6 @@
 import type { EventOf } from "../events/types.generated.ts";
 import { nodeOf } from "../ledger/item.ts";
+import { isGrant } from "../ledger/resumes.ts";
 import { revoke, type SweepLedger, unstartedGrants } from "./revoke.ts";
 import type { Chore, Sweep } from "./sweep.ts";
 
@@ -16,8 +17,7 @@ export function withdrawalSweep(ledger: SweepLedger): Sweep {
       const grants = view === undefined ? [] : unstartedGrants(view);
       if (view === undefined || grants.length === 0) continue;
       const agent = `agent:${nodeOf(view.item, "proposals", view.item.proposal)?.agentId}`;
-      const asked = queries.timeline(itemId).some((e) => e.topic === "decisions" && e.what === "withdraw" && e.status === "superseded" && e.actor === agent);
-      if (!asked) continue;
+      if (!queries.withdrawnTooLate(itemId, agent)) continue;
       for (const { id } of grants)
         yield {
           key: `${itemId}/${id}`,
@@ -30,7 +30,11 @@ export function withdrawalSweep(ledger: SweepLedger): Sweep {
   return {
     name: "timekeeper (withdrawals)",
     all: () => chores(queries.running()),
-    after: (batch) =>
-      chores(new Set(batch.refused.filter((e) => e.topic === "decisions" && (e.event as EventOf["decisions"]).kind === "withdraw").map((e) => e.itemId))),
+    after(batch) {
+      const withdrawn = batch.refused.filter((e) => e.topic === "decisions" && (e.event as EventOf["decisions"]).kind === "withdraw");
+      // What was granted only afterwards (an edit had come first, or it is tried again), and a plan between two of its steps.
+      const touched = batch.effective.filter((e) => e.topic === "receipts" || (e.topic === "resumes" && isGrant((e.event as EventOf["resumes"]).outcome)));
+      return chores(new Set([...withdrawn, ...touched].map((e) => e.itemId)));
+    },
   };
 }

@@ -142,3 +142,29 @@ describe("batches on the command line", () => {
     expect((await as("reviewer", "batch", "show", "b")).code).toBe(2);
   });
 });
+
+describe("stats interruptions", () => {
+  it("says how often an owner was called a day, and how often without batches", async () => {
+    await sealed();
+    const as = (...argv: string[]) => cli(["stats", "interruptions", "--data", data, ...argv]);
+    const { total, owners, days } = JSON.parse((await as("--json")).out) as Record<string, Record<string, unknown>[]> & { total: Record<string, number> };
+    expect(total.batches! * 4).toBe(total.members);
+    expect(total).toMatchObject({ alone: 0, later: 0, unsealed: 0, without: total.members, notices: total.batches });
+    expect(owners).toEqual([{ owner: "role:steward", days: days!.length, ...total }]);
+    const { out } = await as("--owner", "steward");
+    expect(out).toContain(`role:steward: ${total.notices} notices instead of ${total.without} (25 %)`);
+    expect((await as("--owner", "nobody")).out).toBe("Nobody was asked anything.\n");
+  });
+
+  it("refuses a zone, an instant and a range that are none", async () => {
+    for (const [argv, said] of [
+      [["--zone", "Nowhere/Land"], "is no time zone"],
+      [["--from", "yesterday"], "is no instant"],
+      [["--from", "2026-02-01", "--to", "2026-01-01"], "--to is not after --from"],
+    ] as const) {
+      const { code, err } = await cli(["stats", "interruptions", "--data", data, ...argv]);
+      expect(code).toBe(2);
+      expect(err).toContain(said);
+    }
+  });
+});

@@ -35,6 +35,11 @@ beforeAll(() => {
   const read = (name: string) => readFileSync(join(root, name), "utf8");
   writeFileSync(join(dir, "schemas/issue_refund.json"), read("policies/schemas/issue_refund.json"));
   writeFileSync(join(dir, "refunds-new.yaml"), read("policies/refunds.yaml").replace("above: 1000 }", "above: 1500 }"));
+  const parameters = { type: "object", properties: { ticket_id: { type: "string" }, reason: { type: "string" } }, required: ["ticket_id"] };
+  writeFileSync(
+    join(dir, "tools.json"),
+    JSON.stringify([{ type: "function", function: { name: "close_ticket", description: "Closes a ticket for good.", parameters } }]),
+  );
   writeFileSync(join(dir, "refund.json"), '{"order_id":"A-1","customer_email":"ann@example.com","amount":1250}');
 });
 afterAll(() => rmSync(dir, { recursive: true }));
@@ -43,7 +48,7 @@ afterAll(() => rmSync(dir, { recursive: true }));
 function words(command: string): string[] {
   return [...command.matchAll(/'([^']*)'|"([^"]*)"|(\S+)/g)]
     .map(([, single, double, plain]) => single ?? double ?? plain ?? "")
-    .map((word) => word.replace(/^(@?)(refunds-new\.yaml|refund\.json|ledger)$/, `$1${dir}/$2`));
+    .map((word) => word.replace(/^(@?)(refunds-new\.yaml|refund\.json|tools\.json|ledger)$/, `$1${dir}/$2`));
 }
 
 /** Whether lines are as shown, … being any lines. */

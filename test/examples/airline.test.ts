@@ -35,6 +35,8 @@ const BY_HAND = {
   executed: 5,
   // Six proposals, verdicts and resumes; four decisions and the verdict on one edit; two receipts for each of the five that ran.
   events: 6 * 3 + 4 + 1 + 5 * 2,
+  notices: 3,
+  noticesWithoutBatches: 4,
   viewsEqualAfterRebuild: true,
   datasetRows: 4,
   editsEqualGold: true,
@@ -51,6 +53,8 @@ const RECORDED = {
   executed: 570,
   // 621 proposals, verdicts and resumes; 167 decisions and the verdicts on 79 edits; two receipts for each of the 570 that ran.
   events: 621 * 3 + 167 + 79 + 570 * 2,
+  notices: 43,
+  noticesWithoutBatches: 167,
   viewsEqualAfterRebuild: true,
   datasetRows: 167,
   editsEqualGold: true,

@@ -171,3 +171,13 @@ test("halting 10,000 items, of which 2,000 are granted, takes seconds, and every
   await all(granted, (view) => view?.outcome === "revoked");
   expect(ledger.queries.item(pending[0] as string)?.stage).toBe("pending");
 }, 240_000);
+
+test("a halt whose time is over before it can be answered is told so", async () => {
+  let at = Date.now();
+  // Each look at the clock takes a minute.
+  const slow = await openWorld({ workers: false, now: () => (at += 60_000) });
+  const { status, body } = await slow.call<{ code: string; detail: string }>("halter", "POST", "/v1/halts", { reason: "soon over", expiresAt: at + 90_000 });
+  expect([status, body.code]).toEqual([409, "late"]);
+  expect(body.detail).toContain("is over already");
+  await slow.close();
+});

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { canonicalArgs } from "../../src/events/canonical.ts";
 import { itemIdOf } from "../../src/events/ids.ts";
 import type { ItemView, OutcomeAnswer } from "../../src/producers/wire/answers.ts";
 import { openWorld, until, type World } from "./world.ts";
@@ -136,4 +137,25 @@ test("only the executor that started an action ends or renews it", async () => {
   for (const kind of ["renewed", "succeeded"])
     expect(await world.receipt("executor2", granted.itemId, { ...base, kind })).toMatchObject({ status: 403, body: { code: "not_entitled" } });
   expect((await world.receipt("executor", granted.itemId, { ...base, kind: "succeeded" })).status).toBe(200);
+});
+
+test("a withdrawal that an edit came before takes back what the edit leads to, without a restart", async () => {
+  const item = await refund();
+  const { args, argsSha256 } = canonicalArgs({ amount: 19 });
+  const base = { workspace: "default", answers: { topic: "verdicts", eventId: item.verdict?.eventId as string }, scope: "action" } as const;
+  const lead = { kind: "person", id: "carol", roles: ["support-lead"] } as const;
+  const { ledger } = world;
+  await Promise.all([
+    ledger.write("decisions", item.itemId, {
+      ...base,
+      actor: lead,
+      kind: "edit",
+      edits: [{ actionId: "a1", args, argsSha256 }],
+      seen: { cardSha256: item.cardSha256 },
+    }),
+    ledger.write("decisions", item.itemId, { ...base, actor: { kind: "agent", id: "support-bot" }, kind: "withdraw" }),
+  ]);
+  const { timeline, outcome: how } = await done(item.itemId);
+  expect(timeline.find((e) => e.what === "withdraw")).toMatchObject({ status: "superseded" });
+  expect(how).toBe("revoked");
 });

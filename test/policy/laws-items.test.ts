@@ -107,7 +107,7 @@ const shuffled = <T>(list: readonly T[], seed: readonly number[]): T[] =>
     .sort((a, b) => a[0] - b[0] || b[1] - a[1])
     .map(([, , one]) => one);
 
-describe("laws of the judge on whole items: plans, edits, budgets, grants, several policies", () => {
+describe("laws of the judge on whole items: plans, edits, budgets, grants, several policies", { timeout: 120_000 }, () => {
   it("nothing makes an irreversible action flow: no mode, grant, audit, other policy, harmless step beside it, edit, usage or confidence", () => {
     const modes = fc.constantFrom("enforce", "shadow", "off");
     fc.assert(

@@ -5,7 +5,7 @@ import { judge } from "../../src/policy/judge.ts";
 import { action, atLeast, body, call, compiled, grants, leaf, loose, open, ROUTES, raise, rule, rules, SCHEMA, TIERS, tier } from "./arbitraries.ts";
 import { NOW, proposal, verdict } from "./helpers.ts";
 
-describe("laws of the judge", () => {
+describe("laws of the judge", { timeout: 120_000 }, () => {
   it("nothing makes an irreversible action flow: no rule, grant, mode, gate, annotation or confidence", () => {
     const hints = fc.constantFrom({}, { annotations: { readOnlyHint: true, destructiveHint: false, idempotentHint: true, openWorldHint: false } });
     fc.assert(

@@ -2,8 +2,10 @@ import { existsSync, globSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { parsePolicy } from "../../policy/document.ts";
 import type { Publishable } from "../../policy/publish.ts";
+import { countInterruptions, sumOf } from "../../projector/interruptions.ts";
 import { type Cli, SELF } from "../io.ts";
 import { readPolicies } from "../publish.ts";
+import { ratioText } from "../render/interruptions.ts";
 import type { Companion, Running } from "../up/running.ts";
 import { runAgent } from "./agent.ts";
 import { runExecutor } from "./executor.ts";
@@ -26,6 +28,7 @@ export function demo(cli: Cli, data: string, pace: Pace = PACE): Companion {
       return async () => {
         quiet();
         await Promise.all(stops.map((stop) => stop()));
+        cli.say(`Owners were called with ${ratioText(sumOf(countInterruptions(running.ledger, { workspace: DEMO_WORKSPACE })))}: ${SELF} stats interruptions`);
       };
     },
   };

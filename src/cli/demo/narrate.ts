@@ -43,6 +43,7 @@ export function narrate(cli: Cli, { projector, queries }: Pick<Ledger, "projecto
 export function lineOf(topic: Topic, event: AnyEvent, headline: string, now: number): Line | null {
   if (topic === "verdicts") return ofVerdict(event as EventOf["verdicts"], headline, now);
   if (topic === "decisions") return ofDecision(event as EventOf["decisions"], headline);
+  if (topic === "batches") return ofBatch(event as EventOf["batches"], headline);
   if (topic === "receipts") return ofReceipt(event as EventOf["receipts"], headline);
   if (topic === "policies") return line("policy", "dim", `${(event as EventOf["policies"]).policyId} is published`);
   return null;
@@ -54,6 +55,13 @@ function ofVerdict(event: EventOf["verdicts"], headline: string, now: number): L
   if (event.route === "forbid") return line("forbidden", "red", `${event.because[0] ?? "by policy"}: ${text}`);
   const owner = (event.owner ?? "nobody").replace(/^role:/, "");
   return { ...line("waits", "yellow", text), end: ` → ${oneLine(owner)}, ${timeLeft(event.ladder[0]?.at ?? event.expiresAt, now)}`, waits: true };
+}
+
+/** One line for a batch, not one for each member's record. */
+function ofBatch({ itemId, members, owner }: EventOf["batches"], headline: string): Line | null {
+  if (members[0] !== itemId) return null;
+  const text = members.length === 1 ? headline : `${members.length} alike, such as: ${headline}`;
+  return { ...line("batched", "yellow", text), end: ` → ${oneLine(owner).replace(/^role:/, "")}`, waits: true };
 }
 
 function ofDecision(event: EventOf["decisions"], headline: string): Line {

@@ -3,6 +3,7 @@ import type { EventLog, Head } from "../../log/log.ts";
 import type { OpenedLog } from "../../log/open.ts";
 import { checkSchemas } from "../../log/schemas.ts";
 import type { KafkaUrl } from "../../log/url.ts";
+import type { Batches } from "../../projector/batch-queries.ts";
 import type { Queries, Todo } from "../../projector/queries.ts";
 import { plural, span } from "../text.ts";
 
@@ -20,6 +21,8 @@ export interface Check {
 
 /** Most of each kind that is listed. */
 const MOST = 50;
+/** Most open batches that are looked at in a workspace. */
+const MOST_BATCHES = 200;
 
 /** A check that failed with an error. */
 export function failed(check: string, error: unknown): Check {
@@ -148,6 +151,23 @@ export function checkFindings(queries: Queries): Check {
     detail: `${plural(queries.totals().findings, "finding")}`,
     fix: "look at each item with countersign show",
     found: findings.map((f) => `${f.code}: item ${f.itemId}, ${f.topic} ${f.eventId}${f.offset === null ? "" : ` at offset ${f.offset}`}`),
+  };
+}
+
+/** Sealed batches that still wait, and items that one of them names and that never became members. */
+export function checkBatches(batches: Batches, workspaces: readonly string[]): Check {
+  const open = workspaces.flatMap((workspace) => batches.list({ workspace, open: true, limit: MOST_BATCHES })).flatMap((b) => batches.batch(b.batchId) ?? []);
+  const waiting = open.reduce((n, { members }) => n + members.filter((m) => m.standing.state === "in").length, 0);
+  const unsealed = batches.unsealed().length;
+  const found = open.flatMap(({ batchId, members }) => members.filter((m) => m.verdict === null).map((m) => `batch ${batchId}: item ${m.itemId} was left out`));
+  const detail = `${plural(open.length, "batch", "batches")} with ${plural(waiting, "member")} to decide; ${plural(unsealed, "item")} waiting for a batch`;
+  if (found.length === 0) return { check: "batches", status: "ok", detail };
+  return {
+    check: "batches",
+    status: "look",
+    detail: `${detail}; ${found.length} left out`,
+    fix: "nothing has to be done: each was decided, or sealed in another batch, before its record was written, or is finished in a moment; see countersign show",
+    found: found.slice(0, MOST),
   };
 }
 

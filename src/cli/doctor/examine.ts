@@ -3,12 +3,25 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Holder, lockedBy } from "../../local/lock.ts";
 import { parseLogUrl } from "../../log/url.ts";
+import type { Batches } from "../../projector/batch-queries.ts";
 import type { Queries, Todo } from "../../projector/queries.ts";
 import type { Cli } from "../io.ts";
 import { plural } from "../text.ts";
 import { openExisting } from "../where.ts";
 import { checkBudgets } from "./budgets.ts";
-import { type Check, checkBad, checkFindings, checkLog, checkParked, checkProposals, checkRegistry, checkTodos, checkTopics, failed } from "./checks.ts";
+import {
+  type Check,
+  checkBad,
+  checkBatches,
+  checkFindings,
+  checkLog,
+  checkParked,
+  checkProposals,
+  checkRegistry,
+  checkTodos,
+  checkTopics,
+  failed,
+} from "./checks.ts";
 import { checkKeys } from "./keys.ts";
 import { checkNotices } from "./notices.ts";
 import { examineViews } from "./views.ts";
@@ -46,7 +59,7 @@ export async function examine(cli: Cli, { log: url, data }: { log: string; data:
       if (!("queries" in views)) return [...checks, views];
       try {
         policies = views.queries.policies();
-        checks.push(views.check, ...(await checkContents(views.queries, running !== null, cli.io.now())));
+        checks.push(views.check, ...(await checkContents(views.queries, views.batches, running !== null, cli.io.now())));
         checks.push(await checkBudgets(views.queries, opened, cli.io.now()).catch((error) => failed("budgets", error)));
       } finally {
         views.close();
@@ -83,7 +96,7 @@ async function checkUp(running: Holder | "unknown" | null): Promise<Check> {
   }
 }
 
-async function checkContents(queries: Queries, isRunning: boolean, now: number): Promise<Check[]> {
+async function checkContents(queries: Queries, batches: Batches, isRunning: boolean, now: number): Promise<Check[]> {
   const first = { parked: queries.parked(1000), todos: overdue(queries, now) };
   // While events come in, some always wait for a moment: what is still there after one has settled, stays.
   if (isRunning && first.parked.length + first.todos.length > 0) await sleep(SETTLES_MS);
@@ -98,6 +111,7 @@ async function checkContents(queries: Queries, isRunning: boolean, now: number):
     checkProposals(queries),
     checkParked(keep(first.parked, queries.parked(1000))),
     checkFindings(queries),
+    checkBatches(batches, [...new Set(policies.map((p) => p.workspace))]),
     checkTodos(keep(first.todos, overdue(queries, now)), isRunning, now),
     (stages.in_doubt ?? 0) > 0
       ? {

@@ -2,6 +2,7 @@ import type { Holder } from "../../local/lock.ts";
 import { type Head, offsetIn } from "../../log/log.ts";
 import type { OpenedLog } from "../../log/open.ts";
 import { loadCodec } from "../../log/schemas.ts";
+import { type Batches, openBatches } from "../../projector/batch-queries.ts";
 import { openProjector } from "../../projector/projector.ts";
 import { openQueries, type Queries } from "../../projector/queries.ts";
 import { type ReadViews, readViews } from "../../projector/read-views.ts";
@@ -15,6 +16,7 @@ import type { Check } from "./checks.ts";
 export interface Examined {
   readonly check: Check;
   readonly queries: Queries;
+  readonly batches: Batches;
   close(): void;
 }
 
@@ -29,7 +31,7 @@ export async function examineViews(cli: Cli, opened: OpenedLog, heads: readonly 
     const detail = behind === 0 ? "they have folded the whole log" : `${plural(behind, "record")} behind the log`;
     const check: Check =
       behind > MOST_BEHIND ? { check: "views", status: "look", detail, fix: "wait for up to catch up" } : { check: "views", status: "ok", detail };
-    return { check, queries: views.queries, close: () => views.close() };
+    return { check, queries: views.queries, batches: views.batches, close: () => views.close() };
   }
   if (typeof views !== "string") views.close();
   const why = typeof views === "string" ? views : isOfThisLog(views, opened) ? `${plural(behind, "record")} behind the log` : "the views are of another log";
@@ -44,9 +46,11 @@ export async function examineViews(cli: Cli, opened: OpenedLog, heads: readonly 
     throw error;
   }
   const status = running === null ? "ok" : "look";
+  const queries = openQueries(projector.views.db);
   return {
     check: { check: "views", status, detail: `${why}; the log was folded in memory to look at it` },
-    queries: openQueries(projector.views.db),
+    queries,
+    batches: openBatches(projector.views.db, queries),
     close: () => projector.close(),
   };
 }

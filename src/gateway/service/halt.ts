@@ -41,7 +41,12 @@ export async function halt(context: Context, request: z.output<typeof haltReques
   });
   await ledger.waitFor([position]);
   const made = ledger.halts.inForce(ledger.now()).find((h) => h.eventId === eventId);
-  if (made === undefined) throw new CountersignError("internal", `The halt ${eventId} was folded and is not in force`);
+  if (made === undefined)
+    throw new CountersignError("late", `The halt ${eventId} is over already: it was lifted, or its time had ended, before it could be answered`, {
+      field: "/expiresAt",
+      value: expiresAt ?? null,
+      fix: "see GET /v1/halts for those in force, and halt again where it is still needed",
+    });
   return effectOf(context, made);
 }
 

@@ -1,0 +1,103 @@
+import { isOpen } from "../../src/ledger/describe.ts";
+import { dumpViews } from "../../src/projector/dump.ts";
+import type { Todo } from "../../src/projector/queries.ts";
+import { unstartedGrants } from "../../src/workers/revoke.ts";
+import { judgeHistory } from "../ledger/oracle.ts";
+import { nameOf } from "./truth.ts";
+import type { Member, World } from "./world.ts";
+
+/** Checks what must hold once everything that was sent has arrived and nothing is left to do at this time. */
+export function checkAtRest(world: World): void {
+  for (const member of world.members) {
+    checkOwed(world, member);
+    checkSwept(world, member);
+  }
+}
+
+/** Everything that is owed is written, but for what must wait. */
+function checkOwed(world: World, member: Member): void {
+  const { ledger, name } = member.process;
+  for (const worker of ["policy", "dispatcher", "clock"] as const)
+    for (const todo of ledger.queries.todos(worker, ledger.now() - 1000, 200))
+      if (!mayWait(world, member, todo))
+        world.violate(
+          `${name} owes ${todo.duty} ${todo.names ?? ""} to ${todo.itemId} (${todo.cause}), and nobody writes it: ${member.process.troubles.at(-1) ?? ""}`,
+        );
+}
+
+function mayWait(world: World, member: Member, { itemId, duty, names, cause }: Todo): boolean {
+  const item = world.item(itemId);
+  if (duty === "judge") {
+    const old = item?.replaces == null ? undefined : member.process.ledger.queries.item(item.replaces);
+    return item?.replaces != null && old?.stage !== "done" && cause.startsWith("proposals/");
+  }
+  if (duty !== "resume" || !["proceed", "proceed_edited", "roll_back"].includes(names ?? "")) return false;
+  const begun = names === "roll_back" || isRetry(world, itemId, cause);
+  return member.known.isFlagged(itemId) || (begun && world.halted(member, itemId));
+}
+
+function isRetry({ truth }: World, itemId: string, cause: string): boolean {
+  const [topic, id = ""] = cause.split("/");
+  return topic === "decisions" && truth.fact(itemId, "decisions", id)?.kind === "settle";
+}
+
+/** Nothing is left that a halt, a rejected branch or a withdrawal takes back. */
+function checkSwept(world: World, member: Member): void {
+  const { queries } = member.process.ledger;
+  for (const [itemId, item] of world.items) {
+    const view = queries.item(itemId);
+    if (view === undefined) continue;
+    const { verdict } = view.life;
+    const inBranch = world.branchOver(member, itemId);
+    if (inBranch && verdict !== null && isOpen(verdict)) world.violate(`${itemId} is pending in a rejected branch`);
+    const [grant] = unstartedGrants(view);
+    if (grant === undefined) continue;
+    if (world.halted(member, itemId)) world.violate(`${itemId} can be started under a halt`);
+    if (inBranch) world.violate(`${itemId} can be started in a rejected branch`);
+    if (verdict?.group.withdrawn) world.violate(`${itemId} can be started though it was withdrawn`);
+    const asked = queries.timeline(itemId).some((e) => e.what === "withdraw" && e.status === "superseded" && e.actor === `agent:${item.agent}`);
+    if (asked) world.violate(`${itemId} can be started though its agent has withdrawn it`);
+  }
+}
+
+/** All processes show the same, row for row. */
+function checkViews({ members, violate }: World): void {
+  const [first, ...others] = members.map((m) => [...dumpViews(m.process.ledger.projector.views.db)]);
+  for (const [i, other] of others.entries()) {
+    const at = other.findIndex((line, j) => line !== first?.[j]);
+    if (at >= 0 || other.length !== first?.length)
+      violate(`${members[i + 1]?.process.name} shows other views than ${members[0]?.process.name}:\n${first?.[at]}\nis not\n${other[at]}`);
+  }
+}
+
+/** Checks at the end of a history: what became of every event, by the independent reading of the rules, and what clients were told. */
+export function checkHistory(world: World): void {
+  const { truth, members } = world;
+  checkViews(world);
+  for (const [itemId, logs] of truth.logs) {
+    const due = judgeHistory(logs);
+    for (const [key, status] of Object.entries(due.events)) {
+      const got = truth.statuses.get(`${itemId}/${key}`)?.status ?? "parked";
+      if (got !== status && !key.startsWith("policies/")) world.violate(`${itemId}/${key} is ${got}, and the rules say ${status}: ${due.why[key]}`);
+    }
+  }
+  for (const { what, itemId, topic, eventId, effective } of world.told) {
+    const is = truth.isEffective(itemId, topic, eventId);
+    if (is !== effective)
+      world.violate(`${what} was told that it ${effective ? "took effect" : "had none"}, and it ${is ? "did" : "did not"} (${nameOf(itemId, topic, eventId)})`);
+  }
+  for (const { itemId } of world.items.values()) {
+    const view = members[0]?.process.ledger.queries.item(itemId);
+    if (view === undefined) continue;
+    // After days without anybody, nothing is left on its way: it has ended, or waits for a person.
+    const waits = view.stage === "pending" ? view.life.verdict?.terms.expiresAt === null || view.life.verdict?.group.held : view.stage === "in_doubt";
+    const stopped = world.members.some((m) => m.known.isFlagged(itemId) || world.halted(m, itemId));
+    if (view.stage !== "done" && !waits && !stopped && !isWaitingForReplaced(world, itemId)) world.violate(`${itemId} is ${view.stage} for ever`);
+  }
+}
+
+function isWaitingForReplaced({ items, members }: World, itemId: string): boolean {
+  const old = items.get(itemId)?.replaces;
+  const view = old == null ? undefined : members[0]?.process.ledger.queries.item(old);
+  return view !== undefined && view.stage !== "done";
+}
