@@ -195,6 +195,21 @@ describe("laws of the judge on whole items: plans, edits, budgets, grants, sever
     );
   });
 
+  it("a higher limit of a budget never makes a lower one void", () => {
+    const limits = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 20 }), limit), { minLength: 2, maxLength: 3, selector: ([above]) => above });
+    fc.assert(
+      fc.property(open, limits, fc.array(amount, { minLength: 2, maxLength: 5 }), (act, list, amounts) => {
+        const sorted = [...list].sort(([a], [b]) => a - b).map(([above, effect]) => ({ above, ...effect }));
+        const budget = { id: "b", action: "act", measure: { sum: "/n" }, window: "PT1H", limits: sorted };
+        const policy = policyOf({ act, list: [], floors: [], given: [], budgets: [budget], duplicates: [] });
+        const used: UsageReader = () => ({ count: 0, sum: "0" });
+        const verdicts = [...amounts].sort((a, b) => a - b).map((n) => judged([policy], { steps: [{ args: { n } }], edit: undefined, used }));
+        for (const [i, v] of verdicts.entries()) if (i > 0) atLeast(v, verdicts[i - 1] as VerdictReached);
+      }),
+      { numRuns: 120 },
+    );
+  });
+
   it("a plan is judged at least as severely as each of its steps alone", () => {
     fc.assert(
       fc.property(parts(fc.oneof(open, irreversible)), plan, (one, steps) => {

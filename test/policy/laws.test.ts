@@ -27,6 +27,8 @@ describe("laws of the judge", { timeout: 120_000 }, () => {
         expect(TIERS.indexOf(granted.risk)).toBeLessThanOrEqual(TIERS.indexOf(strict.risk));
         expect(ROUTES.indexOf(granted.route)).toBeLessThanOrEqual(ROUTES.indexOf(strict.route));
         if (strict.risk === "critical" || strict.route === "forbid") expect(body(granted)).toEqual(body(strict));
+        // No action here has a hard gate of its own: a rule asked for it.
+        if (strict.gate === "hard") expect(granted.gate).toBe("hard");
       }),
       { numRuns: 100 },
     );
