@@ -415,6 +415,13 @@ export function openQueries(views: Database.Database) {
       }
     },
 
+    /** A policy document that is or was in force; undefined where there is none of this hash. */
+    document(sha256: string): { policyId: string; version: string; document: string } | undefined {
+      return db.prepare("SELECT policy_id AS policyId, version, document FROM document WHERE kind = 'policy' AND sha256 = ? LIMIT 1").get(sha256) as
+        | { policyId: string; version: string; document: string }
+        | undefined;
+    },
+
     /** The policy documents in force: of each policy item the last one published. */
     policies(): { workspace: string; policyId: string; version: string; sha256: string; document: string; eventId: string }[] {
       const rows = db
