@@ -72,64 +72,67 @@ function exampleOf(folded: FoldedItem, decision: EventOf["decisions"], decisions
   const editNode = decision.kind === "edit" ? nodeOf(item, "decisions", decision.eventId) : undefined;
   const rejudged = eventIn(folded, "verdicts", editNode?.verdict ?? null);
   const confidence = new Map(proposal.actions.map((a) => [a.actionId, a.confidence]));
-  const withConfidence = (terms: Parameters<typeof actionOf>[0]) => actionOf(terms, confidence.get(terms.actionId) ?? null);
+  const read = reader();
+  const withConfidence = (terms: Parameters<typeof actionOf>[0]) => actionOf(terms, confidence.get(terms.actionId) ?? null, read);
   const presented = answered.actions.map(withConfidence);
   const finalTerms = decision.kind === "approve" ? answered.actions : decision.kind === "edit" ? editedActions(answered.actions, decision) : null;
   const final = finalTerms === null ? null : finalTerms.map(withConfidence);
   const edited = decision.kind === "edit" && final !== null ? differences(presented, final, options) : { patch: [], changes: [] };
   const { run } = proposal;
+  // Here and below keys stand in their canonical order: the rows are written so, and need no sorting.
   return {
-    id: idOf(item.id, decision.eventId),
-    itemId: item.id,
-    workspace: proposal.workspace,
+    agent: { id: proposal.agent.id, model: proposal.agent.model, version: proposal.agent.version },
     ask: proposal.ask,
-    question: proposal.question,
-    intent: proposal.intent,
-    reasoning: proposal.reasoning,
-    evidence: proposal.evidence.map(({ label, value }) => ({ label, value })),
-    agent: { id: proposal.agent.id, version: proposal.agent.version, model: proposal.agent.model },
-    run: run && { framework: run.framework, threadId: run.threadId, checkpointId: run.checkpointId, step: run.step },
-    retryOf: proposal.retryOf,
+    changes: edited.changes,
     context: contextOf(proposal.transcript, options.context),
-    proposed: proposal.actions.map(withConfidence),
-    presented,
-    final,
-    ...edited,
-    dropped: decision.dropped,
-    order: decision.order,
     decision: {
-      kind: decision.kind as ExampleKind,
-      reasonCodes: decision.reasonCodes,
-      message: decision.message,
-      scope: decision.scope,
-      reviewer: { id: decision.actor.id, roles: decision.actor.roles },
       decidedAt: decision.occurredAt,
+      kind: decision.kind as ExampleKind,
+      message: decision.message,
+      reasonCodes: decision.reasonCodes,
+      reviewer: { id: decision.actor.id, roles: decision.actor.roles },
+      scope: decision.scope,
     },
+    dropped: decision.dropped,
+    evidence: proposal.evidence.map(({ label, value }) => ({ label, value })),
+    final,
+    id: idOf(item.id, decision.eventId),
+    intent: proposal.intent,
+    itemId: item.id,
+    order: decision.order,
+    outcome: outcomeOf(folded, decisions),
+    patch: edited.patch,
+    policy: verdict.policy && { id: verdict.policy.id, sha256: verdict.policy.sha256, version: verdict.policy.version },
+    presented,
+    proposed: proposal.actions.map(withConfidence),
+    question: proposal.question,
+    reasoning: proposal.reasoning,
+    rejudged: rejudged ? { because: rejudged.because, risk: rejudged.risk, route: rejudged.route } : null,
+    retryOf: proposal.retryOf,
     review: {
       activeMs: decision.review?.activeMs ?? null,
-      channel: decision.review?.channel ?? null,
       batch: batchOf(folded, answered, decision.batchId),
-      waitedMs: Math.max(0, decision.occurredAt - asked.occurredAt),
-      scores: decision.scores.map(({ criterion, score }) => ({ criterion, score })),
+      channel: decision.review?.channel ?? null,
       others: decisions
         .filter(({ event }) => event !== decision && event.actor.kind === "person" && (EXAMPLE_KINDS as readonly string[]).includes(event.kind))
         .map(({ event }) => ({ kind: event.kind, reviewer: event.actor.id })),
+      scores: decision.scores.map(({ criterion, score }) => ({ criterion, score })),
+      waitedMs: Math.max(0, decision.occurredAt - asked.occurredAt),
     },
-    policy: verdict.policy,
+    run: run && { checkpointId: run.checkpointId, framework: run.framework, step: run.step, threadId: run.threadId },
+    sources: sourcesOf(folded, [proposal.eventId, standing.id, answered.id, decision.eventId, rejudged?.eventId, answered.batch ?? undefined]),
     verdict: {
-      route: verdict.route,
-      risk: verdict.risk,
-      score: verdict.score,
-      reversibility: verdict.reversibility,
-      gate: verdict.gate,
-      owner: verdict.owner,
-      matched: verdict.matched.map((m) => m.rule),
       because: verdict.because,
       fallback: answered.fallback,
+      gate: verdict.gate,
+      matched: verdict.matched.map((m) => m.rule),
+      owner: verdict.owner,
+      reversibility: verdict.reversibility,
+      risk: verdict.risk,
+      route: verdict.route,
+      score: verdict.score,
     },
-    rejudged: rejudged ? { route: rejudged.route, risk: rejudged.risk, because: rejudged.because } : null,
-    outcome: outcomeOf(folded, decisions),
-    sources: sourcesOf(folded, [proposal.eventId, standing.id, answered.id, decision.eventId, rejudged?.eventId, answered.batch ?? undefined]),
+    workspace: proposal.workspace,
   };
 }
 
@@ -167,8 +170,19 @@ function standingVerdict(item: Item, verdict: VerdictNode): VerdictNode {
 function actionOf(
   { actionId, tool, args, argsSha256, argsSchema }: Pick<ActionTerms, "actionId" | "tool" | "args" | "argsSha256" | "argsSchema">,
   confidence: number | null,
+  read: (text: string) => Json,
 ): ExampleAction {
-  return { actionId, tool, args: parsed(args), argsSha256, schemaSha256: argsSchema === null ? null : sha256(argsSchema), confidence };
+  return { actionId, args: read(args), argsSha256, confidence, schemaSha256: argsSchema === null ? null : sha256(argsSchema), tool };
+}
+
+/** Reads texts of one example: what was proposed, presented and decided is mostly one text, and then one value. */
+function reader(): (text: string) => Json {
+  const known = new Map<string, Json>();
+  return (text) => {
+    let value = known.get(text);
+    if (value === undefined) known.set(text, (value = parsed(text)));
+    return value;
+  };
 }
 
 /** The JSON value of a text. A text that a foreign producer wrote and that is no strict JSON stays a text, so that it stops no export. */
@@ -181,9 +195,9 @@ export function parsed(text: string): Json {
 }
 
 function contextOf(transcript: EventOf["proposals"]["transcript"], wanted: boolean): Context {
-  if (transcript === null) return { status: "no_transcript", sha256: null, uri: null, messages: null, tools: null };
-  const known = { sha256: transcript.sha256, uri: transcript.uri, messages: null, tools: null };
-  if (!wanted) return { ...known, status: "left_out" };
+  if (transcript === null) return { messages: null, sha256: null, status: "no_transcript", tools: null, uri: null };
+  const known = { messages: null, sha256: transcript.sha256, status: "left_out" as const, tools: null, uri: transcript.uri };
+  if (!wanted) return known;
   try {
     // JSON.parse: the text was hashed as it is, and nothing is computed from its numbers.
     const messages = transcript.messages === null ? null : (JSON.parse(transcript.messages) as Json);
@@ -213,11 +227,11 @@ function outcomeOf(folded: FoldedItem, decisions: readonly { event: EventOf["dec
   const receipts = effective(folded, "receipts")
     .map(({ event }) => event)
     .filter((r) => FINAL.has(r.kind))
-    .map((r) => ({ kind: r.kind, actionId: r.actionId, externalRef: r.externalRef, error: r.error && `${r.error.code}: ${r.error.message}` }));
+    .map((r) => ({ actionId: r.actionId, error: r.error && `${r.error.code}: ${r.error.message}`, externalRef: r.externalRef, kind: r.kind }));
   const incidents = decisions
     .filter(({ event }) => event.kind === "report" && event.incident !== null)
     .map(({ event }) => ({ severity: event.incident?.severity as string, message: event.message, url: event.incident?.url ?? null }));
-  return { class: incidents.length > 0 ? "incident" : classOf(stage, outcome), stage, outcome, receipts, incidents };
+  return { class: incidents.length > 0 ? "incident" : classOf(stage, outcome), incidents, outcome, receipts, stage };
 }
 
 function classOf(stage: string, outcome: string | null): OutcomeClass {
@@ -235,7 +249,7 @@ function sourcesOf({ memory, partition }: FoldedItem, ids: readonly (string | un
     ids.includes(event.eventId) || topic === "resumes" || topic === "receipts" || (topic === "decisions" && (event as EventOf["decisions"]).kind === "report");
   return [...memory.statuses.values()]
     .filter(({ status, entry }) => status === "effective" && belongs(entry))
-    .map(({ entry }) => ({ topic: entry.topic, partition, offset: entry.offset, eventId: entry.event.eventId }))
+    .map(({ entry }) => ({ eventId: entry.event.eventId, offset: entry.offset, partition, topic: entry.topic }))
     .sort((a, b) => order.indexOf(a.topic) - order.indexOf(b.topic) || a.offset - b.offset);
 }
 

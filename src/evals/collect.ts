@@ -1,15 +1,14 @@
-import { createHash } from "node:crypto";
-import { canonicalize } from "../events/canonical.ts";
+import { hash } from "node:crypto";
 import { lifeOf } from "../ledger/life.ts";
 import { type Draft, examplesOf, type OperationDraft, operationsOf, parsed } from "./build-example.ts";
 import type { Catalogue } from "./catalogue.ts";
 import { type FoldedItem, type ReadLedgerOptions, readLedger, type Skipped } from "./fold-items.ts";
 import { Insights } from "./insights.ts";
-import { type Calls, callsValue, labelsOf } from "./labels.ts";
+import { type Calls, labelsOf } from "./labels.ts";
 import { Others, proposalOf, Starts } from "./others.ts";
 import { qualityOf } from "./quality.ts";
 import type { Ranges } from "./ranges.ts";
-import { type Hidden, type Profile, redactionOf } from "./redact/redactor.ts";
+import { type Hidden, type Profile, type Redaction, redactor } from "./redact/redactor.ts";
 import { isEqualPair, ownerOf, redactedDraft } from "./redact-draft.ts";
 import type { Operation, ReviewedExample } from "./reviewed-example.ts";
 import { DEFAULT_SPLIT_SEED, type Split, splitOf } from "./split.ts";
@@ -82,6 +81,7 @@ export async function collect(options: CollectOptions): Promise<Collection> {
   const operations: OperationSpool[] = [];
   const others = new Others();
   const hidden: Hidden = { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } };
+  const redactionOf = redactor(options.profile ?? "strict", options.key, hidden);
   const starts = new Starts(options.holdoutFrom);
   const insights = new Insights();
   const from = new Map(ledger.ranges.decisions.map((r) => [r.partition, r.from]));
@@ -109,17 +109,17 @@ export async function collect(options: CollectOptions): Promise<Collection> {
       });
       insights.add(folded, drafts, wanted, isCounted(folded, ledger.ranges, options));
       starts.add(folded);
-      others.addRetry(folded, ({ item: { workspace } }) => redactedCalls(folded, workspace ?? "", options, ledger.catalogue, hidden));
+      others.addRetry(folded, ({ item: { workspace } }) => redactedCalls(folded, workspace ?? "", redactionOf, ledger.catalogue));
       if (drafts.length > 0) items++;
       for (const draft of drafts) {
-        const redaction = redactionOf(options.profile ?? "strict", options.key, draft.workspace, hidden);
+        const redaction = redactionOf(draft.workspace);
         const redacted = redactedDraft(draft, redaction, ledger.catalogue);
         const spooled: Spooled = { draft: redacted, ...keysOf(draft), equal: draft.decision.kind === "edit" && isEqualPair(redacted) };
         others.add(spooled);
         spool.add(JSON.stringify(spooled));
       }
       for (const draft of operationsOf(folded, wanted)) {
-        const redaction = redactionOf(options.profile ?? "strict", options.key, draft.workspace, hidden);
+        const redaction = redactionOf(draft.workspace);
         operations.push({ draft: { ...draft, from: ownerOf(draft.from, redaction), to: ownerOf(draft.to, redaction) }, thread: threadOf(folded) });
       }
     }
@@ -128,7 +128,13 @@ export async function collect(options: CollectOptions): Promise<Collection> {
     throw error;
   }
   const seed = options.splitSeed ?? DEFAULT_SPLIT_SEED;
-  const splitFor = (workspace: string, thread: string): Split => (starts.isHeldOut(workspace, thread) ? "holdout" : splitOf(seed, workspace, thread));
+  const splits = new Map<string, Split>();
+  const splitFor = (workspace: string, thread: string): Split => {
+    const run = `${workspace}\0${thread}`;
+    let split = splits.get(run);
+    if (split === undefined) splits.set(run, (split = starts.isHeldOut(workspace, thread) ? "holdout" : splitOf(seed, workspace, thread)));
+    return split;
+  };
   return {
     ranges: ledger.ranges,
     skipped: ledger.skipped,
@@ -165,8 +171,8 @@ function finished({ draft, call, same, thread, equal }: Spooled, others: Others,
 }
 
 /** What an item ran in the end, redacted like the rows are. */
-function redactedCalls({ item }: FoldedItem, workspace: string, options: CollectOptions, catalogue: Catalogue, hidden: Hidden): Calls {
-  const redaction = redactionOf(options.profile ?? "strict", options.key, workspace, hidden);
+function redactedCalls({ item }: FoldedItem, workspace: string, redactionOf: (workspace: string) => Redaction, catalogue: Catalogue): Calls {
+  const redaction = redactionOf(workspace);
   return (lifeOf(item).verdict?.actions ?? []).map(({ actionId, tool, args }) => ({
     actionId,
     tool,
@@ -196,12 +202,17 @@ function threadOf(folded: FoldedItem): string {
 function keysOf(draft: Draft): { call: string; same: string; thread: string } {
   // A call is the same call where the model saw the same. Without a transcript only the run and its step tell.
   const context = draft.context.sha256 ?? `${draft.run?.threadId ?? draft.itemId}\0${draft.run?.checkpointId ?? draft.itemId}`;
-  const call = digest(draft.workspace, draft.agent.id, context, canonicalize(callsValue(draft.presented)), draft.question ?? "");
+  const call = digest(draft.workspace, draft.agent.id, context, calledIn(draft.presented), draft.question ?? "");
   const { kind, message } = draft.decision;
-  const same = digest(call, kind, draft.final === null ? "" : canonicalize(callsValue(draft.final)), kind === "respond" ? (message ?? "") : "");
+  const same = digest(call, kind, draft.final === null ? "" : calledIn(draft.final), kind === "respond" ? (message ?? "") : "");
   return { call, same, thread: draft.run?.threadId ?? draft.itemId };
 }
 
+/** What is called. The fold takes no arguments that are not those of their hash, so the hash stands for them. */
+function calledIn(actions: Draft["presented"]): string {
+  return JSON.stringify(actions.map(({ tool, argsSha256 }) => [tool, argsSha256]));
+}
+
 function digest(...parts: string[]): string {
-  return createHash("sha256").update(parts.join("\0")).digest("base64url").slice(0, 22);
+  return hash("sha256", parts.join("\0"), "base64url").slice(0, 22);
 }

@@ -144,8 +144,17 @@ class Tally {
   rejected(example: ReviewedExample, labelClass: string, reason: string): object {
     bump(this.refusals, `${labelClass}\0${reason}`);
     const { id, itemId, decision, split, sources, duplicateOf } = example;
-    const source = sources.find((s) => s.topic === "decisions");
-    return { id, itemId, decision: decision.kind, class: labelClass, reason, split, ...(duplicateOf !== null && { duplicateOf }), source };
+    const { topic, partition, offset, eventId } = sources.find((s) => s.topic === "decisions") ?? {};
+    return {
+      id,
+      itemId,
+      decision: decision.kind,
+      class: labelClass,
+      reason,
+      split,
+      ...(duplicateOf !== null && { duplicateOf }),
+      source: { topic, partition, offset, eventId },
+    };
   }
 
   counts(): Cell[] {

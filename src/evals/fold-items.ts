@@ -1,9 +1,10 @@
 import { sha256 } from "../events/canonical.ts";
 import { dueItemId } from "../events/check.ts";
 import { type Codec, FRAME_BYTES, schemaIdOf } from "../events/codec.ts";
+import type { AnyEvent, Topic } from "../events/topics.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { foldEvent } from "../ledger/fold.ts";
-import { createItem, type Item } from "../ledger/item.ts";
+import { createItem, type Entry, type Item } from "../ledger/item.ts";
 import { MapMemory } from "../ledger/memory.ts";
 import type { Checkpoint, EventLog, LogRecord } from "../log/log.ts";
 import { partitionOf } from "../log/partitioner.ts";
@@ -110,8 +111,27 @@ function* foldAll(buckets: Buckets, partitions: number, codec: Codec, skipped: S
 function foldRecord(record: LogRecord, { item, memory }: FoldedItem, codec: Codec, skipped: Skipped): void {
   const event = decoded(record, codec, skipped);
   if (event === undefined) return;
-  const contentSha256 = sha256((record.value as Uint8Array).subarray(FRAME_BYTES));
-  foldEvent(item, memory, { topic: record.topic, offset: record.offset, event, contentSha256 });
+  foldEvent(item, memory, new RecordEntry(record, event));
+}
+
+/** A record on its way into the fold. */
+class RecordEntry implements Entry {
+  readonly topic: Topic;
+  readonly offset: number;
+  readonly event: AnyEvent;
+  private readonly value: Uint8Array;
+
+  constructor({ topic, offset, value }: LogRecord, event: AnyEvent) {
+    this.topic = topic;
+    this.offset = offset;
+    this.event = event;
+    this.value = value as Uint8Array;
+  }
+
+  /** Worked out when it is asked for, which is when a second delivery comes. */
+  get contentSha256(): string {
+    return sha256(this.value.subarray(FRAME_BYTES));
+  }
 }
 
 function decoded(record: LogRecord, codec: Codec, skipped: Skipped) {

@@ -33,7 +33,7 @@ const KIND = { agent: "agent", executor: "executor", reviewer: "person" } as con
 /** The HTTP API over a ledger. */
 export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
   const app = new Hono();
-  const openApi = openApiDocument();
+  let openApi: object | undefined;
   app.use(async (c, next) => {
     await next();
     c.header("x-content-type-options", "nosniff");
@@ -43,7 +43,7 @@ export function gatewayApp(ledger: GatewayLedger, options: AppOptions): Hono {
     const body = await health(ledger, options.stopped());
     return c.json(body, body.status === "ok" ? 200 : 503);
   });
-  app.get("/openapi.json", (c) => c.json(openApi));
+  app.get("/openapi.json", (c) => c.json((openApi ??= openApiDocument())));
   for (const route of ROUTES) {
     app.on(route.method.toUpperCase(), pathPattern(route.path), async (c) => {
       const identity = authenticate(options.keys, c.req.header("authorization"));

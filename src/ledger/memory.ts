@@ -1,8 +1,26 @@
 import { type Entry, type Finding, keyOf, type Memory, type NodeKey, type Status } from "./item.ts";
 
+/** What is known of an event. */
+class Known {
+  readonly status: Status;
+  readonly reason: string | null;
+  readonly entry: Entry;
+
+  constructor(status: Status, reason: string | null, entry: Entry) {
+    this.status = status;
+    this.reason = reason;
+    this.entry = entry;
+  }
+
+  /** Read only where a copy comes: who makes an entry may leave the hashing until then. */
+  get contentSha256(): string {
+    return this.entry.contentSha256;
+  }
+}
+
 /** A memory in maps, for tests, the exporter and anything that folds a whole item at once. */
 export class MapMemory implements Memory {
-  readonly statuses = new Map<NodeKey, { status: Status; contentSha256: string; reason: string | null; entry: Entry }>();
+  readonly statuses = new Map<NodeKey, Known>();
   readonly findings = new Map<string, Finding>();
   private readonly parked = new Map<NodeKey, Entry[]>();
 
@@ -11,7 +29,7 @@ export class MapMemory implements Memory {
   }
 
   set(entry: Entry, status: Status, reason: string | null): void {
-    this.statuses.set(keyOf(entry.topic, entry.event.eventId), { status, contentSha256: entry.contentSha256, reason, entry });
+    this.statuses.set(keyOf(entry.topic, entry.event.eventId), new Known(status, reason, entry));
   }
 
   park(cause: NodeKey, entry: Entry): void {

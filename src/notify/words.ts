@@ -61,11 +61,12 @@ function headOf(notice: Notice): string {
 }
 
 function lineOf(notice: Notice, zone: string): string {
-  const { kind, agent, deadline, items, workspace } = notice;
+  const { kind, agent, deadline, items, batchId, workspace } = notice;
   if (kind === "test") return "This channel works. Nothing waits, and nothing has to be done.";
   const by = agent === null ? "" : ` · by ${plainName(agent, "an agent")}`;
   const until = deadline === null ? "" : ` · until ${momentIn(deadline, zone)}`;
-  const item = kind === "batch" ? "" : ` · item ${(items[0] ?? "").slice(0, 8)}`;
+  // As `batch show` and `show` take them.
+  const item = batchId === null ? ` · item ${(items[0] ?? "").slice(0, 8)}` : ` · batch ${plainName(batchId, "").slice(0, 9)}`;
   return `${headOf(notice)}${by}${until}${item} · workspace ${plainName(workspace, "unnamed")}`;
 }
 

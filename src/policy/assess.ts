@@ -55,7 +55,7 @@ export function assess(policy: CompiledPolicy, action: CompiledAction, facts: Fa
   const missing = missingOf(action.evidence, evidence);
   const hits = hitsOf(action.rules, facts, around.budgets);
   const strict = outcomeOf(policy, action, facts, missing, hits, NO_GRANTS);
-  if (action.grants.length === 0 || !canBeLowered(strict)) return strict;
+  if (action.grants.length === 0 || around.budgets.length > 0 || !canBeLowered(strict)) return strict;
   const grants: GrantUse[] = [];
   for (const grant of action.grants) if (grant.expires > facts.now && lowers(grant, strict) && grant.when.test(facts) === YES) grants.push(around.grant(grant));
   return grants.length === 0 ? strict : outcomeOf(policy, action, facts, missing, hits, grants);
@@ -81,7 +81,7 @@ function missingOf(required: readonly string[], brought: ReadonlySet<string>): r
 /** A floor that could not be checked, because the proposal brought no state of its target, is for a person: nobody knows whether it holds. */
 export const uncheckable = (hit: Hit): boolean => hit.rule.forbid && hit.truth === ABSENT;
 
-/** A grant never touches what is critical, forbidden, under a floor, or without its evidence. */
+/** A grant never touches what is critical, forbidden, under a floor, past a budget or a repetition, or without its evidence. */
 function canBeLowered({ route, risk, hits, missing }: Outcome): boolean {
   return route !== "forbid" && risk !== "critical" && missing.length === 0 && !hits.some(({ rule }) => rule.floor || rule.forbid);
 }

@@ -1,4 +1,3 @@
-import type { EventOf } from "../events/types.generated.ts";
 import { type Hit, hitsOf, uncheckable } from "./assess.ts";
 import { type BudgetOutcome, judgeBudgets } from "./budget.ts";
 import type { CompiledPolicy, CompiledRule } from "./compile.ts";
@@ -7,11 +6,16 @@ import type { UsageReader } from "./usage.ts";
 
 /** What was decided on an item that is about to be granted. */
 export interface Decided {
-  readonly route: EventOf["verdicts"]["route"];
-  /** Approvals that the verdict asked for, all of which were given. */
+  /** Whether it runs without a person before it: allowed, or under an audit gate. */
+  readonly flowed: boolean;
+  /** What the verdict asked for, all of which was given. */
   readonly approvals: number;
+  readonly approvalOrder: readonly string[];
+  readonly separation: readonly string[];
   /** Rules that the verdict knew of. */
   readonly matched: ReadonlySet<string>;
+  /** SHA-256 of the documents that judged it. */
+  readonly judgedBy: ReadonlySet<string>;
 }
 
 /** Usage by others, for a grant. */
@@ -37,7 +41,7 @@ export function barAtGrant(
     .filter(({ workspace, mode }) => workspace === input.proposal.workspace && mode !== "shadow")
     .sort((a, b) => (a.ref.id < b.ref.id ? -1 : 1));
   const subjects = subjectsOf(input);
-  const countables = countablesOf(input.proposal, input.actions, { args: subjects.map(({ facts }) => facts.args), flowed: decided.route === "allow" });
+  const countables = countablesOf(input.proposal, input.actions, { args: subjects.map(({ facts }) => facts.args), flowed: decided.flowed });
   for (const policy of own) {
     const spent = judgeBudgets(policy, countables, usage.orGranted, input.now);
     const reserved = judgeBudgets(policy, countables, usage.earlier, input.now);
@@ -48,9 +52,9 @@ export function barAtGrant(
           { ...subject.facts, baseRisk: action.baseRisk, risk: action.baseRisk },
         );
         const hit =
-          floors.find((floor) => isBroken(floor, decided)) ??
+          floors.find((floor) => isBroken(policy, floor, decided)) ??
           of(spent, subject.index).find(forbids) ??
-          of(reserved, subject.index).find((h) => isBroken(h, decided));
+          of(reserved, subject.index).find((h) => isBroken(policy, h, decided));
         if (hit !== undefined) return sentence(policy, hit, floors.includes(hit));
       }
   }
@@ -65,12 +69,23 @@ function forbids(hit: Hit): boolean {
   return hit.rule.forbid && !uncheckable(hit);
 }
 
-/** Whether what was decided falls short of what a floor or a budget asks for. What the verdict knew of, it has met. */
-function isBroken(hit: Hit, { route, approvals, matched }: Decided): boolean {
+/**
+ * Whether what was decided falls short of what a floor or a budget asks for. What the verdict knew of it has met, but only what the very
+ * same document said: another version may ask for more under the same id.
+ */
+function isBroken({ ref }: CompiledPolicy, hit: Hit, { matched, judgedBy, ...given }: Decided): boolean {
   if (forbids(hit)) return true;
   const { rule } = hit;
-  if (matched.has(rule.id)) return false;
-  return isShortOf({ ...rule, hard: rule.hard || uncheckable(hit) }, { flowed: route === "allow", approvals });
+  if (judgedBy.has(ref.sha256) && matched.has(rule.id)) return false;
+  if (isShortOf({ ...rule, hard: rule.hard || uncheckable(hit) }, given)) return true;
+  return !isWithin(rule.approvalOrder, given.approvalOrder) || rule.separation.some((who) => !given.separation.includes(who));
+}
+
+/** Whether the roles have voted in this order, whoever else voted in between. */
+function isWithin(order: readonly string[], given: readonly string[]): boolean {
+  let next = 0;
+  for (const role of given) if (role === order[next]) next++;
+  return next === order.length;
 }
 
 /** Whether an item was let through with less than an effect asks for: without a person, or with fewer of them. */
@@ -84,7 +99,19 @@ export function isShortOf(
 
 function sentence({ ref }: CompiledPolicy, hit: Hit, isFloor: boolean): string {
   const { rule } = hit;
-  const asks = forbids(hit) ? "forbids it" : rule.approvals > 1 ? `asks for ${rule.approvals} approvals` : "asks for a person";
+  const asks = forbids(hit) ? "forbids it" : `asks for ${listText(asksOf(rule))}`;
   const why = /[.!?…)]$/.test(rule.because) ? rule.because : `${rule.because}.`;
   return `Withheld: ${isFloor ? "the floor" : "the budget"} ${rule.id} of policy ${ref.id} (version ${ref.version}), in force now, ${asks}. ${why} Nothing was run.`;
+}
+
+function asksOf({ approvals, approvalOrder, separation }: CompiledRule): string[] {
+  return [
+    ...(approvals > 1 || (approvalOrder.length === 0 && separation.length === 0) ? [approvals > 1 ? `${approvals} approvals` : "a person"] : []),
+    ...(approvalOrder.length > 0 ? [`the approval of ${approvalOrder.join(", then ")}`] : []),
+    ...(separation.length > 0 ? [`somebody other than the ${separation.map((who) => who.replaceAll("_", " ")).join(" and the ")}`] : []),
+  ];
+}
+
+function listText(words: readonly string[]): string {
+  return words.join(", and for ");
 }

@@ -64,22 +64,29 @@ export interface Difference extends Omit<Region, "count"> {
   readonly after: Verdict;
 }
 
-/** Every proposal that was tried and is judged differently, as they are found. */
-export function* differences(before: LoadedPolicy, after: LoadedPolicy, onProgress: (tool: string) => void = () => {}): Generator<Difference> {
+/** Everything that is tried: proposals of each tool of which the documents do not say the same, a question and a notice. */
+function* tried(before: LoadedPolicy, after: LoadedPolicy, onProgress: (tool: string) => void): Generator<Pick<Region, "action" | "witness">> {
   const [was, is] = [before.document.content, after.document.content];
   for (const tool of toolsOf([was, is])) {
     if (saidOf(was, tool) === saidOf(is, tool)) continue;
     onProgress(tool);
-    for (const witness of edgeInputs([before, after], tool)) {
-      const [old, now] = [before, after].map((policy) => judgeFully([policy.compiled], inputIn(policy, witness))) as [Verdict, Verdict];
-      const aspects = aspectsOf(old, now);
-      if (aspects.length === 0) continue;
-      const [oldRules, newRules] = [rulesOf(old), rulesOf(now)];
-      const lost = oldRules.filter((rule) => !newRules.includes(rule));
-      const gained = newRules.filter((rule) => !oldRules.includes(rule));
-      const because = { before: old.because, after: now.because };
-      yield { action: tool, direction: directionOf(aspects), aspects, lost, gained, witness, because, before: old, after: now };
-    }
+    for (const witness of edgeInputs([before, after], tool)) yield { action: tool, witness };
+  }
+  yield { action: "(a question)", witness: { ask: "question" } };
+  yield { action: "(a notice)", witness: { ask: "notify" } };
+}
+
+/** Every proposal that was tried and is judged differently, as they are found. */
+export function* differences(before: LoadedPolicy, after: LoadedPolicy, onProgress: (tool: string) => void = () => {}): Generator<Difference> {
+  for (const { action, witness } of tried(before, after, onProgress)) {
+    const [old, now] = [before, after].map((policy) => judgeFully([policy.compiled], inputIn(policy, witness))) as [Verdict, Verdict];
+    const aspects = aspectsOf(old, now);
+    if (aspects.length === 0) continue;
+    const [oldRules, newRules] = [rulesOf(old), rulesOf(now)];
+    const lost = oldRules.filter((rule) => !newRules.includes(rule));
+    const gained = newRules.filter((rule) => !oldRules.includes(rule));
+    const because = { before: old.because, after: now.because };
+    yield { action, direction: directionOf(aspects), aspects, lost, gained, witness, because, before: old, after: now };
   }
 }
 

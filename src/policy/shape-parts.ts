@@ -52,6 +52,12 @@ export const count = custom((value) =>
     ? value
     : new Error(`must be a whole number from 1 to 1000, not ${shown(value)}`),
 );
+/** Most members of a batch: more than twenty nobody looks at one by one. */
+export const members = custom((value) =>
+  typeof value === "number" && Number.isInteger(value) && value >= 1 && value <= 20
+    ? value
+    : new Error(`must be a whole number from 1 to 20, not ${shown(value)}`),
+);
 /** Points of risk. */
 export const points = custom((value) =>
   typeof value === "number" && Number.isFinite(value) && value >= 0

@@ -6,7 +6,7 @@ import { didYouMean, nearest, shown } from "./problems.ts";
 import { budget, duplicate } from "./shape-budget.ts";
 import { condition } from "./shape-condition.ts";
 import { gate, grant } from "./shape-grant.ts";
-import { count, custom, duration, identifier, oneOf, owner, pointer, points, retention, shape, span, template, text } from "./shape-parts.ts";
+import { count, custom, duration, identifier, members, oneOf, owner, pointer, points, retention, shape, span, template, text } from "./shape-parts.ts";
 import { calendar } from "./shape-time.ts";
 import { policyCase } from "./testing/case-shape.ts";
 import { EXECUTIONS, REVERSIBILITIES, TIERS } from "./tiers.ts";
@@ -152,7 +152,7 @@ export const policyShape = shape({
   budgets: z.array(budget).default([]),
   duplicates: z.array(duplicate).default([]),
   routes: z.array(shape({ when: condition.optional(), ...people })).default([]),
-  batch: shape({ max: count.default(20), window: span.default(1_800_000) }).optional(),
+  batch: shape({ max: members.default(20), window: span.default(1_800_000) }).optional(),
   questions: shape(people).optional(),
   notices: shape(people).optional(),
 });

@@ -15,7 +15,7 @@ export interface EventStore {
   remember(batch: FoldedBatch): void;
 }
 
-const MOST = 4000;
+const MOST = 2000;
 /** Encoded; decoded they take a few times that. Proposals with transcripts are large. */
 const MOST_BYTES = 32 * 1024 * 1024;
 

@@ -43,7 +43,7 @@ export interface BatchFolder extends Overlay {
   reset(): void;
 }
 
-const MOST_CACHED = 20_000;
+const MOST_CACHED = 4_000;
 /** Done items with more events than this stay in memory for a while. */
 const MANY_EVENTS = 200;
 

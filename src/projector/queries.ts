@@ -5,6 +5,7 @@ import type { Item, NodeKey, Status } from "../ledger/item.ts";
 import { keyOf } from "../ledger/item.ts";
 import { type Life, lifeOf, OUTCOMES, type Outcome, STAGES, type Stage } from "../ledger/life.ts";
 import type { Duty, WorkerName } from "../ledger/owed.ts";
+import { type BadRecord, type BadRow, badRecord } from "./bad-records.ts";
 import { type CachedItem, STATUSES } from "./item-cache.ts";
 import { eventBytes, eventIdOfBytes, itemBytes, itemIdOfBytes, topicNumber, topicOfNumber } from "./keys.ts";
 import { overlayOf } from "./overlay.ts";
@@ -53,19 +54,6 @@ export interface Todo {
   readonly cause: NodeKey;
   readonly due: number;
   readonly names: string | null;
-}
-
-/** A record that could not be folded. */
-export interface BadRecord {
-  readonly topic: Topic;
-  readonly partition: number;
-  readonly offset: number;
-  readonly itemId: string | null;
-  readonly reason: string;
-  readonly message: string;
-  readonly schemaId: number | null;
-  readonly sha256: string;
-  readonly flags: boolean;
 }
 
 /** What to take of the queue. */
@@ -427,6 +415,13 @@ export function openQueries(views: Database.Database) {
       }
     },
 
+    /** A policy document that is or was in force; undefined where there is none of this hash. */
+    document(sha256: string): { policyId: string; version: string; document: string } | undefined {
+      return db.prepare("SELECT policy_id AS policyId, version, document FROM document WHERE kind = 'policy' AND sha256 = ? LIMIT 1").get(sha256) as
+        | { policyId: string; version: string; document: string }
+        | undefined;
+    },
+
     /** The policy documents in force: of each policy item the last one published. */
     policies(): { workspace: string; policyId: string; version: string; sha256: string; document: string; eventId: string }[] {
       const rows = db
@@ -458,32 +453,6 @@ interface EventRow {
   at: number;
   off: number;
   appended: number;
-}
-
-interface BadRow {
-  topic: number;
-  part: number;
-  off: number;
-  item: Buffer | null;
-  reason: string;
-  message: string;
-  schema_id: number | null;
-  sha256: string;
-  flags: number;
-}
-
-function badRecord(b: BadRow): BadRecord {
-  return {
-    topic: topicOfNumber(b.topic),
-    partition: b.part,
-    offset: b.off,
-    itemId: b.item === null ? null : itemIdOfBytes(b.item),
-    reason: b.reason,
-    message: b.message,
-    schemaId: b.schema_id,
-    sha256: b.sha256,
-    flags: b.flags === 1,
-  };
 }
 
 /** A view of an item that the file does not have as it is now. Nodes are copied: folding goes on and changes them in place. */

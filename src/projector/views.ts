@@ -72,7 +72,7 @@ function open(path: string, scratch: boolean): Database.Database {
     db.pragma(`journal_mode = ${scratch ? "MEMORY" : "WAL"}`);
     db.pragma(`synchronous = ${scratch ? "OFF" : "NORMAL"}`);
     db.pragma("busy_timeout = 5000");
-    db.pragma("cache_size = -65536");
+    db.pragma(`cache_size = -${scratch ? 65_536 : 16_384}`);
     // Else every read that is no part of a transaction takes and drops the file's lock and looks whether others have changed the file.
     if (scratch) db.pragma("locking_mode = EXCLUSIVE");
     return db;

@@ -6,8 +6,8 @@ import { type Queries, type QueuePlace, queuePlace, type StoredItemView } from "
 
 /** What is to be noticed, as the views say. */
 export interface Notices {
-  /** Everything that asks for somebody now. */
-  all(): Generator<Notice>;
+  /** Everything that asks for somebody now, item by item: a batch comes once for each member. */
+  all(): Generator<readonly Notice[]>;
   /** What one item asks for now: nothing, itself, or the batch that it is in. */
   of(itemId: string): readonly Notice[];
   /** Whether a notice of before still asks for something. */
@@ -53,7 +53,7 @@ export function noticesFrom(queries: Pick<Queries, "item" | "queue">, batches: P
         const rows = queries.queue({ limit: PAGE, ...(after && { after }) });
         for (const row of rows) {
           after = queuePlace(row);
-          yield* of(row.itemId);
+          yield of(row.itemId);
         }
         if (rows.length < PAGE) return;
       }

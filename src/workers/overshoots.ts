@@ -2,7 +2,7 @@ import { compare } from "../policy/decimal.ts";
 import { type PastLimit, pastLimits } from "../policy/overshoot.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Queries } from "../projector/queries.ts";
-import { restored } from "./policy-bar.ts";
+import { documentsOf, restored } from "./policy-bar.ts";
 import type { PublishedPolicies } from "./published-policies.ts";
 import type { LiveUsage } from "./usage.ts";
 
@@ -29,6 +29,7 @@ export async function overshootsOf(
   itemId?: string,
 ): Promise<Overshoot[]> {
   const budgets = new Map(policies.enforced().flatMap((policy) => policy.budgets.map((budget) => [budget.meter, budget] as const)));
+  const documents = new Map(policies.enforced().flatMap((policy) => policy.budgets.map(({ meter }) => [meter, policy.ref.sha256] as const)));
   const found: Overshoot[] = [];
   for (const { meter, key, total, entries } of [...usage.inWindow(now, itemId)]) {
     const budget = budgets.get(meter);
@@ -37,7 +38,7 @@ export async function overshootsOf(
     const items = [];
     for (const one of past) {
       if (itemId !== undefined && one.itemId !== itemId) continue;
-      const verdict = await unaware(queries, events, one, budget.id);
+      const verdict = await unaware(queries, events, one, { rule: budget.id, document: documents.get(meter) });
       if (verdict !== null) items.push({ ...one, verdict });
     }
     if (items.length > 0) found.push({ workspace: meter.workspace, budget: meter.id, key, windowMs: meter.windowMs, used, items });
@@ -46,11 +47,17 @@ export async function overshootsOf(
 }
 
 /** The verdict of an item that did not know of the limit. One that knew of it and let the item pass (under an audit gate, with a standing approval) has met it. */
-async function unaware(queries: Queries, events: EventStore, { itemId, forbids }: PastLimit, rule: string): Promise<string | null> {
+async function unaware(
+  queries: Queries,
+  events: EventStore,
+  { itemId, forbids }: PastLimit,
+  of: { rule: string; document: string | undefined },
+): Promise<string | null> {
   const view = queries.item(itemId);
   const verdict = view?.life.verdict;
   if (view === undefined || verdict == null) return null;
   const { id } = restored(view.item, verdict);
   const reached = forbids ? undefined : await events.get(itemId, "verdicts", id);
-  return reached?.matched.some((match) => match.rule === rule) === true ? null : id;
+  const knew = reached !== undefined && documentsOf(reached).some(({ sha256 }) => sha256 === of.document);
+  return knew && reached.matched.some((match) => match.rule === of.rule) ? null : id;
 }

@@ -1,3 +1,5 @@
+import type { EventOf, PolicyRef } from "../events/types.generated.ts";
+import { isAudit } from "../ledger/decisions.ts";
 import type { Item, VerdictNode } from "../ledger/item.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Bar } from "./dispatcher.ts";
@@ -13,13 +15,18 @@ export function policyBar(events: EventStore, policies: PublishedPolicies, usage
     if (proposal === undefined || reached === undefined) return null; // The dispatcher says so, and tries again.
     const { workspace } = proposal;
     const before = { earlier: usage.earlier(itemId, workspace), orGranted: usage.earlierOrGranted(itemId, workspace) };
-    const { route, approvals } = verdict.terms;
+    const { route, approvals, approvalOrder, separation } = verdict.terms;
     return policies.barAtGrant({ proposal, actions: verdict.actions, now: now() }, before, {
-      route,
-      approvals,
+      ...{ flowed: route === "allow" || isAudit(verdict.terms), approvals, approvalOrder, separation },
       matched: new Set(reached.matched.map(({ rule }) => rule)),
+      judgedBy: new Set(documentsOf(reached).map(({ sha256 }) => sha256)),
     });
   };
+}
+
+/** The documents that a verdict was reached by. */
+export function documentsOf({ policy, policies }: Pick<EventOf["verdicts"], "policy" | "policies">): readonly PolicyRef[] {
+  return policy === null ? policies : [policy, ...policies];
 }
 
 /** The verdict whose terms are in force: that of before where policy forbade an edit. */

@@ -1,5 +1,5 @@
 import { CountersignError } from "../errors.ts";
-import type { EventOf } from "../events/types.generated.ts";
+import type { EventOf, PolicyRef } from "../events/types.generated.ts";
 import { editedActions } from "../ledger/edits.ts";
 import type { VerdictNode } from "../ledger/item.ts";
 import { countablesOf } from "../policy/subjects.ts";
@@ -7,6 +7,7 @@ import type { UsageReader } from "../policy/usage.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Queries, Todo } from "../projector/queries.ts";
 import { interrupting } from "./interrupt.ts";
+import { documentsOf } from "./policy-bar.ts";
 import { replacedItem } from "./replaced.ts";
 import type { LiveUsage } from "./usage.ts";
 import type { Body, Write } from "./write.ts";
@@ -18,6 +19,8 @@ export type Judge = (input: {
   readonly answers: "proposal" | "edit";
   readonly now: number;
   readonly usage: UsageReader;
+  /** On an edit: the documents that judged what was edited. An edit is never judged more mildly because one of them has changed since. */
+  readonly before?: readonly PolicyRef[];
 }) => Omit<Body<"verdicts">, "workspace" | "answers" | "actor">;
 
 /** Judges proposals and edits, and reserves what they count toward budgets. What replaces another item is judged once that one is out of the way. */
@@ -40,8 +43,17 @@ export function policyWorker(
     const occurredAt = now();
     const replaced = edited ? null : replacedItem(queries, proposal);
     if (replaced === "wait") return "wait";
+    const reached = edited ? await events.get(todo.itemId, "verdicts", (view.item.nodes.get(node.cause) as VerdictNode).id) : undefined;
+    if (edited && reached === undefined) throw new CountersignError("unavailable", `The verdict that ${node.id} edits cannot be read`, { retryable: true });
     // From here to the reservation nothing may be awaited: the next judgement must see what this one reserves.
-    const judged = judge({ proposal, actions, answers: edited ? "edit" : "proposal", now: occurredAt, usage: usage.judging(todo.itemId, workspace) });
+    const judged = judge({
+      proposal,
+      actions,
+      answers: edited ? "edit" : "proposal",
+      now: occurredAt,
+      usage: usage.judging(todo.itemId, workspace),
+      ...(reached && { before: documentsOf(reached) }),
+    });
     const body = replaced === null ? judged : interrupting(judged, "not_replaced", replaced.why);
     // A forbidden edit leaves reserved what was; a forbidden proposal reserves nothing.
     const flowed = body.route === "allow" || body.gate === "audit";

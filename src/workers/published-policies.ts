@@ -1,7 +1,9 @@
 import { CountersignError, messageOf } from "../errors.ts";
+import type { PolicyRef } from "../events/types.generated.ts";
 import { barAtGrant } from "../policy/at-grant.ts";
 import { type Classified, type CompiledPolicy, claimMs, classifiedOf, compilePolicy, retriesOf, rubricOf } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
+import { asItJudged } from "../policy/earlier-version.ts";
 import { judge } from "../policy/judge.ts";
 import { amountPathOf } from "../policy/standing.ts";
 import type { Meter } from "../policy/usage.ts";
@@ -44,13 +46,17 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
   });
   const current = () => (compiled ??= compileAll(queries));
   return {
-    judge(input) {
+    judge({ before = [], ...input }) {
       const { usable, broken } = current();
       const why = broken.get(input.proposal.workspace);
       if (why !== undefined) return { ...judge([], input), error: { code: "policy_invalid", message: why } };
-      const body = judge(usable, input);
+      const earlier = before
+        .filter(({ sha256 }) => !usable.some(({ ref }) => ref.sha256 === sha256))
+        .map((ref) => asItJudged(compiledOf(documentOf(queries, ref), `${ref.id}@${ref.version}`)));
+      const all = [...usable, ...earlier.filter(({ mode }) => mode !== "shadow")];
+      const body = judge(all, input);
       // Named, so that the verdict can be recomputed from the log alone.
-      const others = usable.filter(({ workspace, ref }) => workspace === input.proposal.workspace && ref.sha256 !== body.policy?.sha256);
+      const others = all.filter(({ workspace, ref }) => workspace === input.proposal.workspace && ref.sha256 !== body.policy?.sha256);
       return others.length === 0 ? body : { ...body, policies: others.map(({ ref }) => ref) };
     },
     retries: (workspace, tool) => retriesOf(current().usable, workspace, tool),
@@ -74,6 +80,14 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
       return broken.has(workspace) ? [{ path: "", class: "secret" }] : classifiedOf(usable, workspace, tool);
     },
   };
+}
+
+function documentOf(queries: Queries, ref: PolicyRef): string {
+  const known = queries.document(ref.sha256);
+  if (known !== undefined) return known.document;
+  throw new CountersignError("unavailable", `The document of policy ${ref.id} (version ${ref.version}) that judged the item is not in the views`, {
+    retryable: true,
+  });
 }
 
 /** Documents that were compiled before, by their file and text: when one is published, the others need not be compiled again. */

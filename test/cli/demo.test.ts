@@ -4,10 +4,12 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { MOST_WAITING } from "../../src/cli/demo/agent.ts";
 import { demo, rolesIn, samplePolicies } from "../../src/cli/demo/demo.ts";
+import { lineOf } from "../../src/cli/demo/narrate.ts";
 import { type Kind, scenario } from "../../src/cli/demo/scenarios.ts";
 import { DEMO_WORKSPACE } from "../../src/cli/demo/setting.ts";
 import { cliOf } from "../../src/cli/io.ts";
 import { publishPolicies } from "../../src/cli/publish.ts";
+import type { EventOf } from "../../src/events/types.generated.ts";
 import { startGateway } from "../../src/gateway/server.ts";
 import { openKeys } from "../../src/local/keys.ts";
 import { openLocalDb } from "../../src/local/local-db.ts";
@@ -99,11 +101,22 @@ describe("the demo", () => {
     const { items } = running.ledger.queries.totals();
     const greeting = /export COUNTERSIGN_API_KEY=\S+/.exec(printed.join(""))?.[0];
     await running.stop();
+    expect(printed.join("")).toMatch(/^Owners were called with \d+ notices instead of \d+ \(\d+ %\): /m);
     printed.length = 0;
     running = await start();
     await until(() => running.ledger.queries.totals().items >= items + 5);
     expect(printed.join("")).toContain(greeting);
     expect(running.ledger.queries.policies().every((p) => p.workspace === DEMO_WORKSPACE)).toBe(true);
+  });
+});
+
+describe("a batch", () => {
+  it("is told of in one line, not in one for each member", () => {
+    const [first, second] = ["a".repeat(32), "b".repeat(32)];
+    const sealed = (itemId: string) =>
+      lineOf("batches", { itemId, members: [first, second], owner: "role:crm-steward" } as EventOf["batches"], "Change C-1", 0);
+    expect(sealed(first)).toMatchObject({ word: "batched", text: "2 alike, such as: Change C-1", end: " → crm-steward", waits: true });
+    expect(sealed(second)).toBeNull();
   });
 });
 

@@ -1,16 +1,18 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFile, spawn, spawnSync } from "node:child_process";
+import { createHmac } from "node:crypto";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { SMTPServerOptions } from "smtp-server";
 import { afterAll, afterEach, describe, expect, it } from "vitest";
-import { type Endpoint, endpoint, SILENT, until } from "../notify/endpoints.ts";
+import { type Endpoint, endpoint, mailServer, SILENT, until } from "../notify/endpoints.ts";
 import { cli, lines, makeKey } from "./harness.ts";
 
 const refunds = fileURLToPath(new URL("../../policies/refunds.yaml", import.meta.url));
 const folders: string[] = [];
-const endpoints: Endpoint[] = [];
+const endpoints: { close(): Promise<void> }[] = [];
 afterEach(() => Promise.all(endpoints.splice(0).map((e) => e.close())));
 afterAll(() => {
   for (const path of folders) rmSync(path, { recursive: true, force: true });
@@ -46,12 +48,16 @@ routes:
 }
 
 /** Runs `up` in this process until `work` is done. Gives what it printed. */
-async function duringUp(argv: readonly string[], work: (url: string, shown: string) => Promise<void>): Promise<{ out: string; err: string; code: number }> {
+async function duringUp(
+  argv: readonly string[],
+  work: (url: string, shown: string) => Promise<void>,
+  env: Record<string, string> = ENV,
+): Promise<{ out: string; err: string; code: number }> {
   const stop = new AbortController();
   let shown = "";
   const ready = Promise.withResolvers<string>();
   const ended = cli(["up", "--port", "0", ...argv], {
-    env: ENV,
+    env,
     signal: stop.signal,
     onOut: (text) => {
       shown += text;
@@ -167,6 +173,48 @@ describe("up --notify", () => {
     expect(ids[0]).not.toBe(ids[1]);
   }, 60_000);
 
+  it("lets a reviewer reject with the button of the message that Slack got, and the run hears of it", async () => {
+    const [data, slack] = [folder(), await hook()];
+    const file = join(data, "notify.yaml");
+    writeFileSync(
+      file,
+      `link: https://c.example.com
+channels: { chat: { type: slack, webhook_env: SLACK_HOOK } }
+routes: [{ notify: [chat] }]
+slack: { signing_secret_env: SIGNING, reviewers: { U7: dana }, responses: "${slack.url}/answers" }
+`,
+    );
+    const env = { SLACK_HOOK: `${slack.url}/services/T/B/x`, SIGNING: "5igning" };
+    await duringUp(
+      ["--data", data, "--policy", refunds, "--notify", file],
+      async (url) => {
+        await makeKey(data, "--scope", "reviewer", "--id", "dana", "--roles", "support-lead", "--workspace", "support");
+        const agent = { COUNTERSIGN_URL: url, COUNTERSIGN_API_KEY: await makeKey(data, "--scope", "agent", "--id", "a", "--workspace", "support") };
+        const args = '{"order_id": "A-1", "customer_email": "jo@example.com", "amount": 40}';
+        const { out } = await cli(["propose", "--tool", "issue_refund", "--args", args, "--evidence", "order=A-1", "--key", "k1", "--json"], { env: agent });
+        const [message] = await slack.seen(1);
+        const { blocks } = JSON.parse(message?.body as string) as { blocks: { block_id?: string; elements?: { action_id: string; value?: string }[] }[] };
+        const row = blocks.find(({ elements }) => elements?.some(({ action_id }) => action_id === "countersign_reject"));
+        const button = row?.elements?.find(({ action_id }) => action_id === "countersign_reject");
+        const press = {
+          ...{ type: "block_actions", user: { id: "U7" }, response_url: `${slack.url}/answers/1`, message: { blocks } },
+          actions: [{ ...button, block_id: row?.block_id, action_ts: "1.5" }],
+        };
+        const body = new URLSearchParams({ payload: JSON.stringify(press) }).toString();
+        const at = String(Math.floor(Date.now() / 1000));
+        const signature = `v0=${createHmac("sha256", env.SIGNING).update(`v0:${at}:${body}`).digest("hex")}`;
+        const headers = { "x-slack-request-timestamp": at, "x-slack-signature": signature, "content-type": "application/x-www-form-urlencoded" };
+        expect((await fetch(`${url}/v1/slack/interactions`, { method: "POST", headers, body })).status).toBe(200);
+        const { itemId } = JSON.parse(out) as { itemId: string };
+        const told = await cli(["outcome", itemId, "--wait", "10", "--json"], { env: agent });
+        expect(JSON.parse(told.out)).toMatchObject({ status: "refused", message: expect.stringContaining("rejected this from a chat") });
+        await slack.seen(2);
+        expect(slack.got[1]).toMatchObject({ path: "/answers/1", body: expect.stringContaining("Rejected by dana. Nothing runs.") });
+      },
+      env,
+    );
+  }, 30_000);
+
   it("says plainly that nobody is told where it is left out, and whom a file forgets", async () => {
     const data = folder();
     await duringUp(["--data", data], async (_url, shown) => expect(shown).toContain("Nobody is told what waits: --notify FILE says whom to tell, and how"));
@@ -188,7 +236,56 @@ describe("up --notify", () => {
   });
 });
 
+const openssl = spawnSync("openssl", ["version"]).status === 0;
+if (!openssl) console.log("mail over TLS is not tested: there is no openssl to make a certificate with");
+
 describe("notify test", () => {
+  it.skipIf(!openssl)(
+    "logs in and sends mail over STARTTLS and TLS where the certificate is vouched for, and sends nothing where it is not",
+    async () => {
+      const data = folder();
+      const [key, cert] = [join(data, "key.pem"), join(data, "cert.pem")];
+      const made = ["-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1", "-subj", "/CN=localhost", "-addext", "subjectAltName=IP:127.0.0.1"];
+      expect(spawnSync("openssl", ["req", ...made, "-keyout", key, "-out", cert]).status).toBe(0);
+      const tls = { key: readFileSync(key), cert: readFileSync(cert), authOptional: false };
+      const onAuth: SMTPServerOptions["onAuth"] = ({ username, password }, _session, done) =>
+        username === "bot" && password === "pa55" ? done(null, { user: "bot" }) : done(new Error("wrong password"));
+      const servers = [await mailServer({ ...tls, onAuth }), await mailServer({ ...tls, onAuth, secure: true })];
+      endpoints.push(...servers);
+      const [starttls, direct] = servers;
+      const file = join(data, "notify.yaml");
+      const channel = (smtp: string, password: string) =>
+        `{ type: email, smtp: "${smtp}", from: c@example.com, to: [lead@example.com], user_env: U, password_env: ${password}, timeout: 5 }`;
+      writeFileSync(
+        file,
+        `link: https://c.example.com
+channels:
+  starttls: ${channel(`smtp://127.0.0.1:${starttls?.port}`, "P")}
+  direct: ${channel(`smtps://127.0.0.1:${direct?.port}`, "P")}
+  wrong: ${channel(`smtp://127.0.0.1:${starttls?.port}`, "WRONG")}
+routes: [{ notify: [starttls, direct, wrong] }]
+`,
+      );
+      const run = (env: Record<string, string>) =>
+        new Promise<{ channel: string; ok: boolean; answer: string }[]>((resolve) => {
+          const variables = { PATH: process.env.PATH, U: "bot", P: "pa55", WRONG: "n0t-it", ...env };
+          execFile(process.execPath, [main, "notify", "test", "--notify", file, "--json"], { env: variables }, (_error, out) => resolve(lines(out)));
+        });
+      const trusting = await run({ NODE_EXTRA_CA_CERTS: cert });
+      expect(trusting.map(({ channel, ok }) => [channel, ok])).toEqual([
+        ["starttls", true],
+        ["direct", true],
+        ["wrong", false],
+      ]);
+      expect(JSON.stringify(trusting)).not.toMatch(/n0t-it|pa55/);
+      expect(servers.map(({ mails }) => mails.map(({ secure, to }) => [secure, ...to]))).toEqual([[[true, "lead@example.com"]], [[true, "lead@example.com"]]]);
+      const doubting = await run({});
+      expect(doubting.map(({ ok, answer }) => [ok, /certificate/i.test(answer)])).toEqual(Array(3).fill([false, true]));
+      expect(servers.flatMap(({ mails }) => mails)).toHaveLength(2);
+    },
+    60_000,
+  );
+
   it("sends one harmless notice to every channel, resolves what it paged, and says what came back", async () => {
     const [data, inbox] = [folder(), await hook({ status: 202, body: '{"status":"success"}' })];
     const file = fileFor(data, inbox);

@@ -87,6 +87,12 @@ describe("policy backtest", () => {
     expect(same.out).toContain("would have let nothing more through");
   });
 
+  test("leaves out items that publish documents: they are no question to the document that is tried", async () => {
+    const { bench, dir, file } = await filled();
+    await bench.propose("k7", "countersign.policy.publish", { policy: "work" });
+    expect(await result("--policy", file("low.yaml", credit("low")), "--data", dir)).toMatchObject({ proposals: 6 });
+  });
+
   test("budgets count what would have been used before, in order of time", async () => {
     const { dir, file, ids } = await filled();
     const found = await result("--policy", file("budget.yaml", credit("low", BUDGET)), "--data", dir);
@@ -126,6 +132,19 @@ describe("policy backtest", () => {
     expect(html).toContain(`<a href="https://ledger.example.com/v1/items/${ids.approved}">`);
     expect(html.match(/<svg /g)).toHaveLength(3);
     expect(html).toContain("prefers-color-scheme: dark");
+  });
+
+  test("of many items let through shows the first, those that people had changed before the others, and folds the rest away", async () => {
+    const { bench, dir, file, ids } = await filled();
+    for (let i = 0; i < 30; i++) await bench.propose(`more${i}`, "credit", { order: `m${i}`, amount: 1 });
+    const page = join(dir, "page.html");
+    expect((await cli(["policy", "backtest", "--policy", file("low.yaml", credit("low")), "--data", dir, "--html", page])).code).toBe(0);
+    const html = readFileSync(page, "utf8");
+    checkPage(html);
+    const [open = "", folded = ""] = html.split("<summary>9 more items</summary>");
+    expect(open.match(/<tr id="i-/g)).toHaveLength(25);
+    expect(folded.match(/<tr id="i-/g)).toHaveLength(9);
+    for (const id of [ids.rejected, ids.pair, ids.edited]) expect(open).toContain(`<tr id="i-${id}"`);
   });
 
   test("takes recorded runs, against documents of before or none", async () => {

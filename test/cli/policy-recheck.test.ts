@@ -22,8 +22,10 @@ async function filled() {
   const item = await bench.propose("k2", "refund", { order: "o1", amount: 10 });
   await bench.decide(item, "edit", { edits: [{ actionId: "a1", args: '{"amount":5,"order":"o1"}', argsSha256: await hash('{"amount":5,"order":"o1"}') }] });
   await bench.propose("k3", "unheard-of", {});
+  const later = await bench.propose("k9", "refund", { order: "o9", amount: 10 });
   await bench.propose("k4", "note", { text: "a third within the hour" });
   await bench.publish(POLICY.replace("timeout: PT10M", "timeout: PT9M"));
+  await bench.decide(later, "edit", { edits: [{ actionId: "a1", args: '{"amount":6,"order":"o9"}', argsSha256: await hash('{"amount":6,"order":"o9"}') }] });
   return { bench, dir };
 }
 
@@ -36,7 +38,7 @@ describe("policy recheck", () => {
   test("finds every verdict as recorded, also those under documents that are no longer in force", async () => {
     const { dir } = await filled();
     const { code, out, err } = await cli(["policy", "recheck", "--log", `sqlite:${dir}`, "--data", dir]);
-    expect({ code, out, err }).toEqual({ code: 0, out: "5 verdicts recomputed: all are as recorded.\n", err: "" });
+    expect({ code, out, err }).toEqual({ code: 0, out: "7 verdicts recomputed: all are as recorded.\n", err: "" });
   });
 
   test("names each field in which a verdict is not what its record leads to, and ends with 3", async () => {
@@ -64,14 +66,14 @@ describe("policy recheck", () => {
     const { code, out } = await cli(["policy", "recheck", "--log", `sqlite:${dir}`, "--json"]);
     expect(code).toBe(3);
     const [report] = lines<{ checked: number; deviations: { itemId: string; differences: { field: string }[] }[] }>(out);
-    expect(report).toMatchObject({ checked: 6, deviations: [{ itemId: forged }] });
+    expect(report).toMatchObject({ checked: 8, deviations: [{ itemId: forged }] });
     expect(report?.deviations[0]?.differences).toEqual([
       { field: "route", recorded: "allow", recomputed: "interrupt" },
       { field: "gate", recorded: "none", recomputed: "hard" },
     ]);
     const people = await cli(["policy", "recheck", "--log", `sqlite:${dir}`]);
     expect(people.out).toContain('  route: recorded "allow"\n         recomputed "interrupt"\n');
-    expect(people.out).toContain("6 verdicts recomputed: 1 differs from the record.");
+    expect(people.out).toContain("8 verdicts recomputed: 1 differs from the record.");
   });
 
   test("takes a range and a policy", async () => {
@@ -80,8 +82,8 @@ describe("policy recheck", () => {
     const of = async (...more: string[]) =>
       lines<{ checked: number }>((await cli(["policy", "recheck", "--log", `sqlite:${dir}`, "--json", ...more])).out)[0]?.checked;
     expect(await of("--to", now.toISOString())).toBe(0);
-    expect(await of("--from", now.toISOString(), "--to", new Date(bench.clock.now + MINUTE).toISOString())).toBe(5);
-    expect(await of("--policy", "limits")).toBe(4);
+    expect(await of("--from", now.toISOString(), "--to", new Date(bench.clock.now + MINUTE).toISOString())).toBe(7);
+    expect(await of("--policy", "limits")).toBe(6);
     expect(await of("--policy", "nobody")).toBe(0);
   });
 

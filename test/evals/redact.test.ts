@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { exportDataset } from "../../src/evals/export.ts";
 import { detected, isCard, isIban, isPhone } from "../../src/evals/redact/detectors.ts";
-import { redactionOf } from "../../src/evals/redact/redactor.ts";
+import { redactor } from "../../src/evals/redact/redactor.ts";
 import { bucketOf, treatmentOf } from "../../src/evals/redact/treatment.ts";
 import { TARGETS } from "../../src/evals/targets/table.ts";
 import { canonicalize, type Json } from "../../src/events/canonical.ts";
@@ -84,13 +84,13 @@ describe("treatments", () => {
   test("a pseudonym is the same for the same value, key and workspace, and another for another", () => {
     const rules = [{ path: "/n", treatment: "pseudonym" }] as const;
     const hidden = { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } };
-    const of = (key: string, workspace: string, n: string) => (redactionOf("strict", key, workspace, hidden).args({ n }, rules) as { n: string }).n;
+    const of = (key: string, workspace: string, n: string) => (redactor("strict", key, hidden)(workspace).args({ n }, rules) as { n: string }).n;
     expect(of("k", "w", "Ann")).toBe(of("k", "w", "Ann"));
     expect(new Set([of("k", "w", "Ann"), of("k2", "w", "Ann"), of("k", "v", "Ann"), of("k", "w", "Bob")]).size).toBe(4);
   });
 
   test("what a classified field holds is hidden in every other text of the row", () => {
-    const redaction = redactionOf("strict", "k", "w", { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } });
+    const redaction = redactor("strict", "k", { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } })("w");
     redaction.args({ customer: "mia_li_3668" }, [{ path: "/customer", treatment: "mask" }]);
     expect(redaction.text("Refund for mia_li_3668, please")).toBe("Refund for [masked], please");
   });

@@ -60,3 +60,50 @@ describe("canonical JSON", () => {
     expect(() => parseStrict('{"a/b":{"c~d":[1,1e999]}}')).toThrow(expect.objectContaining({ field: "/a~1b/c~0d/1" }));
   });
 });
+
+describe("a text that is written as it is read", () => {
+  it("is taken without a scan only where the scan would take it: what the scan refuses stays refused", () => {
+    // Half of a surrogate pair as an escape is written as the same escape; the others are written otherwise.
+    for (const text of ['"\\ud800"', '{"a":"\\udc00"}', '{"\\ud800":1}'])
+      expect(() => parseStrict(text)).toThrow(expect.objectContaining({ code: "json_lone_surrogate" }));
+    for (const text of ['{"a":1,"a":1}', '{"a":{"b":[],"b":[]}}'])
+      expect(() => parseStrict(text)).toThrow(expect.objectContaining({ code: "json_duplicate_key" }));
+    for (const text of ["1.00000000000000000001", "9007199254740993", "[1e400]", "1e-400"])
+      expect(() => parseStrict(text)).toThrow(expect.objectContaining({ code: "json_number_lossy" }));
+  });
+
+  it("and one that is not mean the same value: white space and other spellings change nothing", () => {
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const text = JSON.stringify(value);
+        expect(parseStrict(text)).toEqual(JSON.parse(text));
+        expect(parseStrict(JSON.stringify(value, null, 1))).toEqual(JSON.parse(text));
+      }),
+    );
+  });
+});
+
+describe("the canonical form of a value whose keys stand in order", () => {
+  it("is that of the same value in disorder, and neither is changed", () => {
+    const reversed = (value: unknown): unknown =>
+      Array.isArray(value)
+        ? value.map(reversed)
+        : typeof value === "object" && value !== null
+          ? Object.fromEntries(
+              Object.entries(value)
+                .reverse()
+                .map(([key, part]) => [key, reversed(part)]),
+            )
+          : value;
+    fc.assert(
+      fc.property(fc.jsonValue(), (value) => {
+        const [before, disorder] = [JSON.stringify(value), reversed(value)];
+        const text = canonicalize(value);
+        expect(canonicalize(disorder)).toBe(text);
+        expect(canonicalize(JSON.parse(text))).toBe(text);
+        expect(JSON.stringify(value)).toBe(before);
+      }),
+      { numRuns: 300 },
+    );
+  });
+});

@@ -35,6 +35,9 @@ describe("the gateway over HTTP", () => {
     expect(body).toEqual(JSON.parse(JSON.stringify(openApiDocument())));
     expect(Object.keys(body.paths as object).sort()).toEqual([
       "/healthz",
+      "/v1/batches",
+      "/v1/batches/{batchId}",
+      "/v1/batches/{batchId}/decisions",
       "/v1/halts",
       "/v1/halts/{haltId}/lift",
       "/v1/items",

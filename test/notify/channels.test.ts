@@ -85,6 +85,11 @@ describe("a signed webhook", () => {
     await expect(send(channel)).rejects.toMatchObject({ final: true, retryable: false });
   });
 
+  it("waits for a slow answer, and takes it", async () => {
+    const hook = await listening((response) => void setTimeout(() => response.writeHead(204).end(), 400));
+    expect(await send(webhookChannel("hook", { url: hook.url, secret: SECRET, link: LINK, timeoutMs: 2000 }))).toBe("204");
+  });
+
   it("reads no more of an endless answer than it needs, and does not wait for its end", async () => {
     const hook = await listening((response) => {
       response.writeHead(500);

@@ -38,6 +38,15 @@ describe("the difference of two policies", () => {
     );
   });
 
+  it("holds questions and notices side by side as well", () => {
+    const asks = (who: string) => loaded(`${PAY}questions: { owner: role:desk, separation: [${who}] }\nnotices: { owner: role:${who.replace("_", "-")} }\n`);
+    const found = diffPolicies(asks("agent_owner"), asks("proposer")).map(({ action, direction }) => [action, direction]);
+    expect(found).toEqual([
+      ["(a question)", "looser"],
+      ["(a notice)", "other"],
+    ]);
+  });
+
   it("names the rule and the verdicts, and its witness really differs", () => {
     const after = loaded(PAY.replace("above: 100", "above: 150"));
     const [region] = diffPolicies(pay, after);

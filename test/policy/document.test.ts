@@ -57,6 +57,11 @@ rules:
     ]);
   });
 
+  it("has batches of at most twenty", () => {
+    expect(parsePolicy(`${head}${act}batch: { max: 20 }\n`).content.batch?.max).toBe(20);
+    expect(problems(`${head}${act}batch: { max: 21 }\n`)).toEqual(["p.yaml:6:10 batch.max: must be a whole number from 1 to 20, not 21"]);
+  });
+
   it("that is no YAML, holds a key twice, is empty or is nested without end is one error with its place", () => {
     expect(problems("a: [1\nb: 3")[0]).toMatch(/^p\.yaml:2:1 Flow sequence/);
     expect(problems("a: 1\na: 3")[0]).toMatch(/^p\.yaml:2:1 Map keys must be unique/);

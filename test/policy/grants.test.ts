@@ -49,6 +49,15 @@ describe("a grant", () => {
     });
   });
 
+  it("takes back nothing of what a budget or a repetition raises", () => {
+    const limits = [
+      "budgets: [{ id: b, action: act, measure: { sum: /amount }, per: agent, window: P1D, limits: [{ above: 5, raise: { risk: medium } }] }]\n",
+      "duplicates: [{ id: d, action: act, window: P1D, raise: { risk: medium } }]\n",
+    ];
+    expect(judged(document()).route).toBe("allow");
+    for (const limit of limits) expect(judged(document() + limit, {}, used(1, "1"))).toMatchObject({ route: "batch", gate: "soft" });
+  });
+
   it("ends at its cap, of number and of amount alike, and says that it does", () => {
     expect(judged(document(), {}, used(49, "960")).route).toBe("allow");
     for (const usage of [used(50, "0"), used(0, "960.01")]) {

@@ -48,7 +48,6 @@ const parts = (act: fc.Arbitrary<object>): fc.Arbitrary<Parts> => fc.record({ ac
 const OTHERS = {
   another: { reversibility: "reversible", risk: "low" },
   ab: { arguments: SCHEMA, reversibility: "reversible", risk: "low" },
-  "a?t": { arguments: SCHEMA, reversibility: "reversible", risk: "low" },
 };
 
 function policyOf({ act, list, floors: low, given, budgets: limits, duplicates: twice }: Parts, { mode = "enforce", id = "p" } = {}): CompiledPolicy {
@@ -149,19 +148,28 @@ describe("laws of the judge on whole items: plans, edits, budgets, grants, sever
 
   it("adding a rule, a floor or a budget never lowers anything", () => {
     fc.assert(
-      fc.property(parts(open), rule, situation, fc.constantFrom("list", "floors"), budgets, (one, extra, at, layer, limits) => {
-        const more = { ...one, [layer]: [...one[layer], { id: "extra", because: "one more", ...extra }] };
-        const before = judged([policyOf(one)], at);
-        for (const stricter of [more, { ...one, budgets: [...one.budgets, ...limits.map((limitOf, i) => ({ ...limitOf, id: `e${i}` }))] }]) {
-          const after = judged([policyOf(stricter)], at);
-          for (const [scale, key] of [
-            [ROUTES, "route"],
-            [TIERS, "risk"],
-          ] as const)
-            expect(scale.indexOf(after[key])).toBeGreaterThanOrEqual(scale.indexOf(before[key]));
-          expect(after.score).toBeGreaterThanOrEqual(before.score);
-        }
-      }),
+      fc.property(
+        parts(open),
+        rule,
+        situation,
+        fc.constantFrom("list", "floors"),
+        fc.constantFrom("first", "zlast"),
+        budgets,
+        (one, extra, at, layer, id, limits) => {
+          const more = { ...one, [layer]: [...one[layer], { id, because: "one more", ...extra }] };
+          const before = judged([policyOf(one)], at);
+          for (const stricter of [more, { ...one, budgets: [...one.budgets, ...limits.map((limitOf, i) => ({ ...limitOf, id: `e${i}` }))] }]) {
+            const after = judged([policyOf(stricter)], at);
+            for (const [scale, key] of [
+              [ROUTES, "route"],
+              [TIERS, "risk"],
+            ] as const)
+              expect(scale.indexOf(after[key])).toBeGreaterThanOrEqual(scale.indexOf(before[key]));
+            expect(after.score).toBeGreaterThanOrEqual(before.score);
+            if (after.route === before.route && after.allowedDecisions.length > 0) expect(after.approvals).toBeGreaterThanOrEqual(before.approvals);
+          }
+        },
+      ),
       { numRuns: 80 },
     );
   });
@@ -184,6 +192,21 @@ describe("laws of the judge on whole items: plans, edits, budgets, grants, sever
         atLeast(judged([policy], with_(n + more)), judged([policy], with_(n)));
       }),
       { numRuns: 80 },
+    );
+  });
+
+  it("a higher limit of a budget never makes a lower one void", () => {
+    const limits = fc.uniqueArray(fc.tuple(fc.integer({ min: 1, max: 20 }), limit), { minLength: 2, maxLength: 3, selector: ([above]) => above });
+    fc.assert(
+      fc.property(open, limits, fc.array(amount, { minLength: 2, maxLength: 5 }), (act, list, amounts) => {
+        const sorted = [...list].sort(([a], [b]) => a - b).map(([above, effect]) => ({ above, ...effect }));
+        const budget = { id: "b", action: "act", measure: { sum: "/n" }, window: "PT1H", limits: sorted };
+        const policy = policyOf({ act, list: [], floors: [], given: [], budgets: [budget], duplicates: [] });
+        const used: UsageReader = () => ({ count: 0, sum: "0" });
+        const verdicts = [...amounts].sort((a, b) => a - b).map((n) => judged([policy], { steps: [{ args: { n } }], edit: undefined, used }));
+        for (const [i, v] of verdicts.entries()) if (i > 0) atLeast(v, verdicts[i - 1] as VerdictReached);
+      }),
+      { numRuns: 120 },
     );
   });
 

@@ -258,6 +258,32 @@ describe("a crash", () => {
   });
 });
 
+describe("what a batch names and was decided before its record was written", () => {
+  test("is left out, and shown so by the batch and by the item", async () => {
+    const bench = await open();
+    const items = await tags(bench, 5);
+    let written = 0;
+    const dying: Write = async (topic, itemId, body) => {
+      if (written++ >= 2) throw new Error("killed");
+      return bench.ledger.write(topic, itemId, body);
+    };
+    const first = bench.batcher({ write: dying });
+    await bench.settled(() => bench.errors.length > 0);
+    await first.stop();
+    const { batches, queries } = bench.ledger;
+    const [alone] = batches.unsealed();
+    await bench.decide(alone!.itemId, "approve");
+    bench.batcher();
+    await bench.settled(() => batches.unsealed().length === 0);
+    const [batch] = batches.ofItem(items[0]!);
+    expect(batch!.members.filter((m) => m.verdict !== null)).toHaveLength(4);
+    expect(batch!.members.find((m) => m.itemId === alone!.itemId)).toMatchObject({ verdict: null, standing: { state: "out", why: "missed" } });
+    expect(batches.ofItem(alone!.itemId)).toEqual([]);
+    expect(batches.missing(queries.item(alone!.itemId)!).map((b) => b.batchId)).toEqual([batch!.batchId]);
+    expect(batches.missing(queries.item(items[0]!)!)).toEqual([]);
+  });
+});
+
 describe("two batchers at once", () => {
   test("on one ledger seal each verdict once", async () => {
     const bench = await open();

@@ -227,6 +227,47 @@ describe("the check at the grant", () => {
     expect(bench.view(after).stage).toBe("granted");
   });
 
+  test.each([
+    ["approvals: 3", "asks for 3 approvals"],
+    ["separation: [agent_owner]", "asks for somebody other than the agent owner"],
+    ["approval_order: [legal]", "asks for the approval of legal"],
+  ])("a floor that the verdict knew of, and that now says `%s` under the same id, withholds", async (raise, says) => {
+    const known = (effect: string) => policyWith(`floors: [{ id: big, when: { action: ask }, raise: { ${effect} }, because: "Big" }]`);
+    const bench = await openBench();
+    await bench.publish(known("risk: high"));
+    const item = await bench.propose("k", "ask", { amount: 5 });
+    expect((await verdictOf(bench, item)).matched).toMatchObject([{ rule: "big" }]);
+    await bench.publish(known(raise));
+    await bench.decide(item, "approve");
+    expect(bench.view(item).life.outcome).toBe("withheld");
+    expect((await bench.ledger.events.get(item, "resumes", bench.view(item).life.resume!.id))?.message).toContain(says);
+  });
+
+  test("a limit that the verdict knew of, and that now asks for more under the same id, withholds", async () => {
+    const bench = await openBench();
+    await bench.publish(DAY.replace("above: 1000, forbid: true", "above: 1, raise: { risk: high }"));
+    const item = await bench.propose("k", "ask", { amount: 900 });
+    await bench.publish(DAY.replace("above: 1000, forbid: true", "above: 1, raise: { approvals: 2 }"));
+    await bench.decide(item, "approve");
+    expect(bench.view(item).life.outcome).toBe("withheld");
+  });
+
+  test.each(["single", "run_end"])("a floor that asks for a person withholds what would run under an audit gate first (review: %s)", async (review) => {
+    const audit = policyWith("").replace(
+      "    reversibility: reversible\n    execution: queryable",
+      `    reversibility: partially\n    gate: { kind: audit, window: PT1H, review: ${review} }\n    execution: queryable`,
+    );
+    const bench = await openBench({ workers: ["policy"] });
+    await bench.publish(audit);
+    const item = await bench.propose("k", "pay", { amount: 5 });
+    expect((await verdictOf(bench, item)).gate).toBe("audit");
+    await bench.publish(`${audit}floors: [{ id: eyes, when: { action: pay }, raise: { gate: hard }, because: "Eyes first" }]`);
+    bench.run("dispatcher");
+    await bench.quiet();
+    const resume = bench.view(item).life.resume;
+    expect((await bench.ledger.events.get(item, "resumes", resume?.id ?? ""))?.outcome).toBe("withheld");
+  });
+
   test("a rule published between verdict and approval does not bind: the item keeps the version that judged it", async () => {
     const bench = await openBench();
     await bench.publish(policyWith(""));
@@ -295,5 +336,35 @@ describe("the check at the grant", () => {
     const outcomes = [a, b].map((item) => one.view(item).life.outcome ?? one.view(item).stage).sort();
     expect(outcomes).toEqual(["granted", "withheld"]);
     expect([a, b].sort().map((item) => one.view(item).stage)[0]).toBe("granted");
+  });
+});
+
+describe("an edit", () => {
+  const ask = (approvals: number) => policyWith("").replace("    timeout: PT10M", `    approvals: ${approvals}\n    timeout: PT10M`);
+  const fifty = { edits: [{ actionId: "a1", ...canonicalArgs({ amount: 50 }) }] };
+
+  test("is judged no more mildly than by the version that judged what it edits", async () => {
+    const bench = await openBench();
+    await bench.publish(ask(2));
+    const item = await bench.propose("k", "ask", { amount: 5 });
+    await bench.publish(ask(1));
+    await bench.decide(item, "edit", fifty);
+    const { approvals, policy, policies } = await verdictOf(bench, item);
+    expect({ approvals, stage: bench.view(item).stage, named: new Set([policy, ...policies].map((ref) => ref?.version)).size }).toEqual({
+      approvals: 2,
+      stage: "pending",
+      named: 2,
+    });
+    await bench.decide(item, "approve", { actor: { kind: "person", id: "bob", roles: ["lead"] } });
+    expect(bench.view(item).stage).toBe("granted");
+  });
+
+  test("is judged by the version in force as well, where that asks for more", async () => {
+    const bench = await openBench();
+    await bench.publish(ask(1));
+    const item = await bench.propose("k", "ask", { amount: 5 });
+    await bench.publish(ask(3));
+    await bench.decide(item, "edit", fifty);
+    expect((await verdictOf(bench, item)).approvals).toBe(3);
   });
 });

@@ -221,6 +221,19 @@ describe("the notifier", () => {
     expect(deliveries.list().map(({ state, attempts }) => [state, attempts])).toEqual(Array(3).fill(["sent", 1]));
   });
 
+  it("tells of what waits where a route was forgotten, once there is one", async () => {
+    const [on, inbox] = [await world(), await hook()];
+    const local = kept();
+    const without = start(on, local, routed(inbox.url, ", owner: role:somebody-else"));
+    const { itemId } = await on.judged(refund());
+    await idle();
+    expect(without.deliveries.list()).toEqual([]);
+    await without.running.stop();
+    start(on, local, routed(inbox.url));
+    await inbox.seen(1);
+    expect(noticesOf(inbox.got)).toMatchObject([{ items: [itemId] }]);
+  });
+
   it("tells what waited already when it is started for the first time: more than a few in one message", async () => {
     const [on, inbox] = [await world(), await hook()];
     const waiting = [];

@@ -20,6 +20,9 @@ export interface PageHead {
 /** Days that a page draws at most: more would be thinner than a pixel. */
 const MOST_DAYS = 366;
 
+/** Rows of items that are shown at once. */
+const MOST_OPEN = 25;
+
 const STYLE = `
 :root { color-scheme: light dark; --ink: #1b1f24; --paper: #fff; --soft: #59636e; --line: #d1d9e0; --none: #818b98; --allow: #1a7f37; --audit: #5a9e1d;
   --batch: #9a6700; --interrupt: #bc4c00; --forbid: #cf222e; --now: #0969da; }
@@ -30,7 +33,7 @@ h1 { font-size: 1.5rem; } h2 { font-size: 1.15rem; margin-top: 2.2rem; } h3 { fo
 .soft { color: var(--soft); } .lead { font-size: 1.15rem; }
 .wide { overflow-x: auto; } table { border-collapse: collapse; } th, td { border: 1px solid var(--line); padding: .25rem .6rem; text-align: left; }
 td.count { text-align: right; font-variant-numeric: tabular-nums; } a { color: var(--now); } code { font-size: .9em; overflow-wrap: anywhere; }
-svg { display: block; width: 100%; max-width: 45rem; height: auto; } svg text { font-size: 12px; fill: var(--ink); }
+svg { display: block; width: 100%; max-width: 45rem; height: auto; margin-bottom: .6rem; } td, th { vertical-align: top; } time { white-space: nowrap; } svg text { font-size: 12px; fill: var(--ink); }
 .band { fill: none; opacity: .35; } .axis { stroke: var(--line); } .then { fill: var(--none); } .now { fill: var(--now); }
 ${WAYS.map((way) => `rect.w-${way} { fill: var(--${way}); } path.w-${way} { stroke: var(--${way}); } td.w-${way} { border-left: 4px solid var(--${way}); }`).join("\n")}
 `;
@@ -93,9 +96,15 @@ function letThrough({ letThrough: { items } }: Backtest, head: PageHead): string
   if (items.length === 0) return "<p>Nothing that waited for a person would have run without one.</p>";
   const rows = items.map(
     ({ itemId, decision, tool, agent, at, before, after }) =>
-      `<tr id="i-${esc(itemId)}"><td>${itemLink(itemId, head)}</td><td>${esc(tool)}</td><td>${esc(agent)}</td><td>${moment(at)}</td><td class="w-${before}">${before}</td><td class="w-${after}">${after}</td><td>${decision === "none" ? "no decision" : decision}</td></tr>`,
+      `<tr id="i-${esc(itemId)}"><td>${itemLink(itemId, head)}</td><td>${esc(tool)}</td><td>${esc(agent)}</td><td><time>${moment(at)}</time></td><td class="w-${before}">${before}</td><td class="w-${after}">${after}</td><td>${decision === "none" ? "none" : decision}</td></tr>`,
   );
-  return `<div class="wide"><table><thead><tr><th>item</th><th>action</th><th>agent</th><th>judged</th><th>before</th><th>now</th><th>decision</th></tr></thead><tbody>${rows.join("\n")}</tbody></table></div>`;
+  const table = (of: readonly string[]) =>
+    `<div class="wide"><table><thead><tr><th>item</th><th>action</th><th>agent</th><th>judged</th><th>before</th><th>now</th><th>decision</th></tr></thead><tbody>${of.join("\n")}</tbody></table></div>`;
+  // What people changed or rejected comes first; a long rest would hide what follows.
+  const rest = rows.length - MOST_OPEN;
+  return rest <= 0
+    ? table(rows)
+    : `${table(rows.slice(0, MOST_OPEN))}<details><summary>${plural(rest, "more item")}</summary>${table(rows.slice(MOST_OPEN))}</details>`;
 }
 
 function itemLink(itemId: string, { url, linked }: PageHead): string {

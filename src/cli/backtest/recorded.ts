@@ -9,6 +9,7 @@ import { loadCodec } from "../../log/schemas.ts";
 import { DECISIONS, type Recorded, type Settled, wayOf } from "../../policy/backtest.ts";
 import { type CompiledPolicy, compilePolicy } from "../../policy/compile.ts";
 import { parsePolicy } from "../../policy/document.ts";
+import { isReserved } from "../../policy/publish-tool.ts";
 import { openProjector } from "../../projector/projector.ts";
 import { openQueries } from "../../projector/queries.ts";
 import { viewsOptions } from "../../runtime.ts";
@@ -58,7 +59,8 @@ export async function recordedIn(cli: Cli, opened: OpenedLog, policy: CompiledPo
     const recorded: Recorded[] = [];
     for (const [itemId, verdict] of verdicts) {
       const [proposal, view] = [proposals.get(itemId), queries.item(itemId)];
-      if (proposal === undefined || view === undefined) continue;
+      // Whether a document may be published is no question to the document that is tried.
+      if (proposal === undefined || view === undefined || proposal.actions.some(({ tool }) => isReserved(tool))) continue;
       const place = (topic: "proposals" | "verdicts", eventId: string): Place => ({
         topic,
         partition: partitionOf(itemId, log.partitions),

@@ -5,6 +5,7 @@ import { CountersignError } from "../../errors.ts";
 import type { Delivery } from "../../local/deliveries.ts";
 import { examples, intArgument } from "../args.ts";
 import type { Cli } from "../io.ts";
+import { shortBatch } from "../render/batch.ts";
 import { block, moment, oneLine, plural, shortId } from "../text.ts";
 import { whereOf } from "../where.ts";
 
@@ -53,7 +54,7 @@ export function notifications(cli: Cli): Command {
 /** item/ID/VERDICT/STEP → item ID, shortened so that other commands take it. */
 function subjectOf(key: string): string {
   const [what = "", id = ""] = key.split("/");
-  return `${what} ${shortId(id)}`;
+  return `${what} ${what === "batch" ? shortBatch(id) : shortId(id)}`;
 }
 
 function lines({ channel, action, state, kind, key, owner, attempts, answer, at, due }: Delivery, { width, colors }: Cli): string[] {

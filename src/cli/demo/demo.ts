@@ -11,7 +11,7 @@ import { runAgent } from "./agent.ts";
 import { runExecutor } from "./executor.ts";
 import { type DemoKeys, demoKeys } from "./keys.ts";
 import { narrate } from "./narrate.ts";
-import { DEMO_WORKSPACE, type Pace } from "./setting.ts";
+import { DEMO_BATCH, DEMO_WORKSPACE, type Pace } from "./setting.ts";
 
 const PACE: Pace = { proposeMs: 4000, executeMs: 1500 };
 
@@ -41,7 +41,7 @@ export function samplePolicies(): Publishable[] {
   const found = [...globSync(`${root}policies/*.yaml`), ...globSync(`${root}examples/*/policy.yaml`)];
   const files = found.filter((file) => existsSync(file) && !file.endsWith("starter.yaml")).sort();
   return readPolicies(files).map(({ document, policyId }) => {
-    const text = `${JSON.stringify({ ...(JSON.parse(document) as object), workspace: DEMO_WORKSPACE }, null, 2)}\n`;
+    const text = `${JSON.stringify({ ...(JSON.parse(document) as object), workspace: DEMO_WORKSPACE, batch: DEMO_BATCH }, null, 2)}\n`;
     const { version, sha256 } = parsePolicy(text, { file: policyId });
     return { policyId, workspace: DEMO_WORKSPACE, version, document: text, sha256 };
   });
@@ -65,6 +65,10 @@ function greet(cli: Cli, { url, data }: Running, keys: DemoKeys): void {
     "Then look at one of them, and decide:",
     "",
     ...[`  ${SELF} show ID`, `  ${SELF} decide ID --approve`, `  ${SELF} decide ID --reject --message "Ask the customer first"`].map((line) => cyan(line)),
+    "",
+    "What is of medium risk is gathered and decided together:",
+    "",
+    ...[`  ${SELF} batches`, `  ${SELF} batch show ID`].map((line) => cyan(line)),
     "",
     "To propose something yourself, use the agent's key (the executor's key, for receipts, lies beside it",
     `in ${data}/demo-keys.json):`,

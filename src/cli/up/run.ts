@@ -1,3 +1,4 @@
+import { flushCompileCache } from "node:module";
 import { CountersignError } from "../../errors.ts";
 import { type Gateway, startGateway } from "../../gateway/server.ts";
 import type { Notifications } from "../../gateway/service/ledger.ts";
@@ -13,6 +14,7 @@ import { ownersByWorkspace, roleOf } from "../policy-people.ts";
 import { type PolicyRow, publishPolicies, readPolicies } from "../publish.ts";
 import { oneLine, plural } from "../text.ts";
 import { type WhereOptions, whereOf } from "../where.ts";
+import { keepHeapSmall } from "./memory.ts";
 import { type Notifying, readNotifying, startNotifying, tellNotifying } from "./notifying.ts";
 import { troubleTeller } from "./trouble.ts";
 
@@ -42,6 +44,7 @@ export async function runUp(cli: Cli, options: UpOptions): Promise<void> {
   const companion = options.demo === true ? await import("../demo/demo.ts").then(({ demo }) => demo(cli, data)) : undefined;
   const documents = [...readPolicies(options.policy ?? []), ...(companion?.policies ?? [])];
   const notifying = options.notify === undefined ? undefined : readNotifying(cli, options.notify);
+  keepHeapSmall();
   const who = { pid: process.pid, what: "up", log: shownLog, since: cli.io.now() };
   const lock = lockData(data, who);
   const closing: (() => Promise<void> | void)[] = [() => lock.release()];
@@ -49,6 +52,8 @@ export async function runUp(cli: Cli, options: UpOptions): Promise<void> {
     const ledger = await openLedger({ log, data, onTrouble: troubleTeller(cli) });
     closing.unshift(() => ledger.close());
     const policies = await catchUp(cli, ledger, documents);
+    // Written at the end of a process by itself, which a server that is killed never comes to. Only the first start of a version has something to write.
+    flushCompileCache();
     const local = openLocalDb(data);
     closing.splice(1, 0, () => local.close());
     const keys = openKeys(local);

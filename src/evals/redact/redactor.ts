@@ -29,12 +29,24 @@ export interface Redaction {
 }
 
 /**
- * Begins a row. Call `args` for the classified values first, then `text` and `value` for the rest.
+ * The redaction of an export. What it gives begins a row of a workspace: call `args` for the classified values first, then `text` and `value`
+ * for the rest.
  *
  * @param key of the pseudonyms; whoever has it can test a guess
  */
-export function redactionOf(profile: Profile, key: string, workspace: string, hidden: Hidden): Redaction {
-  if (profile === "raw") return { args: (value) => value, text: (text) => text, value: (value) => value, person: (id) => id };
+export function redactor(profile: Profile, key: string, hidden: Hidden): (workspace: string) => Redaction {
+  if (profile === "raw") return () => ({ args: (value) => value, text: (text) => text, value: (value) => value, person: (id) => id });
+  // A few people decide on all of it.
+  const people = new Map<string, string>();
+  const person = (id: string) => {
+    let known = people.get(id);
+    if (known === undefined) people.set(id, (known = pseudonym(key, "", "person", id)));
+    return known;
+  };
+  return (workspace) => ({ ...redactionOf(key, workspace, hidden), person });
+}
+
+function redactionOf(key: string, workspace: string, hidden: Hidden): Omit<Redaction, "person"> {
   const known = new Map<string, string>();
   const clean = new Map<Json, readonly FieldRule[]>();
   const find = (kind: Detector["kind"], found: string) => {
@@ -68,7 +80,6 @@ export function redactionOf(profile: Profile, key: string, workspace: string, hi
       if (path === "" && out === given && hidden.fields === fields) clean.set(given, rules);
       return out;
     },
-    person: (id) => pseudonym(key, "", "person", id),
   };
 }
 

@@ -1,4 +1,3 @@
-import nodemailer from "nodemailer";
 import { messageOf } from "../../errors.ts";
 import type { Channel } from "./channel.ts";
 import { SendFailed } from "./channel.ts";
@@ -20,21 +19,25 @@ export function emailChannel(name: string, options: EmailOptions): Channel {
   const { server, from, to, login, tls, timeoutMs } = options;
   const { protocol, hostname, port } = new URL(server);
   const secure = protocol === "smtps:";
-  const transport = nodemailer.createTransport({
-    host: hostname.replace(/^\[|\]$/g, ""),
-    port: port === "" ? (secure ? 465 : 587) : Number(port),
-    secure,
-    requireTLS: tls === "required" && !secure,
-    ignoreTLS: tls === "none",
-    connectionTimeout: timeoutMs,
-    greetingTimeout: timeoutMs,
-    socketTimeout: timeoutMs,
-    dnsTimeout: timeoutMs,
-    ...(login && { auth: login }),
-    // What a message is made of is text of ours: it never names a file or an address to fetch.
-    disableFileAccess: true,
-    disableUrlAccess: true,
-  });
+  // Loaded where mail is sent at all: it is large, and a start should not wait for it.
+  const opened = import("nodemailer").then(({ default: nodemailer }) =>
+    nodemailer.createTransport({
+      host: hostname.replace(/^\[|\]$/g, ""),
+      port: port === "" ? (secure ? 465 : 587) : Number(port),
+      secure,
+      requireTLS: tls === "required" && !secure,
+      ignoreTLS: tls === "none",
+      connectionTimeout: timeoutMs,
+      greetingTimeout: timeoutMs,
+      socketTimeout: timeoutMs,
+      dnsTimeout: timeoutMs,
+      ...(login && { auth: login }),
+      // What a message is made of is text of ours: it never names a file or an address to fetch.
+      disableFileAccess: true,
+      disableUrlAccess: true,
+    }),
+  );
+  opened.catch(() => {});
   return {
     name,
     type: "email",
@@ -43,7 +46,7 @@ export function emailChannel(name: string, options: EmailOptions): Channel {
     timeoutMs,
     async send(message, { subject, lines }, signal) {
       const text = lines.map((line) => (line.url === null ? line.text : `${line.text}\n${line.url}`)).join("\n\n");
-      const sending = transport.sendMail({
+      const sending = (await opened).sendMail({
         from,
         to: [...to],
         subject,
