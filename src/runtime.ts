@@ -156,7 +156,7 @@ function ledger(
     const acrossItems = { queries, write, waitFor: projector.waitFor };
     const bars = [haltBar(halts, now), branchBar(branches), standingBar(queries, standings)];
     const engine = options.judge?.(policies.judge) ?? policies.judge;
-    const judge = haltingJudge(standingJudge(engine, { queries, standings, onFolded: projector.onFolded }), halts);
+    const judge = haltingJudge(standingJudge(engine, { queries, standings, onFolded: projector.onFolded, isOff: policies.isOff }), halts);
     workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge, usage }, now)));
     const atGrant = [...bars, policyBar(events, policies, usage, now)];
     workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, atGrant)));

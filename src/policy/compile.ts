@@ -151,12 +151,9 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
     if (isGlob(name)) globs.push({ matches: glob(name), action: compiled });
     else exact.set(name, [compiled]);
   }
-  const approval = content.publish?.approval;
-  if (approval !== undefined) {
-    // The document's own rules do not bind it: a floor that forbids everything could never be lifted again.
-    const bare = { ...content, rules: [], floors: [], grants: [], routes: [], require: undefined };
-    exact.set(PUBLISH_TOOL, [compileAction(PUBLISH_TOOL, { ...PUBLISH, ...approval }, { ...around, content: bare })]);
-  }
+  // The document's own rules do not bind it: a floor that forbids everything could never be lifted again.
+  const bare = { ...content, rules: [], floors: [], grants: [], routes: [], require: undefined };
+  exact.set(PUBLISH_TOOL, [compileAction(PUBLISH_TOOL, { ...PUBLISH, ...content.publish?.approval }, { ...around, content: bare })]);
   return {
     ref: { id: document.id, version: document.version, sha256: document.sha256 },
     workspace: document.workspace,
@@ -182,7 +179,7 @@ interface Around {
   readonly caps: ReadonlyMap<string, readonly Cap[]>;
 }
 
-/** What publishing a document is to the policy that asks for approval of it: always for a person, and not for its author. */
+/** What a change of a document is to the version in force, which may ask for approval or be told of it by an agent: always for a person, and not for its author. */
 const PUBLISH: ActionContent = {
   reversibility: "partially",
   execution: "idempotent",
@@ -215,7 +212,9 @@ function compileAction(name: string | undefined, action: ActionContent, { conten
   const declared = (keys: readonly string[]) => declares(schema, keys);
   const scope: Scope = { declared, tool: name === undefined || isGlob(name) ? undefined : name, effects: action.effects, calendar };
   const rules = [...content.rules.map((rule) => compileRule(rule, scope, false)), ...content.floors.map((rule) => compileRule(rule, scope, true))];
-  const grants = name === undefined || action.reversibility === "irreversible" ? [] : content.grants;
+  // A document that is off judges as it does when it is in force, then asks for a person and loosens nothing: off never means open.
+  const isOff = content.mode === "off";
+  const grants = name === undefined || isOff || action.reversibility === "irreversible" ? [] : content.grants;
   const basePoints = action.points ?? pointsOf(action.risk ?? "high", thresholds);
   const { owner, approvals, approval_order, separation, timeout, ladder, on_expiry } = action;
   const edits = action.decisions.includes("edit");
@@ -226,7 +225,7 @@ function compileAction(name: string | undefined, action: ActionContent, { conten
     execution: action.execution,
     basePoints,
     baseRisk: tierOf(basePoints, thresholds),
-    gate: compileGate(action.reversibility === "irreversible" ? { kind: "hard" } : action.gate),
+    gate: compileGate(isOff || action.reversibility === "irreversible" ? { kind: "hard" } : action.gate),
     evidence: name === undefined ? [] : [...new Set([...(content.require?.evidence ?? []), ...(action.require?.evidence ?? [])])],
     // Sorted, so that sums of points and lists of reasons do not depend on the order in the document.
     rules: rules.filter(({ when }) => mayRaise(when)).sort((a, b) => (a.id < b.id ? -1 : 1)),

@@ -18,7 +18,7 @@ export function judgeAction(policy: CompiledPolicy, action: CompiledAction, subj
   const { calendar } = policy;
   const people = peopleOf(policy.owner, { now, calendar }, route?.people, action.people);
   const order = longerOrder(people.approvalOrder, outcome.approvalOrder);
-  const because = reasonsOf(action, subject, outcome, hits);
+  const because = reasonsOf(policy, action, subject, outcome, hits);
   const name = action.name ?? facts.tool;
   const end = (span: Parameters<typeof spanEnd>[1]) => spanEnd(now, span, calendar);
   return {

@@ -43,7 +43,7 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
   if (fault !== undefined) return refused(fallback, input, fault);
   const subjects = subjectsOf(input);
   const around = surroundings(own, subjects, input);
-  const groups = subjects.map((subject) => opinionsOn(own, fallback, subject, around));
+  const groups = subjects.map((subject) => opinionsOn(subject.facts.tool === PUBLISH_TOOL ? inForce(all, subject) : own, fallback, subject, around));
   const watched = all.flatMap((policy) => (policy.mode === "shadow" ? watching(policy, subjects, input) : []));
   const perAction = groups.map(joinOpinions);
   const joined = joinOpinions(perAction);
@@ -81,7 +81,7 @@ const NO_HITS: Surroundings["budgets"] = [];
 function surroundings(all: readonly CompiledPolicy[], subjects: readonly Subject[], { proposal, actions, now, usage = NOTHING_USED }: JudgeInput): Around {
   const args = subjects.map(({ facts }) => facts.args);
   const countable = countablesOf(proposal, actions, { args });
-  const budgets = new Map(all.filter(({ mode }) => mode !== "off").map((policy) => [policy, judgeBudgets(policy, countable, usage, now)]));
+  const budgets = new Map(all.map((policy) => [policy, judgeBudgets(policy, countable, usage, now)]));
   return {
     budgets,
     of: (policy, index) => ({ budgets: budgets.get(policy)?.hits.get(index) ?? NO_HITS, grant: grantReader(countable, index, usage, now) }),
@@ -97,7 +97,8 @@ interface Watched {
 function watching(policy: CompiledPolicy, subjects: readonly Subject[], input: JudgeInput): Watched[] {
   try {
     const around = surroundings([policy], subjects, input);
-    const opinions = subjects.flatMap((subject) => policy.find(subject.facts.tool).map((action) => opinionOf(policy, action, subject, around)));
+    const watched = subjects.filter(({ facts }) => facts.tool !== PUBLISH_TOOL);
+    const opinions = watched.flatMap((subject) => policy.find(subject.facts.tool).map((action) => opinionOf(policy, action, subject, around)));
     if (opinions.length === 0) return [];
     const { route, risk, budgets } = joinOpinions(opinions);
     const used = [...around.budgets.values()].flatMap((outcome) => outcome.used);
@@ -107,23 +108,25 @@ function watching(policy: CompiledPolicy, subjects: readonly Subject[], input: J
   }
 }
 
+/** Whether a document may be published is for the version of it that is in force, though it be off or only watch: a mode must not unlock the document. */
+function inForce(all: readonly CompiledPolicy[], { facts }: Subject): CompiledPolicy[] {
+  return all.filter(({ ref }) => ref.id === valueAt(facts.args, ["policy"]));
+}
+
 /** One opinion per policy and entry that describes the tool; where none does, that of the fallback on the undescribed. */
 function opinionsOn(own: readonly CompiledPolicy[], fallback: CompiledPolicy | undefined, subject: Subject, around: Around): Opinion[] {
   const { tool } = subject.facts;
-  // Whether a document may be published is for the version of it that is in force.
-  const asked = tool === PUBLISH_TOOL ? own.filter(({ ref }) => ref.id === valueAt(subject.facts.args, ["policy"])) : own;
-  const opinions = asked.flatMap((policy) => policy.find(tool).map((action) => opinionOf(policy, action, subject, around)));
+  const opinions = own.flatMap((policy) => policy.find(tool).map((action) => opinionOf(policy, action, subject, around)));
   if (opinions.length > 0) return opinions;
   if (fallback === undefined) return [undescribed(undefined, subject, `No policy of this workspace describes ${plain(tool, 80)}`, LAST_OWNER)];
   const opinion = opinionOf(fallback, fallback.undescribed, subject, around);
   // A document that says nothing of the tool has not judged it: it only lends its owner.
-  const judged = fallback.mode === "off" || opinion.matched.length > 0 || opinion.error !== null;
+  const judged = opinion.matched.length > 0 || opinion.error !== null;
   const lent = { weight: 4, text: `${opinion.owner} decides, as the owner of policy ${fallback.ref.id}` };
   return [judged ? opinion : { ...opinion, policy: null, because: [...opinion.because, lent] }];
 }
 
 function opinionOf(policy: CompiledPolicy, action: CompiledAction, subject: Subject, around: Around): Opinion {
-  if (policy.mode === "off") return { ...undescribed(policy, subject, `Policy ${policy.ref.id} is off: everything waits for a person`, policy.owner), action };
   try {
     const breaches = action.check?.(subject.facts.args);
     if (breaches === undefined) return judgeAction(policy, action, subject, around.of(policy, subject.index));

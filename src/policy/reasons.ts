@@ -6,6 +6,7 @@ import type { Facts, Reading } from "./condition.ts";
 import type { GrantUse } from "./grant-use.ts";
 import { OPPOSITE } from "./operators.ts";
 import type { Reason, Subject } from "./opinion.ts";
+import { PUBLISH_TOOL } from "./publish-tool.ts";
 import { MASKED, plain } from "./render.ts";
 import { spanText } from "./span.ts";
 import { GATES, ROUTES, TIERS } from "./tiers.ts";
@@ -30,16 +31,18 @@ export function told(reasons: readonly Reason[]): string[] {
 }
 
 /** Why an action comes to what it does. */
-export function reasonsOf(action: CompiledAction, subject: Subject, outcome: Outcome, hits: readonly ReadHit[]): Reason[] {
+export function reasonsOf(policy: CompiledPolicy, action: CompiledAction, subject: Subject, outcome: Outcome, hits: readonly ReadHit[]): Reason[] {
   const { confidence, tool } = subject.facts;
   const { raised, missing, unsure, risk, grants, window } = outcome;
   const out: Reason[] = hits.map(reasonOf);
   if (raised !== undefined)
     out.push({ weight: 2 + TIERS.indexOf(raised), text: `${confidenceText(subject.facts)} raises the risk from ${action.baseRisk} to ${raised}` });
   if (missing.length > 0) out.push({ weight: 4, text: `Evidence is missing: ${missing.join(", ")}` });
+  const isOff = policy.mode === "off" && action.name !== PUBLISH_TOOL;
+  if (isOff && outcome.route !== "forbid") out.push({ weight: 5, text: `Policy ${policy.ref.id} is off: everything waits for a person` });
   if (action.name === undefined) out.push({ weight: 5, text: `No policy describes ${plain(tool, 80) || "a tool without a name"}` });
   else if (action.reversibility === "irreversible") out.push({ weight: 1, text: `${action.name} cannot be undone, so a person decides` });
-  else if (action.gate.kind === "hard" && outcome.gate === "hard") out.push({ weight: 1, text: `${action.name} always waits for a person` });
+  else if (!isOff && action.gate.kind === "hard" && outcome.gate === "hard") out.push({ weight: 1, text: `${action.name} always waits for a person` });
   if (unsure) out.push({ weight: 2, text: `${confidenceText({ confidence })} is not enough for ${action.name}: ${action.gate.belowConfidence} is` });
   if (window !== undefined) {
     const together = outcome.together ? ", together with what else the run did" : "";

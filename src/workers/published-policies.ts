@@ -22,6 +22,8 @@ export interface PublishedPolicies {
   readonly meters: () => readonly Meter[];
   /** The documents in force that are enforced, so that their limits hold. */
   readonly enforced: () => readonly CompiledPolicy[];
+  /** Whether a document that is off describes one of these tools: then nothing stands in for the person that it asks for. */
+  readonly isOff: (workspace: string, tools: readonly string[]) => boolean;
   /** How often the clock tries an idempotent action again whose end nobody knows. */
   readonly retries: (workspace: string, tool: string) => number;
   /** Where a tool's amount lies; undefined where no policy says so. */
@@ -59,6 +61,8 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
       const others = all.filter(({ workspace, ref }) => workspace === input.proposal.workspace && ref.sha256 !== body.policy?.sha256);
       return others.length === 0 ? body : { ...body, policies: others.map(({ ref }) => ref) };
     },
+    isOff: (workspace, tools) =>
+      current().usable.some((policy) => policy.mode === "off" && policy.workspace === workspace && tools.some((tool) => policy.find(tool).length > 0)),
     retries: (workspace, tool) => retriesOf(current().usable, workspace, tool),
     amountPath: (workspace, tool) => amountPathOf(current().usable, workspace, tool),
     barAtGrant(input, ...rest) {

@@ -8,6 +8,7 @@ import type { Queries } from "../projector/queries.ts";
 import type { Standing, Standings } from "../projector/standings.ts";
 import type { ItemBar } from "./dispatcher.ts";
 import type { Judge } from "./policy-worker.ts";
+import type { PublishedPolicies } from "./published-policies.ts";
 
 type Verdict = ReturnType<Judge>;
 
@@ -24,7 +25,12 @@ export function usedAmount(queries: Queries, scope: StandingScope, itemId: strin
  */
 export function standingJudge(
   judge: Judge,
-  { queries, standings, onFolded }: { queries: Queries; standings: Standings; onFolded: (listener: (batch: FoldedBatch) => void) => () => void },
+  {
+    queries,
+    standings,
+    onFolded,
+    isOff,
+  }: Pick<PublishedPolicies, "isOff"> & { queries: Queries; standings: Standings; onFolded: (listener: (batch: FoldedBatch) => void) => () => void },
 ): Judge {
   const reserved = new Map<string, { standing: string; amount: Decimal | undefined }>();
   onFolded((batch) => {
@@ -42,6 +48,8 @@ export function standingJudge(
     const verdict = judge(input);
     const { proposal, actions, answers, now } = input;
     if (answers !== "proposal" || !mayStand(verdict)) return verdict;
+    const tools = actions.map(({ tool }) => tool);
+    if (isOff(proposal.workspace, tools)) return verdict;
     const alike = { agent: proposal.agent.id, thread: proposal.run?.threadId ?? null, actions };
     for (const standing of standings.all()) {
       if (standing.workspace !== proposal.workspace || standing.revoked !== null || standing.until <= now || standing.itemId === proposal.itemId) continue;

@@ -88,6 +88,25 @@ describe("policy publish", () => {
     });
   });
 
+  test.each(["off", "shadow"])(
+    "under mode %s a change waits as well, for the same people: a document that does not act still binds who changes it",
+    async (mode) => {
+      const { ledger, publish } = await running();
+      const before = `${POLICY}mode: "${mode}"\n`;
+      await publish(`${before}version: 1\n`, "--as", "ann");
+      await until(() => version(ledger) === "1");
+      const proposed = await publish(`${POLICY}version: 2\n`, "--as", "ann");
+      expect(proposed.code).toBe(6);
+      const [{ itemId = "" } = {}] = lines<{ itemId: string }>(proposed.out);
+      const view = await until(() => (ledger.queries.item(itemId)?.stage === "pending" ? ledger.queries.item(itemId) : undefined));
+      expect(view).toMatchObject({ owner: "role:policy", life: { verdict: { terms: { gate: "hard", separation: ["proposer", "agent_owner"] } } } });
+      expect(await ledger.events.get(itemId, "verdicts", view.life.verdict?.id as string)).toMatchObject({ policy: { id: "notes" }, shadow: [] });
+      expect((await decide(ledger, itemId, "approve", "ann")).ruling).toMatchObject({ status: "illegal", reason: expect.stringContaining("separation") });
+      await decide(ledger, itemId, "approve", "bob");
+      await until(() => version(ledger) === "2");
+    },
+  );
+
   test("a rejected change is not published, and can be proposed again", async () => {
     const { ledger, publish } = await running();
     await publish(`${POLICY}version: 1\n`, "--as", "ann");

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { itemIdOf, newEventId } from "../../src/events/ids.ts";
 import type { ItemView } from "../../src/producers/wire/answers.ts";
 import type { StandingsAnswer, StandingView } from "../../src/producers/wire/standing.ts";
-import { openWorld, until, type World } from "./world.ts";
+import { openWorld, POLICY, publishPolicy, until, type World } from "./world.ts";
 
 let world: World;
 const clock = { at: Date.now() };
@@ -58,6 +58,18 @@ test("it ends with its time, and another agent never uses it", async () => {
   expect(await gift(t, 10, "otherAgent")).toMatchObject({ route: "interrupt" });
   clock.at += 60_000;
   expect(await gift(t)).toMatchObject({ route: "interrupt" });
+});
+
+test("a policy that is off asks for a person whom no standing approval stands in for", async () => {
+  const t = thread();
+  await give(await gift(t), { max: 9 });
+  expect(await gift(t)).toMatchObject({ route: "allow" });
+  await publishPolicy(world.ledger, POLICY.replace("mode: enforce", "mode: off"));
+  await until(async () => (world.ledger.queries.policies()[0]?.document.includes('"off"') ? true : undefined));
+  expect(await gift(t)).toMatchObject({ route: "interrupt", standing: null, risk: "high" });
+  await publishPolicy(world.ledger, POLICY);
+  await until(async () => (world.ledger.queries.policies()[0]?.document.includes('"enforce"') ? true : undefined));
+  expect(await gift(t)).toMatchObject({ route: "allow" });
 });
 
 test("it is revoked by who gave it or by who halts, and then lets nothing pass", async () => {

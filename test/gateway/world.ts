@@ -230,7 +230,8 @@ function makeKeys(keys: Keys): { [name: string]: string } {
   };
 }
 
-async function publishPolicy(ledger: Ledger, policy: string): Promise<void> {
+/** Puts a document into force. */
+export async function publishPolicy(ledger: Ledger, policy: string): Promise<void> {
   const { policyId, workspace, version, document, sha256 } = publishable(policy, "support.yaml", () => "");
   await ledger.write("policies", policyItemId(workspace, policyId), {
     workspace,

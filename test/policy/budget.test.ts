@@ -162,8 +162,9 @@ budgets: [{ id: recipients, action: act, measure: { distinct: /to }, window: PT1
     expect(body).toMatchObject({ route: "interrupt", gate: "hard", error: { code: "policy_error", message: "the views are away" } });
   });
 
-  test("of a policy that is off is not asked", () => {
-    expect(judged(`mode: off\n${SUM}`, 0, { args: { amount: 1 } })).toMatchObject({ route: "interrupt", budgets: [], asked: [] });
+  test("of a policy that is off still counts, and forbids what it forbids", () => {
+    expect(judged(`mode: off\n${SUM}`, 0, { args: { amount: 1 } })).toMatchObject({ route: "interrupt", budgets: [{ name: "p/day", used: "0" }] });
+    expect(judged(`mode: off\n${SUM}`, 19_999, { args: { amount: 2 } })).toMatchObject({ route: "forbid" });
   });
 
   test("that an action does not come under is not recorded", () => {

@@ -259,11 +259,42 @@ describe("what no policy covers", () => {
   it("a policy that is off never means open", () => {
     const v = judgeCall(`mode: off\n${act("reversibility: reversible, risk: low")}`, {});
     expect(v).toMatchObject({
-      route: "interrupt",
-      gate: "hard",
-      allowedDecisions: ["approve", "reject"],
+      ...{ route: "interrupt", gate: "hard", risk: "low", reversibility: "reversible" },
       because: ["Policy p is off: everything waits for a person"],
     });
+    for (const gate of ["{ kind: audit, window: PT1H }", "{ kind: soft, from_risk: critical }", "{ kind: none }"])
+      for (const risk of ["low", "medium"])
+        expect(judgeCall(`mode: off\n${act(`reversibility: partially, risk: ${risk}, gate: ${gate}`)}`, { confidence: 1 })).toMatchObject({
+          ...{ route: "interrupt", gate: "hard", risk, batchKey: null, approvals: 1 },
+        });
+  });
+
+  it("a policy that is off takes nothing away from what it says in force: risk, approvals, separation, owner, ladder, edits", () => {
+    const text = act(
+      "reversibility: irreversible, risk: critical, owner: role:lead, approvals: 2, separation: [agent_owner], timeout: PT1H, ladder: [{ to: role:top, timeout: PT30M }], editable: [/amount], on_expiry: hold",
+    );
+    const { because: _b, policy: _p, ...inForce } = judgeCall(text, { args: { amount: 5 } });
+    const { because, policy: _off, ...off } = judgeCall(`mode: off\n${text}`, { args: { amount: 5 } });
+    expect({ ...off, card: null, cardSha256: null, steps: [] }).toEqual({ ...inForce, card: null, cardSha256: null, steps: [] });
+    expect(off).toMatchObject({ risk: "critical", approvals: 2, separation: ["agent_owner"], owner: "role:lead" });
+    expect(because).toContain("Policy p is off: everything waits for a person");
+  });
+
+  it("what is forbidden stays forbidden under a policy that is off: by a floor, a rule, or its schema", () => {
+    const low = "reversibility: reversible, risk: low";
+    for (const layer of ["floors", "rules"] as const) {
+      const v = judgeCall(`mode: off\n${act(low, rule("args: { /amount: { above: 50 } }", "forbid: true", layer))}`, { args: { amount: 60 } });
+      expect(v.route).toBe("forbid");
+      expect(v.because.join()).not.toContain("is off");
+    }
+    expect(judgeCall(`mode: off\n${act(low)}`, { args: { amount: "five" } })).toMatchObject({ route: "forbid", error: { code: "schema_invalid" } });
+  });
+
+  it("the grants of a policy that is off lower nothing", () => {
+    const granting = `grants: [{ id: g, when: { action: act }, lower: { gate: { kind: none }, risk: low }, cap: { max: 9 }, expires: 2099-01-01, evidence: e, because: trusted }]\n`;
+    const text = `${act("reversibility: partially, risk: high")}${granting}`;
+    expect(judgeCall(text, { confidence: 1 })).toMatchObject({ route: "allow" });
+    expect(judgeCall(`mode: off\n${text}`, { confidence: 1 })).toMatchObject({ route: "interrupt", risk: "high", gate: "hard", matched: [], budgets: [] });
   });
 
   it("rules and floors that name no action reach the undescribed too", () => {

@@ -158,6 +158,8 @@ function brokenBy(world: World, act: Act): string | null {
   const ran = (id: string) => world.acts.some((a) => a.itemId === id);
   if (other !== null && ran(other) && verdict.error?.code !== "not_replaced") return "run, and what it replaces ran as well";
   if (world.item(itemId)?.replacedBy.some(ran)) return "run after what replaces it";
+  const overshot = standingBroken(world, act, verdict.standing);
+  if (overshot !== null) return overshot;
   if (world.ended.has(itemId)) return `run after its agent was told that it is ${world.ended.get(itemId)}`;
   return budgetBroken(world, act, flows, consent.size);
 }
@@ -183,6 +185,16 @@ function consentOf({ truth, termsOf }: World, itemId: string, cause: EventOf["ve
   const votes = decisions.filter((d) => d.kind === "approve" && chain.has(d.answers?.eventId ?? "") && d.seen?.cardSha256 === terms?.cardSha256);
   const edit = terms?.answers?.topic === "decisions" ? truth.fact(itemId, "decisions", terms.answers.eventId) : undefined;
   return new Set([...votes, ...(edit === undefined ? [] : [edit])].filter((d) => d.actor.kind === "person").map((d) => d.actor.id));
+}
+
+/** One process alone never lets pass more than a standing approval allows. */
+function standingBroken(world: World, { itemId }: Act, standing: string | null): string | null {
+  if (!world.alone || standing === null) return null;
+  const { truth, items } = world;
+  const given = [...items.keys()].flatMap((id) => truth.effective(id, "decisions")).find((d) => d.eventId === standing)?.standing;
+  const rests = (id: string) => truth.effective(id, "verdicts").some((v) => v.standing === standing);
+  const used = new Set([itemId, ...world.acts.map((a) => a.itemId)].filter(rests)).size;
+  return used > (given?.max ?? 0) ? `run under a standing approval for ${given?.max}, as the ${used}th` : null;
 }
 
 const HOUR = 3_600_000;
