@@ -3,7 +3,7 @@ import { dirname, join, normalize } from "node:path";
 import { CountersignError } from "../errors.ts";
 import { type LoadedPolicy, loadPolicy } from "../policy/loaded.ts";
 import { policyInvalid } from "../policy/problems.ts";
-import { examplesOf, isTestFile, type PlacedCase, parseTests, unknownBudgets } from "../policy/testing/file.ts";
+import { examplesOf, isTestFile, type PlacedCase, parseTests, testsInvalid, unknownBudgets } from "../policy/testing/file.ts";
 import type { Suite } from "../policy/testing/mutation.ts";
 import { fileText } from "./args.ts";
 
@@ -84,7 +84,7 @@ function checkBudgets(policies: readonly LoadedPolicy[], cases: readonly PlacedC
   const [first] = problems;
   if (first === undefined) return;
   const own = problems.filter(({ file }) => file === first.file).map(({ problem }) => problem);
-  throw policyInvalid(first.file, own);
+  throw isTestFile(first.file) ? testsInvalid(first.file, own) : policyInvalid(first.file, own);
 }
 
 function besideOf(file: string): string[] {

@@ -62,18 +62,7 @@ export interface Walked {
 export function walkSchema(root: SchemaObject): Walked {
   const schemas = new Set<SchemaObject>();
   const targets = new Set<SchemaObject>();
-  const base = typeof root.$id === "string" ? root.$id.replace(/#$/, "") : undefined;
-  let anchors: Map<string, SchemaObject> | undefined;
-
-  const resolve = (reference: string): Json => {
-    const ref = base !== undefined && base !== "" && reference.startsWith(`${base}#`) ? reference.slice(base.length) : reference === base ? "#" : reference;
-    if (ref === "#") return root;
-    if (ref.startsWith("#/")) return pointed(root, ref);
-    const anchor = ref.startsWith("#") ? (anchors ??= anchorsOf(root)).get(ref.slice(1)) : undefined;
-    if (anchor === undefined)
-      throw new Error(`it refers to ${JSON.stringify(reference).slice(0, 100)}, which is not inside it: only references such as "#/$defs/name" are followed`);
-    return anchor;
-  };
+  const resolve = referencesIn(root);
 
   const waiting: SchemaObject[] = [root];
   const reach = (schema: Json | undefined): void => {
@@ -103,6 +92,25 @@ export function walkSchema(root: SchemaObject): Walked {
   if (schemas.size > MAX_RECURSIVE && counts.recursive(root))
     throw new Error(`it refers to itself and has ${schemas.size} schemas: more than ${MAX_RECURSIVE} are not followed ${MAX_DEPTH} levels deep`);
   return { schemas };
+}
+
+/**
+ * Looks up references inside a document: `#`, `#/$defs/name`, `#anchor`, and each of them behind the document's own `$id`.
+ *
+ * @throws Error (the function it returns) with a sentence where a reference leads out of the document or to nothing
+ */
+export function referencesIn(root: SchemaObject): (reference: string) => Json {
+  const base = typeof root.$id === "string" ? root.$id.replace(/#$/, "") : undefined;
+  let anchors: Map<string, SchemaObject> | undefined;
+  return (reference) => {
+    const ref = base !== undefined && base !== "" && reference.startsWith(`${base}#`) ? reference.slice(base.length) : reference === base ? "#" : reference;
+    if (ref === "#") return root;
+    if (ref.startsWith("#/")) return pointed(root, ref);
+    const anchor = ref.startsWith("#") ? (anchors ??= anchorsOf(root)).get(ref.slice(1)) : undefined;
+    if (anchor === undefined)
+      throw new Error(`it refers to ${JSON.stringify(reference).slice(0, 100)}, which is not inside it: only references such as "#/$defs/name" are followed`);
+    return anchor;
+  };
 }
 
 /** Counts over the graph of schemas, each schema looked at once. */
@@ -168,20 +176,29 @@ function sizeOf(value: Json): number {
   return Object.values(value).reduce<number>((sum, item) => sum + sizeOf(item), 1);
 }
 
-function childrenOf(schema: SchemaObject): { schema: Json; same: boolean }[] {
-  const children: { schema: Json; same: boolean }[] = [];
+/** A schema below a keyword of another. `same`: it judges the same value, not a part of it. */
+interface Child {
+  readonly keyword: string;
+  readonly schema: Json;
+  readonly same: boolean;
+}
+
+/** The schemas right below one, references not followed. */
+export function childrenOf(schema: SchemaObject): Child[] {
+  const children: Child[] = [];
   for (const [keyword, places] of PLACES) {
     const value = schema[keyword];
     if (value === undefined || !Object.hasOwn(schema, keyword)) continue;
     for (const { holds, same } of places) {
       if (holds === "one" ? !isObject(value) : holds === "list" ? !Array.isArray(value) : !isObject(value)) continue;
-      for (const child of holds === "one" ? [value] : Object.values(value as object)) children.push({ schema: child, same });
+      for (const child of holds === "one" ? [value] : Object.values(value as object)) children.push({ keyword, schema: child, same });
     }
   }
   return children;
 }
 
-function referencesOf(schema: SchemaObject): string[] {
+/** Where a schema refers to. */
+export function referencesOf(schema: SchemaObject): string[] {
   return ["$ref", "$dynamicRef"].map((keyword) => schema[keyword]).filter((reference) => typeof reference === "string");
 }
 

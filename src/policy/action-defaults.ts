@@ -62,10 +62,9 @@ export function settle(action: Described, defaults: Defaults): Settled {
       said.map((part) => part.reversibility),
     ) ??
     (hints && "irreversible");
-  const warned = action.annotations?.destructiveHint === true && action.annotations.readOnlyHint !== true;
   const names = action.risk !== undefined || action.points !== undefined;
   return {
-    reversibility: warned ? "irreversible" : own,
+    reversibility: action.annotations?.destructiveHint === true ? "irreversible" : own,
     execution: action.execution ?? trusted?.execution ?? "blind",
     risk: names
       ? action.risk
@@ -78,10 +77,19 @@ export function settle(action: Described, defaults: Defaults): Settled {
   };
 }
 
-/** By the defaults of the MCP specification: what does not say that it only reads is destructive, and reaches an open world. */
-function hinted({ readOnlyHint, destructiveHint, idempotentHint, openWorldHint }: Annotations): ActionDefaults & { execution: "idempotent" | "blind" } {
-  const execution = readOnlyHint === true || idempotentHint === true ? "idempotent" : "blind";
-  if (readOnlyHint === true) return { reversibility: "reversible", risk: "low", execution };
+/**
+ * By the defaults of the MCP specification: what does not say that it only reads is destructive, and reaches an open world. A tool that says
+ * both of itself is taken by the worse: somebody has made a mistake.
+ */
+function hinted({
+  readOnlyHint: readOnly,
+  destructiveHint,
+  idempotentHint,
+  openWorldHint,
+}: Annotations): ActionDefaults & { execution: "idempotent" | "blind" } {
+  const readOnlyHint = readOnly === true && destructiveHint !== true;
+  const execution = readOnlyHint || idempotentHint === true ? "idempotent" : "blind";
+  if (readOnlyHint) return { reversibility: "reversible", risk: "low", execution };
   if (destructiveHint !== false) return { reversibility: "irreversible", risk: "high", execution };
   return openWorldHint === false ? { reversibility: "partially", risk: "medium", execution } : { reversibility: "irreversible", risk: "medium", execution };
 }

@@ -1,3 +1,4 @@
+import type { Json } from "../events/canonical.ts";
 import type { BudgetUse } from "../events/types.generated.ts";
 import type { Hit } from "./assess.ts";
 import type { CompiledPolicy, CompiledRule } from "./compile.ts";
@@ -132,7 +133,7 @@ function judgeGroup(
   const use: BudgetUse = { name: meter.id, key, used: decimalText(before), limit: decimalText(shownLimit?.above ?? ZERO), windowMs };
   if (exceeded.length === 0) return { use, found: [] };
   const only = group.length === 1 ? subjects[group[0]?.index as number] : undefined;
-  return { use, found: [unknown ? unknownHit(budget) : hitOf(budget, exceeded, { key, before, own, total }, only)] };
+  return { use, found: [unknown ? unknownHit(budget, group, subjects) : hitOf(budget, exceeded, { key, before, own, total }, only)] };
 }
 
 interface Totals {
@@ -174,11 +175,21 @@ function sentence({ id, meter, unit, duplicate }: CompiledBudget, { above }: Com
 }
 
 /** Nobody knows what it comes to, so every limit takes hold, and a person looks; nothing is forbidden on a guess. */
-function unknownHit(budget: CompiledBudget): Hit {
-  const { id, path, limits } = budget;
+function unknownHit(budget: CompiledBudget, group: readonly { index: number; counted: Counted }[], subjects: readonly BudgetSubject[]): Hit {
+  const { id, path: measured, limits } = budget;
   const rule = { ...ruleOf(budget, limits, `Budget ${id} cannot be counted`), hard: true };
-  const reading = { path: path ?? "key", operator: "above", threshold: decimalText(limits[0]?.above ?? ZERO), operand: undefined };
-  return { rule, truth: ABSENT, readings: [{ ...reading, isArgument: path !== undefined, negated: false, truth: ABSENT }] };
+  const first = group.find(({ counted }) => counted.amount === undefined);
+  const path = first?.counted.blockedBy ?? "key";
+  const isArgument = path.startsWith("/");
+  const operand = isArgument ? valueAt(subjects[first?.index ?? 0]?.args ?? null, pointerKeys(path) ?? []) : undefined;
+  const asked = path === measured ? { operator: "above", threshold: decimalText(limits[0]?.above ?? ZERO) } : { operator: "exists", threshold: true };
+  return { rule, truth: ABSENT, readings: [{ path, ...asked, operand, isArgument, negated: false, truth: ABSENT, why: uncountable(operand) }] };
+}
+
+function uncountable(value: Json | undefined): string {
+  if (value === undefined) return "is missing";
+  if (value === null) return "is null";
+  return (decimalOf(value)?.n ?? 0n) < 0n ? "is negative" : "is no amount";
 }
 
 /** The limits that took hold as one rule: of each effect the most severe. */

@@ -1,4 +1,4 @@
-import { DateTime, IANAZone } from "luxon";
+import { DateTime, IANAZone, type Zone } from "luxon";
 
 /** Days of the week as documents name them, from Monday. */
 export const DAYS = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"] as const;
@@ -71,7 +71,7 @@ export function afterWorkingDays(calendar: Calendar, at: number, days: number): 
     if (openings.length === 0) continue;
     if (--left > 0) continue;
     const { hour, minute, second, millisecond } = localTime(start, calendar.zone);
-    const wanted = day.set({ hour, minute, second, millisecond }).toMillis();
+    const wanted = momentOf(day, hour * 60 + minute) + second * 1000 + millisecond;
     const opening = openings.find(({ to }) => wanted <= to);
     return opening === undefined ? (openings.at(-1) as Opening).to : Math.max(opening.from, wanted);
   }
@@ -116,7 +116,23 @@ function openings(calendar: Calendar, day: DateTime<true>, date: string): readon
   return out;
 }
 
-/** A time that the clock leaps over in spring begins after the leap; one that comes twice in autumn is the first. */
+/** A time that the clock leaps over in spring is the end of the leap; one that comes twice in autumn is the first. */
 function momentOf(day: DateTime<true>, minutes: number): number {
-  return (minutes === 1440 ? day.plus({ days: 1 }) : day.set({ hour: Math.floor(minutes / 60), minute: minutes % 60 })).toMillis();
+  if (minutes === 1440) return day.plus({ days: 1 }).startOf("day").toMillis();
+  const found = day.set({ hour: Math.floor(minutes / 60), minute: minutes % 60 });
+  // Luxon moves a time inside the leap on by the length of the leap: 02:30 becomes 03:30, and hours from 02:30 to 03:30 would be none.
+  const moved = found.hour * 60 + found.minute - minutes;
+  return moved === 0 ? found.toMillis() : leapBetween(found.toMillis() - Math.abs(moved) * 60_000, found.toMillis(), found.zone);
+}
+
+/** The moment between two at which the clock changes. */
+function leapBetween(from: number, to: number, zone: Zone): number {
+  const offset = zone.offset(to);
+  let [before, after] = [from, to];
+  while (after - before > 1) {
+    const middle = Math.floor((before + after) / 2);
+    if (zone.offset(middle) === offset) after = middle;
+    else before = middle;
+  }
+  return after;
 }

@@ -1,9 +1,9 @@
 import type { Json } from "../events/canonical.ts";
 import { compare, decimalText } from "./decimal.ts";
-import { declares, fieldsOf } from "./json-schema.ts";
 import { pointerKeys } from "./pointer.ts";
 import { didYouMean, type Problem, shown } from "./problems.ts";
 import { glob, isGlob } from "./regex.ts";
+import { declares, fieldsOf } from "./schema-fields.ts";
 import type { ActionContent, PolicyContent } from "./shape.ts";
 
 /** What is wrong with budgets and rules on repetition: names and paths that no action has, limits without effect, units that do not add up. */

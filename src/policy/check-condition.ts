@@ -1,9 +1,9 @@
 import type { Json } from "../events/canonical.ts";
 import { compileCel } from "./cel.ts";
-import { declares, fieldsOf } from "./json-schema.ts";
 import { pointerKeys } from "./pointer.ts";
 import { didYouMean, shown } from "./problems.ts";
 import { glob, isGlob } from "./regex.ts";
+import { declares, fieldsOf } from "./schema-fields.ts";
 import type { ActionContent, PolicyContent } from "./shape.ts";
 import type { Condition } from "./shape-condition.ts";
 import type { TimeContent } from "./shape-time.ts";

@@ -6,11 +6,12 @@ import { type Cap, type CompiledGate, type CompiledGrant, capsOf, compileGate, c
 import { type Check, compileCondition, type Scope } from "./condition.ts";
 import { DEFAULT_BATCH, DEFAULT_CLAIM, DEFAULT_CONFIDENCE, DEFAULT_GRANT_TTL, DEFAULT_LEASE } from "./defaults.ts";
 import type { PolicyDocument } from "./document.ts";
-import { compileSchema, declares, type SchemaCheck } from "./json-schema.ts";
+import { compileSchema, type SchemaCheck } from "./json-schema.ts";
 import { pointerKeys } from "./pointer.ts";
 import { policyInvalid } from "./problems.ts";
 import { isReserved, PUBLISH_TOOL } from "./publish-tool.ts";
 import { glob, isGlob } from "./regex.ts";
+import { declares } from "./schema-fields.ts";
 import type { ActionContent, PolicyContent, RouteContent, RuleContent } from "./shape.ts";
 import type { Span } from "./span.ts";
 import { parseTemplate, type Template } from "./template.ts";
@@ -25,6 +26,8 @@ export interface CompiledPolicy {
   readonly workspace: string;
   readonly owner: string;
   readonly mode: PolicyContent["mode"];
+  /** The document as it was written: what a publication of another version changes. */
+  readonly written: Json;
   readonly calendar: Calendar | undefined;
   readonly thresholds: Thresholds;
   readonly confidence: readonly ConfidenceStep[];
@@ -158,6 +161,7 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
     workspace: document.workspace,
     owner: content.owner,
     mode: content.mode,
+    written: document.written,
     calendar,
     thresholds: content.tiers ?? DEFAULT_THRESHOLDS,
     confidence: content.confidence ?? DEFAULT_CONFIDENCE,

@@ -25,6 +25,8 @@ export interface Reading {
   /** Whether it stands under a "not". */
   readonly negated: boolean;
   readonly truth: Truth;
+  /** What keeps it from being answered, such as "is negative". Default: that it is missing, or of another type. */
+  readonly why?: string;
 }
 
 /** A condition as a closure. */

@@ -29,9 +29,13 @@ export function meterOf(content: PolicyContent, { id, action, per, windowMs }: M
     read(action) {
       if (action.workspace !== content.workspace || !named(action.tool) || !describes(action.tool)) return undefined;
       const key = [...parts.map((read) => read(action)), ...(sameKeys === undefined ? [] : [sameness(action, sameKeys)])];
-      const unknown = key.includes(undefined);
-      const counted = unknown ? undefined : measured(measure.kind, valueAt(action.args, measureKeys));
-      return { key: readable(key.map((part) => part ?? "unknown").join(" ")), amount: counted?.amount, values: counted?.values ?? [] };
+      const lacking = key.indexOf(undefined);
+      const counted = lacking >= 0 ? undefined : measured(measure.kind, valueAt(action.args, measureKeys));
+      const told = readable(key.map((part) => part ?? "unknown").join(" "));
+      if (counted !== undefined) return { key: told, amount: counted.amount, values: counted.values };
+      const missingSame = Array.isArray(same) ? same.find((path) => valueAt(action.args, pointerKeys(path) ?? []) === undefined) : undefined;
+      const blockedBy = lacking < 0 ? (measure.kind === "count" ? undefined : measure.path) : (per[lacking] ?? missingSame);
+      return { key: told, amount: undefined, values: [], blockedBy };
     },
   };
 }
@@ -49,9 +53,13 @@ function measured(kind: Meter["kind"], value: Json | undefined): Omit<Counted, "
     const amount = decimalOf(value);
     return amount === undefined || amount.n < 0n ? undefined : { amount, values: [] };
   }
-  const members = Array.isArray(value) ? value : [value];
-  const values = [...new Set(members.map((member) => canonicalize(member)))].map((text) => (text.length <= 100 ? text : sha256(text)));
+  const values = [...new Set(membersOf(value).map((member) => canonicalize(member)))].map((text) => (text.length <= 100 ? text : sha256(text)));
   return { amount: { n: BigInt(values.length), scale: 0 }, values };
+}
+
+/** The values in a list, however deep lists lie in each other: `[["a", "b"]]` names two. */
+function membersOf(value: Json): Json[] {
+  return Array.isArray(value) ? value.flatMap(membersOf) : [value];
 }
 
 function partReader(part: PerPart, secrets: readonly string[]): (action: Countable) => string | undefined {

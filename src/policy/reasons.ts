@@ -67,8 +67,12 @@ function reasonOf(hit: ReadHit): Reason {
   const { rule, truth } = hit;
   const weight = rule.forbid && !uncheckable(hit) ? 9 : 3 + (rule.risk === undefined ? 0 : TIERS.indexOf(rule.risk)) + (rule.hard ? 1 : 0);
   if (truth === YES) return { weight, text: rule.because };
-  const open = [...new Set(hit.readings.filter((reading) => reading.truth !== YES).map((reading) => plain(reading.path, 80)))];
-  return { weight, text: `${rule.because} (could not be checked: ${open.join(", ")} is missing or of another type)` };
+  const open = [...new Set(hit.readings.filter((reading) => reading.truth !== YES).map(openText))];
+  return { weight, text: `${rule.because} (could not be checked: ${open.join(", ")})` };
+}
+
+function openText({ path, operand, why }: Reading): string {
+  return `${plain(path, 80)} ${why ?? (operand === undefined ? "is missing" : "is of another type")}`;
 }
 
 /** How the score came about. */

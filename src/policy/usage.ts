@@ -47,6 +47,8 @@ export interface Counted {
   readonly amount: Decimal | undefined;
   /** Only of a meter of distinct values. */
   readonly values: readonly string[];
+  /** Where the amount cannot be told: what is not there or cannot be counted, the path of an argument or "run". */
+  readonly blockedBy?: string | undefined;
 }
 
 /** Something that counts over many items. What an action counts depends on nothing but the action. */

@@ -83,14 +83,30 @@ describe("a budget", () => {
   });
 
   test.each([
-    ["missing", {}],
-    ["null", { amount: null }],
-    ["negative", { amount: -5000 }],
-  ])("whose amount is %s cannot be counted: a person looks", (_, args) => {
+    ["missing", {}, null],
+    ["null", { amount: null }, "null"],
+    ["negative", { amount: -5000 }, "-5000"],
+    ["no amount", { amount: "much" }, '"much"'],
+  ])("whose amount is %s cannot be counted: a person looks, and is told why", (why, args, operand) => {
     const text = SUM.replace("amount: { type: number }, to", "amount: {}, to");
     const body = judged(text, 0, { args, confidence: 1 });
     expect(body).toMatchObject({ route: "interrupt", gate: "hard", risk: "critical" });
-    expect(body.because[0]).toContain("Budget day cannot be counted (could not be checked: /amount is missing or of another type)");
+    expect(body.because[0]).toContain(`Budget day cannot be counted (could not be checked: /amount is ${why})`);
+    expect(body.matched).toMatchObject([{ rule: "day", path: "/amount", operator: "above", threshold: '"5000"', operand }]);
+  });
+
+  test.each([
+    ["per: /who", { amount: 1 }, "/who is missing"],
+    ["per: [agent, /who]", { amount: 1, who: null }, "/who is null"],
+    ["per: run", { amount: 1 }, "run is missing"],
+  ])("%s that cannot be told whom it counts for names what is missing, not the amount", (per, args, why) => {
+    const body = judged(SUM.replace("per: agent", per).replace("who: { type: string }", "who: {}"), 0, { args, confidence: 1 });
+    expect(body).toMatchObject({
+      route: "interrupt",
+      gate: "hard",
+      matched: [{ rule: "day", path: why.split(" ")[0], operator: "exists", threshold: "true" }],
+    });
+    expect(body.because[0]).toContain(`Budget day cannot be counted (could not be checked: ${why})`);
   });
 
   test("that counts different values adds only those that nobody has used, and asks for those without its own", () => {
@@ -101,6 +117,17 @@ budgets: [{ id: recipients, action: act, measure: { distinct: /to }, window: PT1
     expect(body.asked[0]?.without).toEqual(['"a@x"', '"b@x"']);
     expect(body.because[0]).toContain("4 different values in 1 hour");
     expect(judged(text, 1, { args: { to: ["a@x", "b@x", "a@x"] }, confidence: 1 }).route).toBe("allow");
+  });
+
+  test("that counts different values counts those of lists in lists, however they are wrapped", () => {
+    const text = `${ACTIONS}
+budgets: [{ id: recipients, action: act, measure: { distinct: /to }, window: PT1H, limits: [{ above: 2, forbid: true }] }]`;
+    const asked = (to: unknown) => judged(text, 0, { args: { to }, confidence: 1 });
+    for (const to of [[["a@x", "b@x", "c@x"]], [["a@x"], [["b@x"], "c@x"]]]) {
+      expect(asked(to).route).toBe("forbid");
+      expect(asked(to).asked[0]?.without).toEqual(['"a@x"', '"b@x"', '"c@x"']);
+    }
+    expect(asked([["a@x"], "a@x", []]).route).toBe("allow");
   });
 
   test.each([

@@ -54,6 +54,28 @@ describe("working time", () => {
     expect(iso(afterWorkingDays(shifts, at("2026-11-16T12:30:00Z"), 1))).toBe("2026-11-17T13:00:00.000Z");
   });
 
+  it("that begins, ends or lies inside the hour that spring leaps over is what is left of it after the leap", () => {
+    const sundays = (zone: string, from: number, to: number): Calendar => ({ zone, hours: [{ days: ["sun"], from, to }], holidays: new Set() });
+    const begins = sundays("Europe/Zurich", 150, 210);
+    const open = (calendar: Calendar, ...times: string[]) => times.map((time) => isOpen(calendar, at(time)));
+    expect(open(begins, "2027-03-28T01:59:59+01:00", "2027-03-28T03:00:00+02:00", "2027-03-28T03:10:00+02:00", "2027-03-28T03:30:00+02:00")).toEqual([
+      ...[false, true, true, false],
+    ]);
+    expect(iso(afterWorkingTime(begins, at("2027-03-27T12:00:00Z"), HOUR / 2))).toBe(iso(at("2027-03-28T03:30:00+02:00")));
+    const ends = sundays("Europe/Zurich", 60, 150);
+    expect(open(ends, "2027-03-28T01:00:00+01:00", "2027-03-28T01:59:59+01:00", "2027-03-28T03:00:00+02:00")).toEqual([true, true, false]);
+    expect(open(sundays("Europe/Zurich", 125, 170), "2027-03-28T01:30:00+01:00", "2027-03-28T03:00:00+02:00", "2027-03-28T03:20:00+02:00")).toEqual([
+      ...[false, false, false],
+    ]);
+    // Where the leap is half an hour, and where it begins at midnight.
+    const island = sundays("Australia/Lord_Howe", 135, 180);
+    expect(open(island, "2026-10-04T01:59:00+10:30", "2026-10-04T02:30:00+11:00", "2026-10-04T03:00:00+11:00")).toEqual([false, true, false]);
+    const night = sundays("America/Sao_Paulo", 30, 90);
+    expect(open(night, "2018-11-03T23:59:00-03:00", "2018-11-04T01:00:00-02:00", "2018-11-04T01:30:00-02:00")).toEqual([false, true, false]);
+    const whole = sundays("America/Sao_Paulo", 0, 1440);
+    expect(open(whole, "2018-11-04T01:00:00-02:00", "2018-11-04T23:59:00-02:00", "2018-11-05T00:30:00-02:00")).toEqual([true, true, false]);
+  });
+
   it("says so when a calendar never opens", () => {
     const closed: Calendar = {
       ...office,

@@ -107,6 +107,9 @@ describe("effect tags and annotations", () => {
     ["destructiveHint: false", ["irreversible", "medium", "hard", "blind"]],
     ["idempotentHint: true", ["irreversible", "high", "hard", "idempotent"]],
     ["title: Look", ["irreversible", "high", "hard", "blind"]],
+    // It cannot be both: the worse is believed.
+    ["readOnlyHint: true, destructiveHint: true", ["irreversible", "high", "hard", "blind"]],
+    ["readOnlyHint: true, destructiveHint: true, idempotentHint: true", ["irreversible", "high", "hard", "idempotent"]],
   ])("of a server that is trusted mean what MCP says: { %s }", (hints, expected) => {
     expect(of(`annotations: { ${hints} }`, trust)).toEqual(expected);
   });
@@ -114,7 +117,13 @@ describe("effect tags and annotations", () => {
   it("of any other server only make stricter", () => {
     expect(of("annotations: { readOnlyHint: true, idempotentHint: true }")).toEqual(["irreversible", "high", "hard", "blind"]);
     expect(of("annotations: { readOnlyHint: true }, reversibility: reversible, risk: low")).toEqual(["reversible", "low", "none", "blind"]);
-    expect(of("annotations: { destructiveHint: true }, reversibility: reversible, risk: low")).toEqual(["irreversible", "low", "hard", "blind"]);
+    for (const reading of ["", ", readOnlyHint: true", ", readOnlyHint: false"])
+      for (const defaults of [undefined, trust])
+        expect(of(`annotations: { destructiveHint: true${reading} }, reversibility: reversible, risk: low`, defaults).slice(0, 3)).toEqual([
+          "irreversible",
+          "low",
+          "hard",
+        ]);
   });
 
   it("that say nothing leave the action to be described", () => {

@@ -1,5 +1,6 @@
+import type { CountersignError } from "../../errors.ts";
 import { placed, readShape } from "../document.ts";
-import { didYouMean, type Problem, policyInvalid, shown } from "../problems.ts";
+import { didYouMean, documentInvalid, type Problem, policyInvalid, shown } from "../problems.ts";
 import { isGlob } from "../regex.ts";
 import type { PolicyContent } from "../shape.ts";
 import { readYaml, type Source } from "../yaml.ts";
@@ -31,10 +32,10 @@ export interface TestFile {
  */
 export function parseTests(text: string, file: string): TestFile {
   const source = readYaml(text);
-  if (source.problems.length > 0) throw policyInvalid(file, source.problems);
+  if (source.problems.length > 0) throw testsInvalid(file, source.problems);
   const { data, problems } = readShape(testFile, source.value);
   const found = data === undefined ? problems : [...data.cases.flatMap((test, i) => faultsOf(test, ["cases", i])), ...twice(data.cases)];
-  if (data === undefined || found.length > 0) throw policyInvalid(file, placed(found, source));
+  if (data === undefined || found.length > 0) throw testsInvalid(file, placed(found, source));
   return { policies: data.policy, cases: data.cases.map((test, i) => ({ test, file, line: source.place(["cases", i]).line })) };
 }
 
@@ -45,11 +46,20 @@ export function parseTests(text: string, file: string): TestFile {
  */
 export function parseDescribed(text: string, name: string): Described {
   const source = readYaml(text);
-  if (source.problems.length > 0) throw policyInvalid(name, source.problems);
+  if (source.problems.length > 0) throw describedInvalid(name, source.problems);
   const { data, problems } = readShape(caseShape, source.value);
   const found = data === undefined ? problems : faultsOf(data, []);
-  if (data === undefined || found.length > 0) throw policyInvalid(name, placed(found, source));
+  if (data === undefined || found.length > 0) throw describedInvalid(name, placed(found, source));
   return data;
+}
+
+/** The one error for a test file with any number of problems. */
+export function testsInvalid(file: string, problems: readonly Problem[]): CountersignError {
+  return documentInvalid("policy_invalid", file, problems, "correct the test file and run it again; none of its cases has run");
+}
+
+function describedInvalid(name: string, problems: readonly Problem[]): CountersignError {
+  return documentInvalid("policy_invalid", name, problems, "correct what describes the proposal and ask again");
 }
 
 /** Budgets that a case says were used, and that no policy has: the case would show nothing. `contents`: of the policies that judge it. */

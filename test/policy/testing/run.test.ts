@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { examplesOf } from "../../../src/policy/testing/file.ts";
+import { examplesOf, parseDescribed, parseTests } from "../../../src/policy/testing/file.ts";
 import { readYaml } from "../../../src/policy/yaml.ts";
 import { policy } from "../helpers.ts";
 import { faults, loaded, PAY, ran, suite } from "./helpers.ts";
@@ -144,6 +144,15 @@ describe("a test file", () => {
     ["a tab", "policy: p.yaml\n\tcases: []", expect.stringContaining("t.yaml:2:1")],
   ])("with %s is refused with its place and what would be right", (_, text, problem) => {
     expect(faults(text)[0]).toEqual(problem);
+  });
+
+  it("that is refused says what to do about tests, and nothing about documents in force", () => {
+    for (const [read, wayOut] of [
+      [() => parseTests("policy: p.yaml\ncases: 3", "t.policytest.yaml"), "correct the test file and run it again; none of its cases has run"],
+      [() => parseTests("policy: [", "t.policytest.yaml"), "correct the test file and run it again; none of its cases has run"],
+      [() => parseDescribed("action: 3", "--case"), "correct what describes the proposal and ask again"],
+    ] as const)
+      expect(read).toThrow(expect.objectContaining({ code: "policy_invalid", fix: wayOut }));
   });
 });
 
