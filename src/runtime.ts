@@ -179,7 +179,7 @@ function ledger(
         retrySweep(acrossItems, policies.retries, (view) => bars.some((bar) => bar(view) !== null)),
         sweep,
       ),
-      runSweep(authority(acrossItems, now), sweep),
+      runSweep(authority({ ...acrossItems, events }, now), sweep),
     );
   }
 

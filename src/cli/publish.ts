@@ -1,10 +1,8 @@
 import { CountersignError } from "../errors.ts";
-import { canonicalArgs, type Json } from "../events/canonical.ts";
+import { canonicalArgs } from "../events/canonical.ts";
 import { itemIdOf, policyItemId } from "../events/ids.ts";
-import { changedPaths } from "../ledger/edits.ts";
 import { parsePolicy } from "../policy/document.ts";
-import { pointerKeys, valueAt } from "../policy/pointer.ts";
-import { shown } from "../policy/problems.ts";
+import { publicationArgs } from "../policy/publication.ts";
 import { type Publishable, publishable } from "../policy/publish.ts";
 import { PUBLISH_TOOL } from "../policy/publish-tool.ts";
 import type { Ledger } from "../runtime.ts";
@@ -24,7 +22,6 @@ export interface PolicyRow {
 const PUBLISHER = "countersign";
 /** The document is one of the arguments that are approved, and these have a limit of their own. */
 const MOST_BYTES = 200 * 1024;
-const MOST_CHANGES = 50;
 
 type InForce = ReturnType<Ledger["queries"]["policies"]>[number];
 
@@ -96,8 +93,8 @@ async function propose(
     if (view.stage !== "done") return itemId;
     itemId = itemIdOf(workspace, PUBLISHER, key(++attempt));
   }
-  const changes = changesOf(JSON.parse(before.document) as Json, JSON.parse(document) as Json);
-  const shown = changes.length > MOST_CHANGES ? [...changes.slice(0, MOST_CHANGES), `and ${changes.length - MOST_CHANGES} more`] : changes;
+  const { written } = parsePolicy(before.document, { file: policyId });
+  const inForce = { ref: { id: policyId, version: before.version }, workspace, written };
   await write("proposals", itemId, {
     workspace,
     actor: { kind: "agent", id: PUBLISHER },
@@ -110,18 +107,9 @@ async function propose(
       {
         actionId: "publish",
         tool: PUBLISH_TOOL,
-        ...canonicalArgs({ policy: policyId, version, sha256, replaces: before.version, changes: [...shown], document }),
+        ...canonicalArgs(publicationArgs(inForce, { policyId, version, sha256, document })),
       },
     ],
   });
   return itemId;
-}
-
-/** What a reviewer reads first: each part that changes, with what it was and what it would be. */
-function changesOf(before: Json, after: Json): string[] {
-  const text = (value: Json, path: string) => {
-    const found = valueAt(value, pointerKeys(path) ?? []);
-    return found === undefined ? "nothing" : shown(found);
-  };
-  return changedPaths(before, after).map((path) => `${path}: ${text(before, path)} → ${text(after, path)}`);
 }

@@ -26,6 +26,8 @@ export interface CompiledPolicy {
   readonly workspace: string;
   readonly owner: string;
   readonly mode: PolicyContent["mode"];
+  /** The document as it was written: what a publication of another version changes. */
+  readonly written: Json;
   readonly calendar: Calendar | undefined;
   readonly thresholds: Thresholds;
   readonly confidence: readonly ConfidenceStep[];
@@ -159,6 +161,7 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
     workspace: document.workspace,
     owner: content.owner,
     mode: content.mode,
+    written: document.written,
     calendar,
     thresholds: content.tiers ?? DEFAULT_THRESHOLDS,
     confidence: content.confidence ?? DEFAULT_CONFIDENCE,

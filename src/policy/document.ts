@@ -1,5 +1,5 @@
 import type { core, ZodType } from "zod";
-import { sha256 } from "../events/canonical.ts";
+import { type Json, sha256 } from "../events/canonical.ts";
 import { checkContent } from "./check.ts";
 import { type Problem, policyInvalid, shown } from "./problems.ts";
 import { type PolicyContent, policyShape, settled } from "./shape.ts";
@@ -16,6 +16,8 @@ export interface PolicyDocument {
   /** Name of the file, for messages. */
   readonly file: string;
   readonly content: PolicyContent;
+  /** The value that was read, before defaults and units. */
+  readonly written: Json;
 }
 
 /**
@@ -45,7 +47,14 @@ export function checkValue(value: unknown, from: { file: string; sha256: string 
   const found = content === undefined || written === undefined ? problems : checkContent(content, written);
   if (content === undefined || found.length > 0) return { problems: found };
   return {
-    document: { id: content.policy, workspace: content.workspace, version: content.version ?? from.sha256.slice(0, 12), ...from, content },
+    document: {
+      id: content.policy,
+      workspace: content.workspace,
+      version: content.version ?? from.sha256.slice(0, 12),
+      ...from,
+      content,
+      written: value as Json,
+    },
     problems: [],
   };
 }

@@ -10,8 +10,8 @@ import { grantReader } from "./grant-use.ts";
 import { joinOpinions } from "./join.ts";
 import type { Breach } from "./json-schema.ts";
 import { judgeAction } from "./judge-action.ts";
+import { judgePublication } from "./judge-publication.ts";
 import { type Opinion, type Subject, undescribed } from "./opinion.ts";
-import { valueAt } from "./pointer.ts";
 import { PUBLISH_TOOL } from "./publish-tool.ts";
 import { told } from "./reasons.ts";
 import { fillExact, plain } from "./render.ts";
@@ -43,7 +43,11 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
   if (fault !== undefined) return refused(fallback, input, fault);
   const subjects = subjectsOf(input);
   const around = surroundings(own, subjects, input);
-  const groups = subjects.map((subject) => opinionsOn(subject.facts.tool === PUBLISH_TOOL ? inForce(all, subject) : own, fallback, subject, around));
+  const groups = subjects.map((subject) =>
+    subject.facts.tool === PUBLISH_TOOL
+      ? [judgePublication(all, subject, (policy) => around.of(policy, subject.index))]
+      : opinionsOn(own, fallback, subject, around),
+  );
   const watched = all.flatMap((policy) => (policy.mode === "shadow" ? watching(policy, subjects, input) : []));
   const perAction = groups.map(joinOpinions);
   const joined = joinOpinions(perAction);
@@ -106,11 +110,6 @@ function watching(policy: CompiledPolicy, subjects: readonly Subject[], input: J
   } catch {
     return [{ said: { policy: policy.ref.id, route: "interrupt", risk: "high" }, budgets: [] }];
   }
-}
-
-/** Whether a document may be published is for the version of it that is in force, though it be off or only watch: a mode must not unlock the document. */
-function inForce(all: readonly CompiledPolicy[], { facts }: Subject): CompiledPolicy[] {
-  return all.filter(({ ref }) => ref.id === valueAt(facts.args, ["policy"]));
 }
 
 /** One opinion per policy and entry that describes the tool; where none does, that of the fallback on the undescribed. */

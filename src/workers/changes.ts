@@ -1,6 +1,6 @@
 import type { Json } from "../events/canonical.ts";
+import { changedPaths } from "../events/changed-paths.ts";
 import type { EventOf } from "../events/types.generated.ts";
-import { changedPaths } from "../ledger/edits.ts";
 import type { ActionTerms } from "../ledger/item.ts";
 import { MASKED } from "../policy/render.ts";
 

@@ -1,9 +1,13 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { canonicalArgs } from "../../src/events/canonical.ts";
+import { canonicalArgs, type Json, sha256 } from "../../src/events/canonical.ts";
 import { itemIdOf } from "../../src/events/ids.ts";
+import { parsePolicy } from "../../src/policy/document.ts";
+import { publicationArgs } from "../../src/policy/publication.ts";
+import { publishable } from "../../src/policy/publish.ts";
 import { type Ledger, openLedger } from "../../src/runtime.ts";
+import type { Judge } from "../../src/workers/policy-worker.ts";
 import { tempDir } from "../support/views.ts";
 import { cli, lines } from "./harness.ts";
 
@@ -17,9 +21,11 @@ floors: [{ id: nothing, forbid: true, because: "Closed" }]
 `;
 
 /** A running ledger without a gateway, over a log that the command opens beside it. */
-async function running(): Promise<{ ledger: Ledger; dir: string; publish: (text: string, ...more: string[]) => ReturnType<typeof cli> }> {
+async function running(
+  judge?: (engine: Judge) => Judge,
+): Promise<{ ledger: Ledger; dir: string; publish: (text: string, ...more: string[]) => ReturnType<typeof cli> }> {
   const dir = tempDir();
-  const ledger = await openLedger({ log: `sqlite:${dir}`, data: join(dir, "data") });
+  const ledger = await openLedger({ log: `sqlite:${dir}`, data: join(dir, "data"), ...(judge && { judge }) });
   onTestFinished(() => ledger.close());
   await ledger.start();
   const publish = (text: string, ...more: string[]) => {
@@ -52,6 +58,28 @@ async function decide(ledger: Ledger, itemId: string, kind: "approve" | "reject"
   });
   await ledger.waitFor([position]);
   return { eventId, ruling: ledger.queries.event(itemId, "decisions", eventId) };
+}
+
+/** The arguments of a true proposal to replace version 1, which is in force, by version 2. */
+async function proposable(ledger: Ledger, publish: Awaited<ReturnType<typeof running>>["publish"]): Promise<{ [key: string]: Json }> {
+  await publish(`${POLICY}version: 1\n`, "--as", "ann");
+  const before = await until(() => ledger.queries.policies()[0]);
+  const { written } = parsePolicy(before.document);
+  const after = publishable(`${POLICY.replace("boss", "chief")}version: 2\n`, "notes.yaml", () => "");
+  return publicationArgs({ ref: { id: "notes", version: "1" }, workspace: "w", written }, after);
+}
+
+async function proposeAs(ledger: Ledger, owner: string | undefined, args: object): Promise<string> {
+  const itemId = itemIdOf("w", "bot", "k");
+  await ledger.write("proposals", itemId, {
+    workspace: "w",
+    actor: { kind: "agent", id: "bot" },
+    ask: "review",
+    idempotencyKey: "k",
+    agent: { id: "bot", ...(owner === undefined ? {} : { owner }) },
+    actions: [{ actionId: "a", tool: "countersign.policy.publish", ...canonicalArgs(args), confidence: 1 }],
+  });
+  return itemId;
 }
 
 describe("policy publish", () => {
@@ -119,38 +147,66 @@ describe("policy publish", () => {
     expect(version(ledger)).toBe("1");
   });
 
-  test("an agent that proposes a publication itself waits for a person too, even where a glob lets everything flow; other documents cannot be smuggled in", async () => {
+  test("an agent may propose a change itself: its owner cannot approve it, and what is approved is published", async () => {
     const { ledger, publish } = await running();
-    await publish(POLICY.replace("publish: { approval: { owner: role:policy } }\n", "").replace(/floors.*\n/, ""), "--as", "ann");
-    const before = await until(() => version(ledger));
-    const itemId = itemIdOf("w", "bot", "k");
-    await ledger.write("proposals", itemId, {
-      workspace: "w",
-      actor: { kind: "agent", id: "bot" },
-      ask: "review",
-      idempotencyKey: "k",
-      agent: { id: "bot" },
-      actions: [
-        {
-          actionId: "a",
-          tool: "countersign.policy.publish",
-          ...canonicalArgs({ policy: "notes", version: "9", sha256: "0".repeat(64), document: POLICY }),
-          confidence: 1,
-        },
-      ],
+    const args = await proposable(ledger, publish);
+    const itemId = await proposeAs(ledger, "ann", args);
+    await until(() => ledger.queries.item(itemId)?.stage === "pending");
+    expect((await decide(ledger, itemId, "approve", "ann")).ruling).toMatchObject({ status: "illegal", reason: expect.stringContaining("separation") });
+    await decide(ledger, itemId, "approve", "bob");
+    await until(() => version(ledger) === "2");
+  });
+
+  test.each<[string, string | undefined, object, string]>([
+    ["of which nobody known is the author", undefined, {}, "Nobody known is the author"],
+    ["whose list of changes leaves something out", "ann", { changes: ["/version: 1 → 2"] }, "/changes is not what follows from the document"],
+    [
+      "that says it replaces another version",
+      "ann",
+      { replaces: "0" },
+      '/replaces is not what follows from the document and version 1, which is in force: it says "0", and should say "1"',
+    ],
+    ["that says more than what changes", "ann", { note: "approved by legal" }, "/note is not what follows"],
+    ["whose version is not that of its document", "ann", { version: "3" }, "/version is not what follows"],
+    ["whose hash is of another document", "ann", { sha256: "0".repeat(64) }, "The document is not the one that its hash names"],
+    ["of a policy that nobody has published", "ann", { policy: "other" }, 'No version of policy "other" is in force'],
+    ["whose document is no JSON", "ann", { document: "policy: notes", sha256: sha256("policy: notes") }, "cannot be read as JSON"],
+  ])("a proposed publication %s is forbidden, and so shown to nobody", async (_, owner, change, why) => {
+    const { ledger, publish } = await running();
+    const itemId = await proposeAs(ledger, owner, { ...(await proposable(ledger, publish)), ...change });
+    await until(() => ledger.queries.item(itemId)?.life.outcome === "forbidden");
+    const verdict = ledger.queries.item(itemId)?.life.verdict;
+    expect(await ledger.events.get(itemId, "verdicts", verdict?.id as string)).toMatchObject({
+      route: "forbid",
+      error: { code: "event_invalid", message: expect.stringContaining(why) },
     });
-    const verdict = await until(() => ledger.queries.item(itemId)?.life.verdict);
-    expect(verdict.terms).toMatchObject({ route: "interrupt", gate: "hard", owner: "role:boss" });
-    await ledger.write("decisions", itemId, {
-      workspace: "w",
-      answers: { topic: "verdicts", eventId: verdict.id },
-      actor: { kind: "person", id: "bob", roles: ["boss"] },
-      kind: "approve",
-      scope: "action",
-      seen: { cardSha256: verdict.terms.cardSha256 as string },
+    expect(version(ledger)).toBe("1");
+  });
+
+  test("what was approved against a version that is no longer in force is not published", async () => {
+    const { ledger, publish } = await running();
+    const itemId = await proposeAs(ledger, "ann", await proposable(ledger, publish));
+    await until(() => ledger.queries.item(itemId)?.stage === "pending");
+    const between = publishable(`${POLICY}version: 1b\n`, "notes.yaml", () => "");
+    await ledger.write("policies", "policy:w:notes", { ...between, actor: { kind: "authority", id: "test" }, kind: "policy" });
+    await until(() => version(ledger) === "1b");
+    await decide(ledger, itemId, "approve", "bob");
+    const failed = await until(() => ledger.queries.item(itemId)?.life.outcome === "failed" && ledger.queries.timeline(itemId).at(-1));
+    expect(await ledger.events.get(itemId, "receipts", failed.eventId)).toMatchObject({
+      kind: "failed",
+      error: { message: expect.stringContaining("/replaces") },
     });
-    await until(() => ledger.queries.item(itemId)?.life.outcome === "failed");
-    expect(version(ledger)).toBe(before);
+    expect(version(ledger)).toBe("1b");
+  });
+
+  test("the authority holds to separation itself, whatever the verdict asked for", async () => {
+    const { ledger, publish } = await running((engine) => (input) => ({ ...engine(input), separation: [] }));
+    const itemId = await proposeAs(ledger, "ann", await proposable(ledger, publish));
+    await until(() => ledger.queries.item(itemId)?.stage === "pending");
+    expect((await decide(ledger, itemId, "approve", "ann")).ruling).toMatchObject({ status: "effective" });
+    const failed = await until(() => ledger.queries.item(itemId)?.life.outcome === "failed" && ledger.queries.timeline(itemId).at(-1));
+    expect(await ledger.events.get(itemId, "receipts", failed.eventId)).toMatchObject({ error: { message: expect.stringContaining("ann is the author") } });
+    expect(version(ledger)).toBe("1");
   });
 
   test("takes folders and passes over files of tests; where nothing is left it says so", async () => {

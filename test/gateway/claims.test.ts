@@ -80,6 +80,9 @@ test("policy keeps the person who owns the agent from approving, by the owner th
   const key = world.keys.createKey({ scope: "agent", id: "owned-bot", owner: "carol" }).key;
   const claimed = await world.call(key, "POST", "/v1/proposals", { idempotencyKey: "o1", tool: "issue_refund", args: { amount: 5 }, agent: { owner: "zoe" } });
   expect(claimed).toMatchObject({ status: 422, body: { field: "/agent/owner" } });
+  expect(await world.call("agent", "POST", "/v1/proposals", { idempotencyKey: "o1", tool: "pay_invoice", args: {}, agent: { owner: "zoe" } })).toMatchObject({
+    ...{ status: 422, body: { code: "request_invalid", field: "/agent/owner", detail: expect.stringContaining("does not name its own") } },
+  });
   const { body } = await world.call<{ item: ItemView }>(key, "POST", "/v1/proposals", { idempotencyKey: "o1", tool: "pay_invoice", args: {} });
   expect(body.item.agent).toMatchObject({ id: "owned-bot", owner: "carol" });
   const item = await until(async () => ((await view(body.item.itemId)).stage === "pending" ? view(body.item.itemId) : undefined));

@@ -19,6 +19,22 @@ describe("laws of the judge", { timeout: 120_000 }, () => {
     );
   });
 
+  it("switching a policy off never lowers any part of a verdict, and lets nothing flow", () => {
+    fc.assert(
+      fc.property(open, rules, grants, call, (act, list, given, proposed) => {
+        const inForce = verdict([loose(act, list, given)], proposal(proposed));
+        const off = verdict([loose(act, list, given, "off")], proposal(proposed));
+        expect(off.route).toBe(inForce.route === "forbid" ? "forbid" : "interrupt");
+        if (off.route === "interrupt") expect(off.gate).toBe("hard");
+        expect(TIERS.indexOf(off.risk)).toBeGreaterThanOrEqual(TIERS.indexOf(inForce.risk));
+        expect(off.approvals).toBeGreaterThanOrEqual(inForce.approvals);
+        expect(off.separation).toEqual(expect.arrayContaining([...inForce.separation]));
+        expect([off.owner, off.reversibility]).toEqual([inForce.owner, inForce.reversibility]);
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   it("a grant never raises anything, and never touches what is critical, forbidden or under a floor", () => {
     fc.assert(
       fc.property(open, rules, grants, call, (act, list, given, proposed) => {

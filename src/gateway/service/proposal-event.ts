@@ -30,7 +30,7 @@ export function proposalEvent(request: Request, identity: Identity, itemId: stri
     itemId,
     workspace: identity.workspace,
     actor: actorOf(identity),
-    agent: { ...agent, id: identity.id, ...(identity.owner == null ? {} : { owner: ownerOf(identity.owner, agent?.owner) }) },
+    agent: { ...agent, id: identity.id, ...ownerOf(identity, agent?.owner) },
     actions: actions.map(actionEvent),
     ...(traceparent === undefined ? {} : { traceparent }),
     ...(transcript === undefined ? {} : { transcript: transcriptEvent(transcript) }),
@@ -39,10 +39,12 @@ export function proposalEvent(request: Request, identity: Identity, itemId: stri
   return event;
 }
 
-/** Separation of duties rests on the agent's owner, so an agent cannot name another one than its key does. */
-function ownerOf(owner: string, claimed: string | undefined): string {
+/** Separation of duties rests on the agent's owner, and rules and grants may read it: so it is recorded from the key, never from what the agent says of itself. */
+function ownerOf({ owner }: Identity, claimed: string | undefined): { owner?: string } {
+  if (claimed !== undefined && owner == null)
+    throw invalid("agent/owner", "the key names no owner of this agent, and an agent does not name its own", "leave it out, or create the key with --owner");
   if (claimed !== undefined && claimed !== owner) throw invalid("agent/owner", `the key says that ${owner} owns this agent`, "leave it out");
-  return owner;
+  return owner == null ? {} : { owner };
 }
 
 function actionsOf({ tool, args, argsSchema, actions }: Request): (Action & { path: string })[] {

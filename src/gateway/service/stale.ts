@@ -1,5 +1,5 @@
 import { CountersignError } from "../../errors.ts";
-import { changedPaths } from "../../ledger/edits.ts";
+import { changedPaths } from "../../events/changed-paths.ts";
 import { nodeOf, type VerdictNode } from "../../ledger/item.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
 import { type DecideRequest, REVIEWS } from "./decision-event.ts";

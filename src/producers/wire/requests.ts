@@ -27,7 +27,7 @@ export const proposalRequest = z
     agent: z
       .strictObject({ version: name().optional(), model: name().optional(), owner: name().optional() })
       .optional()
-      .describe("More about the agent. Its id is that of the key."),
+      .describe("More about the agent. Its id and its owner are those of the key: an owner that the key does not name is refused."),
     onBehalfOf: z.strictObject({ id: name(), scopes: z.array(name()).max(50).default([]) }).optional(),
     origin: externalRef.optional().describe("The business record that the work came from."),
     run: z
