@@ -154,12 +154,13 @@ function ledger(
       onError: (name: string, itemId: string, error: unknown) => options.onTrouble?.(`${name}, item ${itemId}: ${(error as Error).message}`),
     };
     const acrossItems = { queries, write, waitFor: projector.waitFor };
-    const bars = [haltBar(halts, now), branchBar(branches), standingBar(queries, standings)];
+    const lasting = [branchBar(branches), standingBar(queries, standings)];
+    const bars = [haltBar(halts, now), ...lasting];
     const engine = options.judge?.(policies.judge) ?? policies.judge;
     const judge = haltingJudge(standingJudge(engine, { queries, standings, onFolded: projector.onFolded, isOff: policies.isOff }), halts);
     workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge, usage }, now)));
-    const atGrant = [...bars, policyBar(events, policies, usage, now)];
-    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, atGrant)));
+    const passing = [haltBar(halts, now), policyBar(events, policies, usage, now)];
+    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, passing, lasting)));
     workers.push(
       runBatcher({
         batches,

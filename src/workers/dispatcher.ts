@@ -21,7 +21,10 @@ export type ItemBar = (view: StoredItemView) => string | null;
 
 /**
  * Writes the resume that an item is owed: the grant of exactly the approved arguments, or why nothing runs. What is in the way of a first
- * grant ends the item as `withheld`.
+ * grant ends the item as `withheld`; what has begun waits instead, unless it is in the way for good.
+ *
+ * @param bars what may pass: a halt, a document
+ * @param lasting what never does: the rejection of a branch, the revocation of a standing approval
  */
 export function dispatcher(
   queries: Queries,
@@ -29,6 +32,7 @@ export function dispatcher(
   write: Write,
   now: () => number,
   bars: readonly Bar[] = [],
+  lasting: readonly ItemBar[] = [],
 ): (todo: Todo) => Promise<"wait" | undefined> {
   return async (todo) => {
     const view = queries.item(todo.itemId);
@@ -41,10 +45,16 @@ export function dispatcher(
     const withdrawn = takenBack !== null;
     // A flag keeps everything from running until a person clears it; what does not run may go on.
     if (isGrant(called.outcome) && view.flagged && !withdrawn) return undefined;
+    // Undoing what has run is in the spirit of what was taken back: only what may pass keeps it waiting.
+    const ended = called.outcome === "roll_back" ? null : await barredBy(lasting, view, verdict, called.outcome);
     const barred =
-      takenBack !== null ? await takenBack(events, todo.itemId) : isGrant(called.outcome) ? await barredBy(bars, view, verdict, called.outcome) : null;
+      takenBack !== null
+        ? await takenBack(events, todo.itemId)
+        : isGrant(called.outcome)
+          ? (ended ?? (await barredBy(bars, view, verdict, called.outcome)))
+          : null;
     // What has begun must be brought to an end: a retry of what is in doubt and a roll_back wait until nothing is in their way.
-    if (barred !== null && !withdrawn && hasBegun(node, called.outcome)) return "wait";
+    if (barred !== null && ended === null && !withdrawn && hasBegun(node, called.outcome)) return "wait";
     const { topic, id: eventId } = node;
     const proposal = await events.get(todo.itemId, "proposals", view.item.proposal as string);
     if (proposal === undefined) throw new CountersignError("unavailable", `The proposal of ${todo.itemId} cannot be read`, { retryable: true });

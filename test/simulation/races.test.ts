@@ -11,7 +11,7 @@ import { type Ledger, openLedger } from "../../src/runtime.ts";
 import { createRng } from "../ledger/generator.ts";
 import { atTheLine, finish, publishRacePolicy, RACES, type Race, type Racers } from "./races.ts";
 
-const PAIRS = Number(process.env.COUNTERSIGN_PAIRS ?? 10_000);
+const PAIRS = Number(process.env.COUNTERSIGN_PAIRS ?? 1000);
 const OVER_HTTP = Math.min(PAIRS, 300);
 const AT_ONCE = 50;
 

@@ -51,6 +51,6 @@ test("a history is the same every time its seed is run", async () => {
   expect(files.violation).toBeNull();
 });
 
-test(`memory: ${many(4000)} histories with a log in memory keep every rule`, { timeout: 1_800_000 }, () => run("memory", SEED, many(4000)));
+test(`memory: ${many(1000)} histories with a log in memory keep every rule`, { timeout: 1_800_000 }, () => run("memory", SEED, many(1000)));
 
-test(`files: ${many(1000)} histories on the embedded log with its files keep every rule`, { timeout: 1_800_000 }, () => run("files", SEED, many(1000)));
+test(`files: ${many(250)} histories on the embedded log with its files keep every rule`, { timeout: 1_800_000 }, () => run("files", SEED, many(250)));
