@@ -69,7 +69,8 @@ function matchLines({ matched, contributions }: Verdict): string[] {
     lines.push(`${rule}: ${own[0]?.effect ?? ""}${points > 0 && !own[0]?.effect.includes("points") ? ` (+${points})` : ""}`);
     for (const { path, operator, threshold, operand } of own)
       if (path === "cel") lines.push(`  cel ${threshold ?? ""}`);
-      else if (path !== null) lines.push(`  ${path} ${operator ?? ""} ${threshold ?? ""}: ${operand === null ? "it is missing" : `it is ${shortened(operand)}`}`);
+      else if (path !== null)
+        lines.push(`  ${path} ${operator ?? ""} ${threshold ?? ""}: ${operand === null ? "it is missing" : `it is ${shortened(operand)}`}`);
   }
   return lines.length === 0 ? ["none matched"] : lines;
 }
