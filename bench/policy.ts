@@ -8,7 +8,7 @@ import type { ActionProposed } from "../src/events/types.generated.ts";
 import { assess } from "../src/policy/assess.ts";
 import { type CompiledPolicy, compilePolicy } from "../src/policy/compile.ts";
 import { parsePolicy } from "../src/policy/document.ts";
-import type { Facts } from "../src/policy/facts.ts";
+import { type Facts, MAX_JUDGEMENT_STEPS } from "../src/policy/facts.ts";
 import { judge } from "../src/policy/judge.ts";
 import { machine, type Spread, spread } from "./machine.ts";
 
@@ -89,7 +89,17 @@ function measure(policy: CompiledPolicy, args: object) {
   const [entry] = policy.find("issue_refund");
   if (entry === undefined) throw new Error("the catalogue lacks the action");
   const { agent, origin, run } = proposal;
-  const base = { target: undefined, agent, origin, run, confidence: 0.93, confidenceSource: null, now: NOW };
+  const base = {
+    target: undefined,
+    agent,
+    origin,
+    run,
+    confidence: 0.93,
+    confidenceSource: null,
+    now: NOW,
+    steps: { left: MAX_JUDGEMENT_STEPS },
+    answers: new Map(),
+  };
   const facts: Facts = { ...base, tool: "issue_refund", args: JSON.parse(text), baseRisk: entry.baseRisk, risk: entry.baseRisk };
   const none = new Set<string>();
   const around = {
@@ -101,7 +111,11 @@ function measure(policy: CompiledPolicy, args: object) {
   const input = { proposal, actions: proposal.actions, answers: "proposal", now: NOW } as const;
   return {
     argumentBytes: Buffer.byteLength(text),
-    judgement: perSecond(() => assess(policy, entry, facts, none, around)),
+    judgement: perSecond(() => {
+      facts.steps.left = MAX_JUDGEMENT_STEPS;
+      facts.answers.clear();
+      return assess(policy, entry, facts, none, around);
+    }),
     verdict: perSecond(() => judge([policy], input)),
     floorParseAndHash: perSecond(() => [JSON.parse(text), sha256(text)]),
   };

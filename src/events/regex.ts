@@ -10,9 +10,21 @@ export const MAX_REGEX_STEPS = 1_000_000;
 /** Longest pattern. */
 const MAX_PATTERN = 1000;
 
-/** Looks for a pattern in a text; undefined where the text is too long for it. */
+/** Steps that several pieces of work may still take together. */
+export interface Steps {
+  left: number;
+}
+
+/** Takes steps off. False, and nothing is taken, where fewer are left. */
+export function take(steps: Steps, count: number): boolean {
+  if (count > steps.left) return false;
+  steps.left -= count;
+  return true;
+}
+
+/** Looks for a pattern in a text; undefined where the text is too long for it, or for the steps that are left. */
 export interface Find {
-  (text: string): boolean | undefined;
+  (text: string, steps?: Steps): boolean | undefined;
   /** Steps that a character of the text costs at most. */
   readonly size: number;
 }
@@ -30,7 +42,12 @@ export function regex(pattern: string): Find {
   const longest = Math.min(MAX_REGEX_TEXT, MAX_REGEX_STEPS / size);
   const literals = literalsOf(pattern);
   const mayMatch = literals === undefined ? () => true : literalFilter(literals);
-  return Object.assign((text: string) => (text.length > longest ? undefined : mayMatch(text) && compiled.test(text)), { size });
+  const find = (text: string, steps?: Steps) => {
+    if (text.length > longest || (steps !== undefined && !take(steps, text.length >> 4))) return undefined;
+    if (!mayMatch(text)) return false;
+    return steps !== undefined && !take(steps, text.length * size) ? undefined : compiled.test(text);
+  };
+  return Object.assign(find, { size });
 }
 
 /** A pattern in the syntax of JavaScript, as JSON Schemas hold them. @throws as `regex` */

@@ -3,7 +3,7 @@ import type { parse } from "@bufbuild/cel";
 /** A node of a CEL expression. */
 export type Expr = ReturnType<typeof parse>["expr"];
 
-/** How large the values are that an expression reads: characters in all, and members of the largest list or map. */
+/** How large a value is that an expression reads: characters in all, and members of the largest list or map. */
 export interface InputSize {
   readonly characters: number;
   readonly members: number;
@@ -26,23 +26,38 @@ const DEAREST = 300;
 /** For each character that a pattern is tried on, and each instruction of its program. */
 const PER_STEP = 50;
 
+/** How large the value is that a path of names leads to, such as ["args", "customer", "id"]. */
+export type SizeAt = (path: readonly string[]) => InputSize;
+
 /** An upper bound for the time that an expression takes on inputs of a size, whatever they hold. */
-export function costOf(expr: Expr, size: InputSize, programSize: (pattern: string) => number): number {
+export function costOf(expr: Expr, size: SizeAt, programSize: (pattern: string) => number): number {
   return bound(expr, size, new Map(), programSize).ns;
+}
+
+/** args.a.b as its names; undefined where it does not start with a name. */
+export function selected(expr: Expr): string[] | undefined {
+  const { exprKind } = expr;
+  if (exprKind.case === "identExpr") return [exprKind.value.name];
+  if (exprKind.case !== "selectExpr" || exprKind.value.operand === undefined) return undefined;
+  const before = selected(exprKind.value.operand);
+  return before && [...before, exprKind.value.field];
 }
 
 type Known = ReadonlyMap<string, Bound>;
 
-function bound(expr: Expr | undefined, size: InputSize, known: Known, programSize: (pattern: string) => number): Bound {
+function bound(expr: Expr | undefined, size: SizeAt, known: Known, programSize: (pattern: string) => number): Bound {
   const of = (part: Expr | undefined, more: Known = known): Bound => bound(part, size, more, programSize);
   const kind = expr?.exprKind;
   switch (kind?.case) {
     case "constExpr":
       return { ns: NODE, characters: literalLength(expr as Expr), members: 0 };
     case "identExpr":
-      return { ...(known.get(kind.value.name) ?? size), ns: NODE };
-    case "selectExpr":
+      return { ...(known.get(kind.value.name) ?? size([kind.value.name])), ns: NODE };
+    case "selectExpr": {
+      const path = selected(expr as Expr);
+      if (path !== undefined && !known.has(path[0] as string)) return { ...size(path), ns: NODE * path.length };
       return plus(of(kind.value.operand), NODE);
+    }
     case "listExpr":
       return together(kind.value.elements.map((part) => of(part)));
     case "structExpr":

@@ -1,8 +1,9 @@
 import { CelScalar, celEnv, isCelError, parse, plan } from "@bufbuild/cel";
 import type { Json } from "../events/canonical.ts";
-import { costOf, type Expr, type InputSize, literal } from "./cel-cost.ts";
+import { costOf, type Expr, type InputSize, literal, type SizeAt, selected } from "./cel-cost.ts";
+import { valueAt } from "./pointer.ts";
 import { didYouMean, shown } from "./problems.ts";
-import { regex } from "./regex.ts";
+import { regex, type Steps, take } from "./regex.ts";
 
 /** What an expression may read. */
 export const CEL_VARIABLES = ["args", "target", "agent", "run", "confidence"] as const;
@@ -12,8 +13,8 @@ export type CelValues = Readonly<Partial<Record<(typeof CEL_VARIABLES)[number], 
 
 /** A compiled expression. */
 export interface CelExpression {
-  /** true or false; undefined where it fails, gives something else, or could take too long on these values. */
-  readonly test: (values: CelValues) => boolean | undefined;
+  /** true or false; undefined where it fails, gives something else, or could take too long on these values or for the steps that are left. */
+  readonly test: (values: CelValues, steps: Steps) => boolean | undefined;
   /** The variables that it reads. */
   readonly reads: ReadonlySet<string>;
   /** The arguments that it reads by name, as keys: args.customer.id → ["customer", "id"]. */
@@ -26,6 +27,9 @@ const MAX_DEPTH = 12;
 
 /** Longest that one evaluation may take by the bound of cel-cost.ts, in nanoseconds. */
 const MAX_NS = 60_000_000;
+
+/** By the bound of cel-cost.ts; evaluating takes an eighth of it at most, as measured, so that a step is one as of patterns. */
+const NS_PER_STEP = 100;
 
 const FUNCTIONS = [
   ...["_&&_", "_||_", "!_", "_?_:_", "_==_", "_!=_", "_<_", "_<=_", "_>_", "_>=_", "@in", "_in_", "_[_]", "_+_", "_-_", "_*_", "_/_", "_%_", "-_"],
@@ -50,8 +54,8 @@ export function compileCel(text: string): CelExpression {
   const walk = new Walk();
   walk.expr(expr, new Set(CEL_VARIABLES));
   const matchers = new Map([...walk.patterns].map((pattern) => [pattern, regex(pattern)]));
-  const cost = (size: InputSize) => costOf(expr, size, (pattern) => matchers.get(pattern)?.size ?? 0);
-  if (cost({ characters: 100, members: 10 }) > MAX_NS) throw new Error("the expression could take too long; split it into several rules");
+  const cost = (size: SizeAt) => costOf(expr, size, (pattern) => matchers.get(pattern)?.size ?? 0);
+  if (cost(() => ({ characters: 100, members: 10 })) > MAX_NS) throw new Error("the expression could take too long; split it into several rules");
   const environment = celEnv({
     variables: Object.fromEntries(CEL_VARIABLES.map((name) => [name, CelScalar.DYN])),
     // RE2 with a bound on text times pattern, as everywhere else.
@@ -61,8 +65,9 @@ export function compileCel(text: string): CelExpression {
   return {
     reads: walk.reads,
     argumentKeys: walk.argumentKeys,
-    test(values) {
-      if (cost(sizeOf(values)) > MAX_NS) return undefined;
+    test(values, steps) {
+      const ns = cost(([name, ...keys]) => sizeOf(valueAt(values[name as keyof CelValues] ?? null, keys)));
+      if (ns > MAX_NS || !take(steps, Math.ceil(ns / NS_PER_STEP))) return undefined;
       const given = Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined));
       const result = run(given as never);
       return typeof result === "boolean" && !isCelError(result) ? result : undefined;
@@ -142,21 +147,25 @@ class Walk {
   }
 }
 
-/** args.a.b as its names; undefined where it does not start with a name. */
-function selected(expr: Expr): string[] | undefined {
-  const { exprKind } = expr;
-  if (exprKind.case === "identExpr") return [exprKind.value.name];
-  if (exprKind.case !== "selectExpr" || exprKind.value.operand === undefined) return undefined;
-  const before = selected(exprKind.value.operand);
-  return before && [...before, exprKind.value.field];
+/** What is not there is as large as what a comparison with it reads: next to nothing. */
+function sizeOf(value: Json | undefined): InputSize {
+  return typeof value === "object" && value !== null ? sizeOnce(value) : { characters: textLength(value), members: 0 };
 }
 
-function sizeOf(values: CelValues): InputSize {
+const sizes = new WeakMap<object, InputSize>();
+
+/** Many expressions may read the same large value. */
+function sizeOnce(value: Json & object): InputSize {
+  let size = sizes.get(value);
+  if (size === undefined) sizes.set(value, (size = measured(value)));
+  return size;
+}
+
+function measured(root: Json & object): InputSize {
   let characters = 0;
   let members = 0;
-  const add = (value: Json | undefined): void => {
-    if (typeof value === "string") characters += value.length + 2;
-    else if (typeof value !== "object" || value === null) characters += 5;
+  const add = (value: Json): void => {
+    if (typeof value !== "object" || value === null) characters += textLength(value);
     else {
       const list = Array.isArray(value) ? value : Object.values(value);
       members = Math.max(members, list.length);
@@ -165,6 +174,10 @@ function sizeOf(values: CelValues): InputSize {
       for (const part of list) add(part);
     }
   };
-  for (const value of Object.values(values)) add(value);
+  add(root);
   return { characters, members };
+}
+
+function textLength(value: Json | undefined): number {
+  return typeof value === "string" ? value.length + 2 : 5;
 }

@@ -4,7 +4,7 @@ import { compileCel } from "./cel.ts";
 import { type Facts, present, runFacts } from "./facts.ts";
 import { OPERATORS, type Test } from "./operators.ts";
 import { pointerKeys, valueReader } from "./pointer.ts";
-import { glob, isGlob } from "./regex.ts";
+import { glob, isGlob, type Steps } from "./regex.ts";
 import { type Condition, type Leaf, RUN_FIELDS } from "./shape-condition.ts";
 import { TIERS } from "./tiers.ts";
 import { compileTimeWindow, windowText } from "./time-window.ts";
@@ -48,6 +48,23 @@ export interface Scope {
   readonly tool: string | undefined;
   readonly effects: readonly string[];
   readonly calendar: Calendar | undefined;
+}
+
+/** Operators that try a pattern on a text. */
+const PATTERNS: ReadonlySet<string> = new Set(["matches", "glob"]);
+
+/** Steps from which on an answer is kept. */
+const DEAR = 1000;
+
+/**
+ * Asks once per action what is dear, or was beyond what is left: told about afterwards, it is what was judged by, and costs nothing more.
+ */
+function once<T>(test: (value: T, steps: Steps) => boolean | undefined, value: T, { steps, answers }: Facts): boolean | undefined {
+  if (answers.size > 0 && answers.has(test)) return answers.get(test);
+  const before = steps.left;
+  const answer = test(value, steps);
+  if (answer === undefined || before - steps.left > DEAR) answers.set(test, answer);
+  return answer;
 }
 
 const ANY: readonly Truth[] = [NEVER, NO, ABSENT, UNKNOWN, YES];
@@ -168,16 +185,22 @@ function factCheck(path: string, leaf: Leaf, value: (facts: Facts) => Json | und
 
 function leafCheck(path: string, { operator, threshold }: Leaf, value: (facts: Facts) => Json | undefined, missing: Truth, isArgument: boolean): Check {
   const test: Test | undefined = OPERATORS[operator]?.compile(threshold);
-  const compare =
+  const dear = PATTERNS.has(operator) || operator === "domain_in";
+  // One closure for each kind: what a comparison of numbers does not need it does not ask for.
+  const compare: (operand: Json | undefined, facts: Facts) => Truth =
     test === undefined // exists
-      ? (operand: Json | undefined): Truth => truthOf((operand !== undefined) === threshold)
-      : (operand: Json | undefined): Truth => (operand === undefined ? missing : truthOf(test(operand)));
+      ? (operand) => truthOf((operand !== undefined) === threshold)
+      : dear
+        ? (operand, facts) => (operand === undefined ? missing : truthOf(once(test, operand, facts)))
+        : (operand, facts) => (operand === undefined ? missing : truthOf(test(operand, facts.steps)));
   return {
-    test: (facts) => compare(value(facts)),
+    test: (facts) => compare(value(facts), facts),
     read: (facts, negated, out) => {
       const operand = value(facts);
-      const truth = negated ? not(compare(operand)) : compare(operand);
-      if (truth >= ABSENT) out.push({ path, operator, threshold, operand, isArgument, negated, truth });
+      const found = compare(operand, facts);
+      const truth = negated ? not(found) : found;
+      const why = truth === UNKNOWN && PATTERNS.has(operator) && typeof operand === "string" ? { why: "takes too long to be checked" } : {};
+      if (truth >= ABSENT) out.push({ path, operator, threshold, operand, isArgument, negated, truth, ...why });
     },
     can: test === undefined ? [NO, YES] : unique([missing, NO, UNKNOWN, YES]),
   };
@@ -201,7 +224,7 @@ function celCheck(text: string, declared: Declares): Check {
   const truth = (facts: Facts): Truth => {
     const { target, confidence } = facts;
     const values = { args: facts.args, target, agent: present({ ...facts.agent }), run: runFacts(facts.run), confidence: confidence ?? undefined };
-    const result = test(values);
+    const result = once(test, values, facts);
     const absent = result === undefined && [...reads].some((name) => values[name as keyof typeof values] === undefined && name in values);
     return absent ? ABSENT : truthOf(result);
   };
@@ -209,7 +232,9 @@ function celCheck(text: string, declared: Declares): Check {
     test: truth,
     read: (facts, negated, out) => {
       const found = negated ? not(truth(facts)) : truth(facts);
-      if (found >= ABSENT) out.push({ path: "cel", operator: "cel", threshold: text, operand: undefined, isArgument: false, negated, truth: found });
+      if (found < ABSENT) return;
+      const common = { path: "cel", operator: "cel", threshold: text, operand: undefined, isArgument: false, negated, truth: found };
+      out.push(found === UNKNOWN ? { ...common, why: "has no answer for these values, or none in time" } : common);
     },
     can: ANY,
   };

@@ -68,7 +68,9 @@ function matchLines({ matched, contributions }: Verdict): string[] {
     const points = contributions.find((contribution) => contribution.rule === rule)?.points ?? 0;
     lines.push(`${rule}: ${own[0]?.effect ?? ""}${points > 0 && !own[0]?.effect.includes("points") ? ` (+${points})` : ""}`);
     for (const { path, operator, threshold, operand } of own)
-      if (path !== null) lines.push(`  ${path} ${operator ?? ""} ${threshold ?? ""}: ${operand === null ? "it is missing" : `it is ${shortened(operand)}`}`);
+      if (path === "cel") lines.push(`  cel ${threshold ?? ""}`);
+      else if (path !== null)
+        lines.push(`  ${path} ${operator ?? ""} ${threshold ?? ""}: ${operand === null ? "it is missing" : `it is ${shortened(operand)}`}`);
   }
   return lines.length === 0 ? ["none matched"] : lines;
 }

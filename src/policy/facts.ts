@@ -1,6 +1,14 @@
 import type { Json } from "../events/canonical.ts";
 import type { AgentRef, ExternalRef, RunRef } from "../events/types.generated.ts";
+import type { Steps } from "./regex.ts";
 import type { Tier } from "./tiers.ts";
+
+/**
+ * Steps that all conditions of one judgement may take together, for patterns, CEL and long lists. Measured are up to 12 ns for each, so that
+ * they end within 50 ms. They are counted by what is read, not by a clock: a judgement comes to the same everywhere. What they do not reach for
+ * is unknown.
+ */
+export const MAX_JUDGEMENT_STEPS = 4_000_000;
 
 /** Everything that a condition may read of one action. */
 export interface Facts {
@@ -18,6 +26,10 @@ export interface Facts {
   readonly baseRisk: Tier;
   /** The final tier; only routes read it. */
   readonly risk: Tier;
+  /** What is left for the whole item: all its actions and policies. */
+  readonly steps: Steps;
+  /** What dear comparisons of this action came to, and those for which nothing was left. */
+  readonly answers: Map<object, boolean | undefined>;
 }
 
 /** The run as conditions and CEL read it; what the proposal does not say is not there. */

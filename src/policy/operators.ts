@@ -1,9 +1,10 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
 import { shown } from "./problems.ts";
-import { glob, regex } from "./regex.ts";
+import { type Find, glob, regex, type Steps, take } from "./regex.ts";
+import { codePoints } from "./render.ts";
 
-/** A comparison with its threshold built in. undefined: it could not be made, because the value is of another type. */
-export type Test = (value: Json) => boolean | undefined;
+/** A comparison with its threshold built in. undefined: it could not be made, because the value is of another type or takes more steps than are left. */
+export type Test = (value: Json, steps: Steps) => boolean | undefined;
 
 interface Operator {
   /** What the threshold must be, for messages. */
@@ -56,8 +57,8 @@ export const OPPOSITE: Readonly<Record<string, string>> = {
 };
 
 function negate(test: Test): Test {
-  return (value) => {
-    const result = test(value);
+  return (value, steps) => {
+    const result = test(value, steps);
     return result === undefined ? undefined : !result;
   };
 }
@@ -69,9 +70,18 @@ function equalsOne(values: readonly Json[]): Test {
   const types = new Set(values.map(typeName));
   types.add("null");
   return (value) => {
-    const held = typeof value === "object" && value !== null ? objects.size > 0 && objects.has(canonicalize(value)) : plain.has(value);
+    const held = typeof value === "object" && value !== null ? objects.size > 0 && objects.has(canonicalOnce(value)) : plain.has(value);
     return held || (types.size > 1 && !types.has(typeName(value)) ? undefined : held);
   };
+}
+
+const canonical = new WeakMap<object, string>();
+
+/** The canonical text of a value that many rules may ask for: it is made once. */
+export function canonicalOnce(value: Json & object): string {
+  let text = canonical.get(value);
+  if (text === undefined) canonical.set(value, (text = canonicalize(value)));
+  return text;
 }
 
 function typeName(value: Json): string {
@@ -85,7 +95,7 @@ function compareNumber(threshold: Json, holds: (value: number, bound: number) =>
 
 function compareLength(threshold: Json, holds: (value: number, bound: number) => boolean): Test {
   const bound = number(threshold);
-  return (value) => (Array.isArray(value) ? holds(value.length, bound) : typeof value === "string" ? holds([...value].length, bound) : undefined);
+  return (value) => (Array.isArray(value) ? holds(value.length, bound) : typeof value === "string" ? holds(codePoints(value), bound) : undefined);
 }
 
 function between(threshold: Json): Test {
@@ -97,8 +107,8 @@ function between(threshold: Json): Test {
 
 function contains(threshold: Json): Test {
   const member = equalsOne([threshold]);
-  return (value) => {
-    if (Array.isArray(value)) return value.some((v) => member(v) === true);
+  return (value, steps) => {
+    if (Array.isArray(value)) return value.some((v) => member(v, steps) === true);
     return typeof value === "string" && typeof threshold === "string" ? value.includes(threshold) : undefined;
   };
 }
@@ -107,9 +117,12 @@ function onText(holds: (value: string, part: string) => boolean, part: string): 
   return (value) => (typeof value === "string" ? holds(value, part) : undefined);
 }
 
-function onString(test: (value: string) => boolean | undefined): Test {
-  return (value) => (typeof value === "string" ? test(value) : undefined);
+function onString(find: Find): Test {
+  return (value, steps) => (typeof value === "string" ? find(value, steps) : undefined);
 }
+
+/** Steps for reading the domain of one address in a list. */
+const PER_ADDRESS = 100;
 
 /** Of a list of addresses, all or none must be inside: a mixed list is unknown, so that it raises whichever way round the rule is written. */
 function domainIn(threshold: Json): Test {
@@ -125,8 +138,9 @@ function domainIn(threshold: Json): Test {
     const domain = typeof value === "string" ? domainOf(value) : undefined;
     return domain === undefined ? undefined : exact.has(domain) || parents.some((parent) => domain.endsWith(parent));
   };
-  return (value) => {
+  return (value, steps) => {
     if (!Array.isArray(value)) return one(value);
+    if (!take(steps, value.length * PER_ADDRESS)) return undefined;
     const found = new Set(value.map(one));
     return found.size === 1 ? [...found][0] : undefined;
   };

@@ -4,7 +4,7 @@ import { type Hit, type Outcome, outcomeOf, uncheckable } from "./assess.ts";
 import { type CompiledAction, type CompiledPolicy, touchesSecret } from "./compile.ts";
 import type { Facts, Reading } from "./condition.ts";
 import type { GrantUse } from "./grant-use.ts";
-import { OPPOSITE } from "./operators.ts";
+import { canonicalOnce, OPPOSITE } from "./operators.ts";
 import type { Reason, Subject } from "./opinion.ts";
 import { PUBLISH_TOOL } from "./publish-tool.ts";
 import { MASKED, plain } from "./render.ts";
@@ -128,7 +128,8 @@ function matchesOf(hit: ReadHit, actionId: string, action: CompiledAction): Rule
 /** Canonical JSON of the value found; a secret is masked and a long one shortened, because a verdict is read by many. */
 function operandText(reading: Reading, action: CompiledAction): string {
   if (reading.isArgument && touchesSecret(action.fields, reading.path)) return canonicalize(MASKED);
-  const text = canonicalize(named(reading, reading.operand as Json));
+  const value = named(reading, reading.operand as Json);
+  const text = typeof value === "object" && value !== null ? canonicalOnce(value) : canonicalize(value);
   return text.length <= 1000 ? text : canonicalize(plain(text, 900));
 }
 

@@ -20,12 +20,22 @@ export function plain(text: string, most: number): string {
   let out = "";
   let length = 0;
   for (const c of text.replaceAll("\r\n", "\n")) {
-    if (length >= most) return `${out}… (${[...text].length} characters)`;
+    if (length >= most) return `${out}… (${codePoints(text)} characters)`;
     const visible = c === "\n" ? "⏎" : c === "\t" ? "⇥" : HIDDEN.test(c) ? `⟨U+${(c.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, "0")}⟩` : c;
     out += visible;
     length += visible.length;
   }
   return out;
+}
+
+/** The length of a text in characters as people count them, without a copy of it. */
+export function codePoints(text: string): number {
+  let pairs = 0;
+  for (let i = 1; i < text.length; i++) {
+    const isLow = (text.charCodeAt(i) & 0xfc00) === 0xdc00;
+    if (isLow && (text.charCodeAt(i - 1) & 0xfc00) === 0xd800) pairs++;
+  }
+  return text.length - pairs;
 }
 
 /** A JSON value as plain text: a text as it is, everything else as JSON. */

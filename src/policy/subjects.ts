@@ -3,6 +3,7 @@ import { isCanonical, type Json, parseStrict, sha256 } from "../events/canonical
 import { LIMITS } from "../events/limits.ts";
 import type { ActionProposed, EventError } from "../events/types.generated.ts";
 import type { BudgetSubject } from "./budget.ts";
+import { MAX_JUDGEMENT_STEPS } from "./facts.ts";
 import type { Subject } from "./opinion.ts";
 import { plain } from "./render.ts";
 import type { UsageReader } from "./usage.ts";
@@ -52,6 +53,7 @@ export function faultOf({ proposal, actions }: JudgeInput): EventError | undefin
 export function subjectsOf({ proposal, actions, now }: Pick<JudgeInput, "proposal" | "actions" | "now">): Subject[] {
   const proposed = new Map(proposal.actions.map((action) => [action.actionId, action]));
   const evidence = new Set(proposal.evidence.filter((piece) => piece.value !== null || piece.url !== null).map((piece) => piece.label));
+  const steps = { left: MAX_JUDGEMENT_STEPS };
   return actions.map(({ actionId, tool, args }, index) => {
     const { targetState = null, confidence = null, confidenceSource = null } = proposed.get(actionId) ?? {};
     const { agent, origin, run } = proposal;
@@ -59,7 +61,19 @@ export function subjectsOf({ proposal, actions, now }: Pick<JudgeInput, "proposa
       actionId,
       index,
       evidence,
-      facts: { tool, args: JSON.parse(args) as Json, target: stateOf(targetState), agent, origin, run, confidence, confidenceSource, now },
+      facts: {
+        tool,
+        args: JSON.parse(args) as Json,
+        target: stateOf(targetState),
+        agent,
+        origin,
+        run,
+        confidence,
+        confidenceSource,
+        now,
+        steps,
+        answers: new Map(),
+      },
     };
   });
 }
@@ -90,7 +104,19 @@ export function bareSubject(
   return {
     actionId,
     index,
-    facts: { tool, args: value, target: undefined, agent, origin, run, confidence: null, confidenceSource: null, now },
+    facts: {
+      tool,
+      args: value,
+      target: undefined,
+      agent,
+      origin,
+      run,
+      confidence: null,
+      confidenceSource: null,
+      now,
+      steps: { left: MAX_JUDGEMENT_STEPS },
+      answers: new Map(),
+    },
     evidence: new Set(),
   };
 }

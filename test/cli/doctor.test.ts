@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, it } from "vitest";
+import { summaryOf } from "../../src/cli/commands/doctor.ts";
 import type { Check } from "../../src/cli/doctor/checks.ts";
 import { canonicalArgs } from "../../src/events/canonical.ts";
 import { complete } from "../../src/events/draft.ts";
@@ -33,6 +34,13 @@ const ITEM = "0a".repeat(16);
 const CAUSE = "01a1fde0-0000-7000-8000-000000000001";
 
 describe("doctor", () => {
+  it("ends with what should be looked at, also where nothing is wrong", () => {
+    const summary = (...of: Check["status"][]) => summaryOf(of.map((status, i) => ({ check: `c${i}`, status })));
+    expect(summary("ok", "ok")).toBe("Nothing is wrong.");
+    expect(summary("ok", "look")).toBe("Nothing is wrong; 1 thing should be looked at: c1.");
+    expect(summary("look", "wrong", "look")).toBe("1 thing is wrong; 2 things should be looked at: c0, c2.");
+  });
+
   it("says that there is no log, and makes none", async () => {
     const data = folder();
     expect(await examine(data)).toMatchObject({ code: 1 });

@@ -31,9 +31,19 @@ export function doctor(cli: Cli): Command {
     cli.exit(ok ? EXIT.done : EXIT.fault);
     if (cli.json()) return cli.data({ ok, ...place, checks });
     for (const check of checks) for (const text of lines(check, cli)) cli.say(text);
-    const wrong = checks.filter((c) => c.status === "wrong").length;
-    cli.say(ok ? "Nothing is wrong." : `${wrong === 1 ? "1 thing is" : `${wrong} things are`} wrong.`);
+    cli.say(summaryOf(checks));
   });
+}
+
+/** The last line: what is wrong, and what somebody should look at although nothing is broken. */
+export function summaryOf(checks: readonly Pick<Check, "check" | "status">[]): string {
+  const [wrong, look] = (["wrong", "look"] as const).map((status) => checks.filter((c) => c.status === status).map(({ check }) => check)) as [
+    string[],
+    string[],
+  ];
+  const broken = wrong.length === 0 ? "Nothing is wrong" : `${wrong.length === 1 ? "1 thing is" : `${wrong.length} things are`} wrong`;
+  const open = look.length === 0 ? "" : `; ${look.length === 1 ? "1 thing" : `${look.length} things`} should be looked at: ${look.join(", ")}`;
+  return `${broken}${open}.`;
 }
 
 function lines({ check, status, detail, fix, found }: Check, { width, colors }: Cli): string[] {

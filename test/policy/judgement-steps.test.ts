@@ -1,0 +1,83 @@
+import { describe, expect, it } from "vitest";
+import { judge } from "../../src/policy/judge.ts";
+import type { VerdictBody } from "../../src/policy/verdict.ts";
+import { type Call, NOW, policy, proposal, verdict } from "./helpers.ts";
+
+const SCHEMA =
+  "{ type: object, properties: { l: { type: array, items: { type: number } }, note: { type: string }, to: { type: array }, n: { type: number } } }";
+const document = (rules: readonly string[]) => `
+actions:
+  act: { arguments: ${SCHEMA}, reversibility: reversible, risk: low }
+rules:
+${rules.map((when, i) => `  - { id: r${String(i).padStart(2, "0")}, when: ${when}, raise: { risk: high }, because: "rule ${i}" }`).join("\n")}`;
+const times = (n: number, when: (i: number) => string) => Array.from({ length: n }, (_, i) => when(i));
+
+const CEL = (i: number) => `{ cel: "args.l.filter(x, x >= 0.0).size() > ${100_000 + i}" }`;
+const PATTERN = (i: number) => `{ args: { /note: { matches: "([ab]+x?c?)+[^abxc]{1,${(i % 9) + 1}}" } } }`;
+const DOMAINS = (i: number) => `{ args: { /to: { domain_in: [x${i}.test] } } }`;
+const LIST: Call = { args: { l: Array.from({ length: 4500 }, (_, i) => i), n: 1 }, confidence: 1 };
+const TEXT: Call = { args: { note: "abxc".repeat(10_000), n: 1 }, confidence: 1 };
+const ADDRESSES: Call = { args: { to: Array.from({ length: 9_000 }, (_, i) => `p${i}@elsewhere.test`), n: 1 }, confidence: 1 };
+
+const cpu = (work: () => unknown): number => {
+  const before = process.cpuUsage();
+  work();
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / 1000;
+};
+
+function judging(text: string, ...calls: Call[]): () => VerdictBody {
+  const [compiled, proposed] = [policy(text), proposal(...calls)];
+  return () => judge([compiled], { proposal: proposed, actions: proposed.actions, answers: "proposal", now: NOW }) as VerdictBody;
+}
+
+describe("one judgement", () => {
+  it.each([
+    ["30 CEL expressions over a long list", times(30, CEL), [LIST]],
+    ["30 patterns on a long text", times(30, PATTERN), [TEXT]],
+    ["30 lists of domains on many addresses", times(30, DOMAINS), [ADDRESSES]],
+    ["a plan of ten steps with 30 CEL expressions each", times(30, CEL), times(10, () => "").map(() => LIST)],
+    ["both kinds together", [...times(15, CEL), ...times(15, PATTERN)], [{ args: { ...(LIST.args as object), ...(TEXT.args as object) }, confidence: 1 }]],
+  ] as [string, string[], Call[]][])("takes less than 100 ms more than without rules for %s, and what was not reached raises", (_, rules, calls) => {
+    const [bare, full] = [judging(document(["{ args: { /n: { above: 9 } } }"]), ...calls), judging(document(rules), ...calls)];
+    const none = Math.min(cpu(bare), cpu(bare));
+    expect(Math.min(cpu(full), cpu(full), cpu(full)) - none).toBeLessThan(100);
+    expect(bare().route).toBe("allow");
+    expect(full()).toMatchObject({ route: "interrupt", risk: "high" });
+    expect(full().because.some((text) => /in time\)|too long to be checked\)|is of another type\)/.test(text))).toBe(true);
+  });
+
+  it("comes to the same verdict every time, whatever was judged before it and in whatever order its rules stand", () => {
+    const rules = [...times(12, CEL), ...times(12, PATTERN)];
+    const args = { ...(LIST.args as object), ...(TEXT.args as object) };
+    const first = verdict([policy(document(rules))], proposal({ args, confidence: 1 }));
+    judging(document(times(30, CEL)), LIST)();
+    expect(verdict([policy(document(rules))], proposal({ args, confidence: 1 }))).toEqual(first);
+    const turned = document(rules).replace(/rules:\n([\s\S]*)$/, (_, list: string) => `rules:\n${list.split("\n").reverse().join("\n")}`);
+    const again = verdict([policy(turned)], proposal({ args, confidence: 1 }));
+    expect({ ...again, policy: null }).toEqual({ ...first, policy: null });
+  });
+
+  it("answers every rule where the arguments are of an ordinary size", () => {
+    const rules = [...times(20, CEL), ...times(10, PATTERN), ...times(10, DOMAINS)];
+    const args = { l: Array.from({ length: 20 }, (_, i) => i), note: "abxc".repeat(500), to: Array.from({ length: 100 }, (_, i) => `p${i}@elsewhere.test`) };
+    expect(judging(document(rules), { args, confidence: 1 })()).toMatchObject({ route: "allow", matched: [] });
+  });
+
+  it("is told by what it was judged: a rule that held says why, one for which nothing was left says so", () => {
+    const body = judging(document([...times(30, CEL), "{ args: { /n: { is: 1 } } }"]), LIST)();
+    expect(body.because).toContain("rule 30");
+    expect(body.because).toContain("rule 29 (could not be checked: cel has no answer for these values, or none in time)");
+    const long = judging(document(times(30, PATTERN)), TEXT)();
+    expect(long.because).toContain("rule 29 (could not be checked: /note takes too long to be checked)");
+    expect(long.matched.every(({ path }) => path === "/note")).toBe(true);
+  });
+
+  it("never lets a grant loosen by what it could not read", () => {
+    const text = `${document(times(30, CEL))}
+grants:
+  - { id: g, when: { action: act, cel: "args.l.filter(x, x >= 0.0).size() > 1" }, lower: { risk: low }, evidence: "e", expires: "2099-01-01", cap: { max: 9, window: P1D }, because: b }`;
+    expect(() => policy(text)).not.toThrow();
+    expect(judging(text, LIST)()).toMatchObject({ route: "interrupt" });
+  });
+});
