@@ -134,7 +134,13 @@ for (const { name, why, place } of await ledgerKinds())
       expect([await overshoots(one, first), await overshoots(one, last)].map((found) => found.length)).toEqual([0, 1]);
       const identity = { kind: "person", id: "ann", roles: ["lead"], workspace: WORKSPACE } as const;
       expect((await itemView({ ledger: one.ledger, identity }, first)).findings).toEqual([]);
-      expect((await itemView({ ledger: two.ledger, identity }, last)).findings).toMatchObject([{ code: "budget_overshot", topic: "verdicts" }]);
+      expect((await itemView({ ledger: two.ledger, identity }, last)).findings).toMatchObject([
+        {
+          code: "budget_overshot",
+          topic: "verdicts",
+          detail: 'budget spending/day for /to="shop": 1200 granted in 1 day, above 1000, which forbids it',
+        },
+      ]);
       expect(await budgetsOf(at, one.clock.now)).toMatchObject({
         status: "look",
         found: [

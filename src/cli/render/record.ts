@@ -109,7 +109,7 @@ function run({ run: found }: ItemRecord, look: Look): string[] {
 function findings({ findings: found, incidents }: ItemRecord, look: Look): string[] {
   const lines = [
     ...incidents.map((i) => `incident (${i.severity})${i.message === null ? "" : `: ${i.message}`}`),
-    ...found.map((f) => `${f.code}: ${f.says} (${f.topic} ${f.eventId})`),
+    ...found.map((f) => `${f.code}: ${f.says} (${f.topic} ${f.eventId})${f.detail === undefined ? "" : `; ${f.detail}`}`),
   ];
   return lines.length === 0 ? [] : [look.colors.yellow("Findings"), ...lines.flatMap((line) => block(line, look.width, 2))];
 }

@@ -228,7 +228,12 @@ function timeline(item: ItemView, { width, colors }: Look): string[] {
 function troubles(item: ItemView, { width, colors }: Look): string[] {
   const sections: [string, string[]][] = [
     ["Incidents", item.incidents.map((i) => `${i.severity}: reported in ${i.eventId}`)],
-    ["Findings", item.findings.map((f) => `${f.code}: ${f.topic} ${f.eventId}${f.offset === null ? "" : ` at offset ${f.offset}`}`)],
+    [
+      "Findings",
+      item.findings.map(
+        (f) => `${f.code}: ${f.topic} ${f.eventId}${f.offset === null ? "" : ` at offset ${f.offset}`}${f.detail === undefined ? "" : `; ${f.detail}`}`,
+      ),
+    ],
     [
       "Bad records",
       item.badRecords.map((b) => `${b.topic} ${b.partition}:${b.offset} ${b.reason}: ${b.message} (sha256 ${b.sha256}${b.cleared ? ", cleared" : ""})`),

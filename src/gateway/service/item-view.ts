@@ -5,6 +5,7 @@ import { type DecisionNode, type Item, nodeOf, type ProposalNode, type VerdictNo
 import { executionOf } from "../../ledger/life.ts";
 import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
 import { partitionOf } from "../../log/partitioner.ts";
+import { durationText } from "../../policy/duration.ts";
 import type { ItemView } from "../../producers/wire/answers.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
 import { batchesOf } from "./batches.ts";
@@ -129,12 +130,15 @@ async function executed({ ledger }: Context, { itemId, item }: StoredItemView): 
 /** Worked out on reading, as every finding about several items. */
 async function budgetFindings({ ledger }: Context, itemId: string): Promise<ItemView["findings"]> {
   const over = await ledger.overshootsBy(itemId);
-  return [...new Set(over.flatMap(({ items }) => items.map(({ verdict }) => verdict)))].map((eventId) => ({
-    code: "budget_overshot",
-    topic: "verdicts",
-    eventId,
-    offset: null,
-  }));
+  return over.flatMap(({ budget, key, windowMs, items }) =>
+    items.map(({ verdict, total, limit, forbids }) => ({
+      code: "budget_overshot",
+      topic: "verdicts",
+      eventId: verdict,
+      offset: null,
+      detail: `budget ${budget} for ${key}: ${total} granted in ${durationText(windowMs)}, above ${limit}, which ${forbids ? "forbids it" : "asks for more people than there were"}`,
+    })),
+  );
 }
 
 /** What somebody should look at: of the item alone, and of several items together. */

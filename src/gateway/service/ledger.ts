@@ -14,6 +14,14 @@ import type { Identity } from "./identity.ts";
 
 type Body<T extends Topic> = Omit<Draft<EventOf[T]>, "eventId" | "itemId" | "occurredAt"> & { readonly eventId?: string; readonly occurredAt?: number };
 
+/** A budget of which more was granted than a limit lets pass, and the items that were. */
+interface Overshot {
+  readonly budget: string;
+  readonly key: string;
+  readonly windowMs: number;
+  readonly items: readonly { readonly verdict: string; readonly total: string; readonly limit: string; readonly forbids: boolean }[];
+}
+
 /** What the use cases need of an open ledger (`openLedger` gives one). */
 export interface GatewayLedger {
   readonly log: Pick<EventLog, "partitions" | "heads" | "url">;
@@ -26,7 +34,7 @@ export interface GatewayLedger {
   readonly standings: Standings;
   readonly batches: Batches;
   /** Budgets past whose limits an item was granted. */
-  readonly overshootsBy: (itemId: string) => Promise<readonly { readonly items: readonly { readonly verdict: string }[] }[]>;
+  readonly overshootsBy: (itemId: string) => Promise<readonly Overshot[]>;
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   readonly classified: (workspace: string, tool: string) => readonly Classified[];

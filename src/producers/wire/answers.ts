@@ -207,7 +207,15 @@ export const itemView = z
     incidents: z.array(z.object({ eventId: z.string(), severity: z.string() })).describe("Incidents that were reported after it was finished."),
     receiptTarget: ref.nullable(),
     timeline: z.array(timelineEntry),
-    findings: z.array(z.object({ code: z.string(), topic: z.string(), eventId: z.string(), offset: z.int().nullable() })),
+    findings: z.array(
+      z.object({
+        code: z.string(),
+        topic: z.string(),
+        eventId: z.string(),
+        offset: z.int().nullable(),
+        detail: z.string().optional().describe("What exactly, where the code does not say it: which budget, how much, above which limit."),
+      }),
+    ),
     badRecords: z.array(badRecord),
     parked: z.array(parked),
   })

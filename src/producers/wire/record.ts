@@ -192,7 +192,9 @@ export const itemRecord = z
       .describe("Where the run paused, and where it really went on."),
     receiptTarget: ref.nullable(),
     incidents: z.array(z.object({ eventId: z.string(), severity: z.string(), message: z.string().nullable(), url: z.string().nullable() })),
-    findings: z.array(z.object({ code: z.string(), says: z.string(), topic: z.string(), eventId: z.string(), offset: z.int().nullable() })),
+    findings: z.array(
+      z.object({ code: z.string(), says: z.string(), topic: z.string(), eventId: z.string(), offset: z.int().nullable(), detail: z.string().optional() }),
+    ),
     events: z.array(timelineEntry.extend({ appendedAt: z.int() })).describe("Every event of the item with its place in the log, in the order of the log."),
     badRecords: z.array(badRecord),
     parked: z.array(parked),
