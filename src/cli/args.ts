@@ -98,3 +98,12 @@ export function durationArgument(text: string): number {
     throw new InvalidArgumentError("It must be an ISO 8601 duration of at most a year, such as PT30M, PT2H or P1D.");
   return ms;
 }
+
+/** Milliseconds since the epoch of an ISO 8601 date or instant; undefined where the text is neither. */
+export function instantMs(text: string): number | undefined {
+  const [date] = /^\d{4}-\d{2}-\d{2}/.exec(text) ?? [];
+  // Date.parse takes February 31 for March 3.
+  if (date === undefined || new Date(`${date}T00:00:00Z`).toJSON()?.startsWith(date) !== true) return undefined;
+  const at = Date.parse(text);
+  return Number.isNaN(at) ? undefined : at;
+}

@@ -178,7 +178,7 @@ function cardSeen(item: ItemView, seen: string | undefined): string | null {
       "give the hash of the card as `show` prints it, or at least its first 8 digits",
     );
   if (seen !== undefined && card?.startsWith(seen.toLowerCase()) !== true)
-    throw new CountersignError("stale", card === null ? `The item has no card now, so it is not ${seen}` : `The card is ${card} now, not ${seen}`, {
+    throw new CountersignError("stale", card === null ? `The item has no card now, so it is not ${seen}` : `The card is another one now than ${seen}`, {
       field: "--seen",
       value: seen,
       fix: "look at it again with `countersign show`, then decide on what it says now",

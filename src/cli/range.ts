@@ -3,7 +3,7 @@ import { CountersignError } from "../errors.ts";
 import type { Manifest } from "../evals/manifest.ts";
 import { isTopic, TOPICS } from "../events/topics.ts";
 import type { Checkpoint, EventLog, MutableCheckpoint } from "../log/log.ts";
-import { fileText } from "./args.ts";
+import { fileText, instantMs } from "./args.ts";
 
 /** One end of a range: offsets, an instant, or nothing (the beginning, or the head). */
 export interface Bound {
@@ -22,7 +22,8 @@ const FORMS = "an ISO 8601 instant, the manifest.json of an export, or TOPIC:PAR
 export async function boundOf(text: string | undefined, flag: string, log: Pick<EventLog, "heads" | "partitions">): Promise<Bound> {
   if (text === undefined || text === "beginning") return text === undefined || flag === "--from" ? {} : { offsets: everywhere(0, log.partitions) };
   if (text === "now") return flag === "--to" ? {} : { offsets: await headOf(log) };
-  if (/^\d{4}-\d{2}-\d{2}/.test(text) && !Number.isNaN(Date.parse(text))) return { instant: Date.parse(text) };
+  const instant = instantMs(text);
+  if (instant !== undefined) return { instant };
   if (/^[a-z]+:\d+:\d+(,|$)/.test(text)) return { offsets: positionsOf(text, flag, log.partitions) };
   if (existsSync(text)) return { offsets: await endOfEarlier(text, flag) };
   throw new CountersignError("usage", `${flag} ${text} names no place in the log`, { field: flag, value: text, fix: `give ${FORMS}` });

@@ -160,6 +160,8 @@ describe("stats interruptions", () => {
     for (const [argv, said] of [
       [["--zone", "Nowhere/Land"], "is no time zone"],
       [["--from", "yesterday"], "is no instant"],
+      [["--from", "2026-02-31"], "--from 2026-02-31 is no instant"],
+      [["--to", "2026-04-31T08:00:00Z"], "is no instant"],
       [["--from", "2026-02-01", "--to", "2026-01-01"], "--to is not after --from"],
     ] as const) {
       const { code, err } = await cli(["stats", "interruptions", "--data", data, ...argv]);

@@ -128,6 +128,14 @@ describe("before a batch is decided", () => {
       code: "not_opened",
       field: "/opened/cardSha256",
     });
+    // A decision on the drawn member alone that guesses the card is told that it is another one, not which.
+    const drawn = (await world.call<ItemView>("lead", "GET", `/v1/items/${batch.toOpen}`)).body;
+    const guess = await world.decide("lead", drawn, { kind: "approve", seen: { cardSha256 } });
+    expect(guess).toMatchObject({
+      status: 409,
+      body: { code: "stale", field: "/seen/cardSha256", detail: expect.stringContaining("the card is another one now") },
+    });
+    expect(JSON.stringify(guess.body)).not.toContain(drawn.cardSha256);
     expect((await read(batch.batchId)).open).toBe(5);
   });
 
@@ -251,4 +259,27 @@ describe("deciding a batch", () => {
     const { body } = await send(batch, { ...(await opened(seen, "intern")), all: { kind: "approve" } }, "intern");
     expect([body.effective, body.refused, new Set(body.results.map((r) => r.code))]).toEqual([0, 5, new Set(["not_entitled"])]);
   });
+});
+
+test("a batch of which nothing can be decided takes no other one's place in the list", async () => {
+  const older = await sealed();
+  const newer = await sealed();
+  const [one, two] = newer.members.map((m) => m.itemId) as [string, string];
+  // What policy forbids falls back: these two still wait, out of their batch.
+  const forbidden = newer.members
+    .filter((m) => m.itemId === one || m.itemId === two)
+    .map(({ itemId, fields }) => {
+      const customer = fields.find((f) => f.label === "Customer")?.value as string;
+      return { itemId, kind: "edit" as const, edits: [{ actionId: "a1", args: { percent: 45, customer } }] };
+    });
+  await send(newer, { ...(await opened(newer)), all: { kind: "reject" }, members: forbidden });
+  expect(await read(newer.batchId)).toMatchObject({ open: 0 });
+  expect((await world.call<ItemView>("lead", "GET", `/v1/items/${one}`)).body.stage).toBe("pending");
+  const { body } = await world.call<BatchesAnswer>("lead", "GET", "/v1/batches?limit=1");
+  expect(body).toMatchObject({ batches: [{ batchId: older.batchId, open: 5 }], next: expect.any(String) });
+  const whole = (await world.call<BatchesAnswer>("lead", "GET", "/v1/batches")).body;
+  const second = await world.call<BatchesAnswer>("lead", "GET", `/v1/batches?limit=1&after=${body.next}`);
+  expect(second.body.batches).toEqual([whole.batches[1]]);
+  const full = await world.call<BatchesAnswer>("lead", "GET", `/v1/batches?limit=${whole.batches.length}`);
+  expect([whole.next, full.body.next]).toEqual([null, null]);
 });

@@ -24,6 +24,13 @@ describe("an amount", () => {
     expect([...amounts(100, 100, 100, 100, 400).keys()]).toEqual(["i4"]);
   });
 
+  test("is named among equal ones however far off it is, and however many are", () => {
+    expect([...amounts(50, 50, 50, 1e9).keys()]).toEqual(["i3"]);
+    expect([...amounts(...Array(15).fill(50), ...Array(5).fill(5000)).keys()]).toEqual(["i15", "i16", "i17", "i18", "i19"]);
+    expect([...amounts(0, 0, 0, 5).keys()]).toEqual(["i3"]);
+    expect(amounts(50, 50, 50, 50).size).toBe(0);
+  });
+
   test("is not compared where there are fewer than four", () => {
     expect(amounts(1, 1, 1000).size).toBe(0);
   });
@@ -33,6 +40,12 @@ describe("a confidence", () => {
   test("far below the others is named, one above them is not", () => {
     expect([...confidences(0.9, 0.92, 0.91, 0.9, 0.55)]).toEqual([["i4", ["the agent's confidence is 0.55, where the others have 0.9 in the middle"]]]);
     expect(confidences(0.7, 0.72, 0.71, 0.7, 0.99).size).toBe(0);
+  });
+
+  test("below equal ones is named from a gap of 0.1 on", () => {
+    expect([...confidences(0.9, 0.9, 0.9, 0.1).keys()]).toEqual(["i3"]);
+    expect([...confidences(0.9, 0.9, 0.9, 0.8).keys()]).toEqual(["i3"]);
+    expect(confidences(0.9, 0.9, 0.9, 0.81).size).toBe(0);
   });
 
   test("that is missing where the others have one is named", () => {

@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { CountersignError } from "../../errors.ts";
 import type { Manifest } from "../../evals/manifest.ts";
 import type { Checkpoint } from "../../log/log.ts";
-import { examples } from "../args.ts";
+import { examples, instantMs } from "../args.ts";
 import { exportKey } from "../export-key.ts";
 import type { Cli } from "../io.ts";
 import { boundOf, endOfEarlier } from "../range.ts";
@@ -133,8 +133,8 @@ function placeOf({ out, sinceLast }: Options): { out: string; from?: string } {
 
 function instantOf(text: string | undefined, flag: string): number | undefined {
   if (text === undefined) return undefined;
-  const ms = Date.parse(text);
-  if (Number.isNaN(ms))
+  const ms = instantMs(text);
+  if (ms === undefined)
     throw new CountersignError("usage", `${flag} ${text} is no instant`, { field: flag, value: text, fix: "give one such as 2026-01-01T00:00:00Z" });
   return ms;
 }

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import { Command, Option } from "commander";
 import { CountersignError } from "../../errors.ts";
 import type { Key, Keys, Scope } from "../../local/keys.ts";
-import { examples, listArgument } from "../args.ts";
+import { examples, instantMs, listArgument } from "../args.ts";
 import type { Cli } from "../io.ts";
 import { cut, moment, oneLine, pad } from "../text.ts";
 import { whereOf } from "../where.ts";
@@ -131,8 +131,8 @@ function stateOf(key: Key, now: number): string {
 }
 
 function timeArgument(text: string): number {
-  const at = Date.parse(text);
-  if (Number.isNaN(at) || !/^\d{4}-\d{2}-\d{2}/.test(text))
+  const at = instantMs(text);
+  if (at === undefined)
     throw new CountersignError("usage", `--expires ${text} is no time`, {
       field: "--expires",
       value: text,

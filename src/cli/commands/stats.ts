@@ -2,7 +2,7 @@ import { Command } from "commander";
 import { CountersignError } from "../../errors.ts";
 import { lockedBy } from "../../local/lock.ts";
 import { type Counts, countInterruptions, type OwnerDay, sumOf } from "../../projector/interruptions.ts";
-import { examples } from "../args.ts";
+import { examples, instantMs } from "../args.ts";
 import { examineViews } from "../doctor/views.ts";
 import type { Cli } from "../io.ts";
 import { ratioText } from "../render/interruptions.ts";
@@ -78,8 +78,8 @@ function rangeOf({ from, to, zone }: Options): { from?: number; to?: number; zon
 
 function instantOf(text: string | undefined, flag: string): number | undefined {
   if (text === undefined) return undefined;
-  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(at)) throw usage(flag, text, `${flag} ${text} is no instant`, "give one in ISO 8601, such as 2026-01-31 or 2026-01-31T08:00:00Z");
+  const at = instantMs(text);
+  if (at === undefined) throw usage(flag, text, `${flag} ${text} is no instant`, "give one in ISO 8601, such as 2026-01-31 or 2026-01-31T08:00:00Z");
   return at;
 }
 

@@ -6,7 +6,7 @@ import { nodeOf, type ProposalNode, termsVerdict } from "../../ledger/item.ts";
 import { owedTo } from "../../ledger/owed.ts";
 import { pointerKeys, valueAt } from "../../policy/pointer.ts";
 import type { ItemView } from "../../producers/wire/answers.ts";
-import type { BatchAnswer, BatchesAnswer, BatchMemberView, batchesRequest } from "../../producers/wire/batches.ts";
+import type { BatchAnswer, BatchesAnswer, BatchMemberView, batchesRequest, ListedBatch } from "../../producers/wire/batches.ts";
 import type { BatchMember, BatchView, SealedBatch } from "../../projector/batch-queries.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
 import { mustBe } from "./identity.ts";
@@ -26,18 +26,21 @@ export function listBatches(context: Context, request: z.output<typeof batchesRe
   }
   const owners = ownersOf(request, identity);
   const after = cursorOf(request.after);
-  const found = ledger.batches.list({
-    workspace: identity.workspace,
-    limit,
-    open: request.all !== "true",
-    ...(owners && { owners }),
-    ...(after && { after }),
-  });
-  const batches = found.map(({ batchId }) => listed(context, ledger.batches.batch(batchId) as BatchView));
-  const last = found.at(-1);
-  const next = last !== undefined && found.length === limit ? Buffer.from(JSON.stringify([last.at, last.batchId])).toString("base64url") : null;
-  // What waits otherwise (escalated, or to be settled) waits beside its batch.
-  return { batches: request.all === "true" ? batches : batches.filter((b) => b.open > 0), next };
+  const all = request.all === "true";
+  const filter = { workspace: identity.workspace, limit: limit + 1, open: !all, ...(owners && { owners }) };
+  const found: ListedBatch[] = [];
+  for (let from = after, more = true; more && found.length <= limit; ) {
+    const rows = ledger.batches.list({ ...filter, ...(from && { after: from }) });
+    const page = rows.map(({ batchId }) => listed(context, ledger.batches.batch(batchId) as BatchView));
+    // What waits otherwise (escalated, or to be settled) waits beside its batch. It must not take the place of one that waits.
+    found.push(...(all ? page : page.filter((b) => b.open > 0)));
+    from = rows.at(-1);
+    more = rows.length === filter.limit;
+  }
+  const batches = found.slice(0, limit);
+  const last = batches.at(-1);
+  const next = last !== undefined && found.length > limit ? Buffer.from(JSON.stringify([last.sealedAt, last.batchId])).toString("base64url") : null;
+  return { batches, next };
 }
 
 /** A batch with its members as a reviewer compares them. @throws CountersignError forbidden, not_found */

@@ -38,6 +38,7 @@ export function currentVerdict(context: Context, view: StoredItemView, request: 
   return verdict;
 }
 
+/** Never tells the hash of the card that stands now: only who opens the item knows it (a batch takes it as proof). */
 function changed({ ledger }: Context, view: StoredItemView, seen: VerdictNode, now: VerdictNode, field: string, seenCard?: string | null): CountersignError {
   const edit = seen.group.closedBy;
   const by = edit === null ? undefined : ledger.queries.event(view.itemId, "decisions", edit.id)?.actor;
@@ -62,7 +63,9 @@ function changed({ ledger }: Context, view: StoredItemView, seen: VerdictNode, n
   const moved = kept.some((a, i) => a.actionId !== now.actions[i]?.actionId);
   const what = [
     ...(seen === now ? [] : [`the verdict is ${now.id} now${by === undefined ? "" : `, after the ${edit?.kind} of ${by}`}`]),
-    ...((seenCard === undefined ? seen.terms.cardSha256 : seenCard) === now.terms.cardSha256 ? [] : [`the card is ${now.terms.cardSha256 ?? "none"} now`]),
+    ...((seenCard === undefined ? seen.terms.cardSha256 : seenCard) === now.terms.cardSha256
+      ? []
+      : [now.terms.cardSha256 === null ? "there is no card now" : "the card is another one now"]),
     ...(paths.length === 0 ? [] : [`the arguments changed at ${paths.join(", ")}`]),
     ...(gone.length === 0 ? [] : [`${gone.join(", ")} ${gone.length === 1 ? "was" : "were"} dropped`]),
     ...(moved ? [`the order is ${now.actions.map((a) => a.actionId).join(", ")} now`] : []),

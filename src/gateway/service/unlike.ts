@@ -14,8 +14,8 @@ const LEAST = 4;
 const OUTLIER = 3.5;
 /** So much of the median an amount must differ as well: among equal amounts a cent is no outlier. */
 const AMOUNT_SHARE = 0.5;
-/** So much lower than the median a confidence must be as well. */
-const CONFIDENCE_GAP = 0.1;
+/** So much lower than the median a confidence must be as well. Less a trifle, as 0.9 - 0.8 is less than 0.1 in doubles. */
+const CONFIDENCE_GAP = 0.1 - 1e-9;
 /** Share of the members from which on something is usual. */
 const USUAL = 2 / 3;
 
@@ -75,14 +75,16 @@ export function domainOf(value: string): string | null {
   return new URL(text).hostname.toLowerCase();
 }
 
-/** Modified z-score: how far a value is from the median, in robust deviations. Where more than half are equal, by the mean deviation. */
+/**
+ * Modified z-score: how far a value is from the median, in robust deviations. Where at least half are equal there is no usual deviation, so any
+ * other value is as far as can be: a mean deviation in its place would grow with the outliers that it is to tell.
+ */
 function score(value: number, values: readonly number[]): number {
   const middle = median(values);
   const deviations = values.map((v) => Math.abs(v - middle));
   const mad = median(deviations);
   if (mad > 0) return (0.6745 * (value - middle)) / mad;
-  const mean = deviations.reduce((sum, d) => sum + d, 0) / deviations.length;
-  return mean === 0 ? 0 : (value - middle) / (1.253314 * mean);
+  return value === middle ? 0 : Math.sign(value - middle) * Number.POSITIVE_INFINITY;
 }
 
 function median(values: readonly number[]): number {

@@ -4,7 +4,7 @@ import type { VerdictReached } from "../../../events/types.generated.ts";
 import type { Layer } from "../../../policy/explain.ts";
 import { didYouMean } from "../../../policy/problems.ts";
 import type { Described } from "../../../policy/testing/input.ts";
-import { examples, jsonArgument, listArgument, moreArgument, objectArgument, textArgument } from "../../args.ts";
+import { examples, instantMs, jsonArgument, listArgument, moreArgument, objectArgument, textArgument } from "../../args.ts";
 import type { Cli } from "../../io.ts";
 import { oneLine, pad, wrap } from "../../text.ts";
 import { openExisting, type WhereOptions, where, whereOf } from "../../where.ts";
@@ -221,7 +221,7 @@ function share(text: string): number {
 }
 
 function time(text: string): number {
-  const at = Date.parse(text);
-  if (Number.isNaN(at)) throw new InvalidArgumentError("It must be a time such as 2026-03-02T09:30:00Z.");
+  const at = instantMs(text);
+  if (at === undefined) throw new InvalidArgumentError("It must be a time such as 2026-03-02T09:30:00Z.");
   return at;
 }

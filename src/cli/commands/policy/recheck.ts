@@ -1,5 +1,5 @@
 import { Command, InvalidArgumentError } from "commander";
-import { examples } from "../../args.ts";
+import { examples, instantMs } from "../../args.ts";
 import { EXIT } from "../../exit.ts";
 import type { Cli } from "../../io.ts";
 import { oneLine, plural } from "../../text.ts";
@@ -58,7 +58,7 @@ export function recheck(cli: Cli): Command {
 }
 
 function timeArgument(text: string): number {
-  const at = /^\d{4}-\d{2}-\d{2}/.test(text) ? Date.parse(text) : Number.NaN;
-  if (Number.isNaN(at)) throw new InvalidArgumentError("It must be a time such as 2026-11-01 or 2026-11-01T08:00:00Z.");
+  const at = instantMs(text);
+  if (at === undefined) throw new InvalidArgumentError("It must be a time such as 2026-11-01 or 2026-11-01T08:00:00Z.");
   return at;
 }
