@@ -157,7 +157,8 @@ function ledger(
     const lasting = [branchBar(branches), standingBar(queries, standings)];
     const bars = [haltBar(halts, now), ...lasting];
     const engine = options.judge?.(policies.judge) ?? policies.judge;
-    const judge = haltingJudge(standingJudge(engine, { queries, standings, onFolded: projector.onFolded, isOff: policies.isOff }), halts);
+    // A standing approval does not stand in for what a halt asks, and takes nothing from the verdict that it leaves to a person.
+    const judge = standingJudge(haltingJudge(engine, halts), { queries, standings, onFolded: projector.onFolded, isBound: policies.isBound });
     workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge, usage }, now)));
     const passing = [haltBar(halts, now), policyBar(events, policies, usage, now)];
     workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, passing, lasting)));

@@ -8,7 +8,7 @@ import { partitionOf } from "../log/partitioner.ts";
 import type { SchemaRegistry } from "../log/registry.ts";
 import { type CompiledPolicy, compilePolicy } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
-import { asItJudged, earlierVersions } from "../policy/earlier-version.ts";
+import { asItJudged, documentsOf, earlierVersions } from "../policy/earlier-version.ts";
 import { recheckVerdict, type VerdictDifference } from "../policy/recheck.ts";
 import type { VerdictBody } from "../policy/verdict.ts";
 import { eventStore } from "../projector/event-store.ts";
@@ -17,7 +17,6 @@ import { openQueries } from "../projector/queries.ts";
 import { viewsOptions } from "../runtime.ts";
 import { underHalt } from "../workers/halted.ts";
 import { interrupting } from "../workers/interrupt.ts";
-import { documentsOf } from "../workers/policy-bar.ts";
 import { underStanding } from "../workers/standing.ts";
 
 /** Which verdicts to recompute. Times are milliseconds since the epoch, `to` is not included. */
@@ -87,7 +86,7 @@ export async function recheckLog(
         const named = documentsOf(verdict);
         const edited = edit?.topic === "decisions" ? await events.get(itemId, "verdicts", (view.item.nodes.get(edit.cause) as VerdictNode).id) : undefined;
         const earlier = earlierVersions(named, edited === undefined ? [] : documentsOf(edited));
-        const policies = named.map((ref) => (earlier.has(ref.sha256) ? asItJudged(policyOf(ref)) : policyOf(ref)));
+        const policies = named.map((ref) => (earlier.has(ref.sha256) && edited !== undefined ? asItJudged(policyOf(ref), edited) : policyOf(ref)));
         const after = afterOf(verdict);
         const fill = (body: Draft<VerdictBody>) => complete("verdicts", { ...verdict, ...body } as Draft<Verdict>);
         const differences = recheckVerdict({ verdict, proposal, actions, policies, ...(after !== undefined && { after }) }, fill);

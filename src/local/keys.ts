@@ -83,12 +83,14 @@ export function openKeys({ db }: LocalDb, now: () => number = Date.now): Keys {
           throw invalid(field, value, "it must be 1 to 200 characters, none of them a control character");
       if (roles.length > 0 && scope !== "reviewer") throw invalid("roles", roles, "only reviewers have roles");
       if (owner !== null && scope !== "agent") throw invalid("owner", owner, "only agents have an owner");
+      if (owner?.startsWith("role:"))
+        throw invalid("owner", owner, "name the person who answers for the agent: a role is nobody whom separation could keep from approving");
       if (roles.length > 50) throw invalid("roles", roles.length, "at most 50");
       if (expiresAt !== null && !(Number.isSafeInteger(expiresAt) && expiresAt > now())) throw invalid("expiresAt", expiresAt, "it must lie in the future");
       const keyId = `key_${randomBytes(9).toString("base64url")}`;
       const key = `cs_${scope}_${randomBytes(32).toString("base64url")}`;
       const bare = roles.map((role) => (role.startsWith("role:") ? role.slice(5) : role));
-      insert.run(keyId, hashOf(key), scope, id, JSON.stringify([...new Set(bare)]), workspace, now(), expiresAt, owner);
+      insert.run(keyId, hashOf(key), scope, id, JSON.stringify([...new Set(bare)]), workspace, now(), expiresAt, owner === null ? null : personOf(owner));
       return { keyId, key };
     },
     verifyKey(key) {
@@ -106,13 +108,28 @@ export function openKeys({ db }: LocalDb, now: () => number = Date.now): Keys {
   };
 }
 
+/** Policies write a person as person:ID as well; who decides is the bare id. */
+function personOf(owner: string): string {
+  return owner.startsWith("person:") ? owner.slice("person:".length) : owner;
+}
+
 function hashOf(key: string): Buffer {
   return Buffer.from(sha256(key), "hex");
 }
 
 function keyOf(row: KeyRow): Key {
   const { key_id: keyId, scope, id, workspace, owner } = row;
-  return { keyId, scope, id, roles: JSON.parse(row.roles), workspace, owner, createdAt: row.created_at, expiresAt: row.expires_at, revokedAt: row.revoked_at };
+  return {
+    keyId,
+    scope,
+    id,
+    roles: JSON.parse(row.roles),
+    workspace,
+    owner: owner === null ? null : personOf(owner),
+    createdAt: row.created_at,
+    expiresAt: row.expires_at,
+    revokedAt: row.revoked_at,
+  };
 }
 
 function invalid(field: string, value: unknown, fix: string): CountersignError {

@@ -3,7 +3,7 @@ import type { CompiledGate, CompiledGrant } from "./compile-grant.ts";
 import type { Facts, Reading } from "./condition.ts";
 import type { GrantUse } from "./grant-use.ts";
 import type { Opinion } from "./opinion.ts";
-import { longerOrder } from "./people.ts";
+import { joinOrders } from "./people.ts";
 import { GATES, pointsOf, ROUTES, TIERS, type Tier, tierOf, worst } from "./tiers.ts";
 import { ABSENT, raises, type Truth, YES } from "./truth.ts";
 
@@ -107,7 +107,7 @@ export function outcomeOf(
   let sum = action.basePoints;
   let least = raised === undefined ? 0 : pointsOf(raised, thresholds);
   let approvals = 1;
-  let approvalOrder = NO_TEXTS;
+  let orders: (readonly string[])[] | undefined;
   let hard = missing.length > 0;
   let forbid = false;
   for (const hit of hits) {
@@ -117,7 +117,7 @@ export function outcomeOf(
     if (rule.risk !== undefined) least = Math.max(least, pointsOf(rule.risk, thresholds));
     if (blind) least = Math.max(least, thresholds.high);
     approvals = Math.max(approvals, rule.approvals);
-    approvalOrder = longerOrder(approvalOrder, rule.approvalOrder);
+    if (rule.approvalOrder.length > 0) (orders ??= []).push(rule.approvalOrder);
     hard ||= blind || rule.hard;
     forbid ||= rule.forbid && !blind;
   }
@@ -136,7 +136,7 @@ export function outcomeOf(
     risk,
     score,
     approvals,
-    approvalOrder,
+    approvalOrder: orders === undefined ? NO_TEXTS : joinOrders(orders),
     hits,
     raised,
     missing,

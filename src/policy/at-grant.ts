@@ -1,6 +1,7 @@
 import { type Hit, hitsOf, uncheckable } from "./assess.ts";
 import { type BudgetOutcome, judgeBudgets } from "./budget.ts";
-import type { CompiledPolicy, CompiledRule } from "./compile.ts";
+import type { CompiledAction, CompiledPolicy, CompiledRule } from "./compile.ts";
+import { fallbackOf } from "./opinion.ts";
 import { countablesOf, type JudgeInput, subjectsOf } from "./subjects.ts";
 import type { UsageReader } from "./usage.ts";
 
@@ -46,15 +47,15 @@ export function barAtGrant(
     const spent = judgeBudgets(policy, countables, usage.orGranted, input.now);
     const reserved = judgeBudgets(policy, countables, usage.earlier, input.now);
     for (const subject of subjects)
-      for (const action of policy.find(subject.facts.tool)) {
+      for (const action of entriesFor(own, policy, subject.facts.tool)) {
         const floors = hitsOf(
           action.rules.filter(({ floor }) => floor),
           { ...subject.facts, baseRisk: action.baseRisk, risk: action.baseRisk },
         );
         const hit =
-          floors.find((floor) => isBroken(policy, floor, decided)) ??
+          floors.find((floor) => isBroken(own, policy, floor, decided)) ??
           of(spent, subject.index).find(forbids) ??
-          of(reserved, subject.index).find((h) => isBroken(policy, h, decided));
+          of(reserved, subject.index).find((h) => isBroken(own, policy, h, decided));
         if (hit !== undefined) return sentence(policy, hit, floors.includes(hit));
       }
   }
@@ -69,15 +70,22 @@ function forbids(hit: Hit): boolean {
   return hit.rule.forbid && !uncheckable(hit);
 }
 
+/** The entries that judge a tool; what no document describes is judged by the rules for the undescribed of one of them, as in `judge`. */
+function entriesFor(own: readonly CompiledPolicy[], policy: CompiledPolicy, tool: string): readonly CompiledAction[] {
+  const entries = policy.find(tool);
+  if (entries.length > 0 || policy !== fallbackOf(own) || own.some((other) => other.find(tool).length > 0)) return entries;
+  return [policy.undescribed];
+}
+
 /**
- * Whether what was decided falls short of what a floor or a budget asks for. What the verdict knew of it has met, but only what the very
- * same document said: another version may ask for more under the same id.
+ * Whether what was decided falls short of what a floor or a budget asks for: of people, of their order or of a separation always. That it ran
+ * without a person is right where the verdict knew of it, but only what the very same document said, under an id that no other document has.
  */
-function isBroken({ ref }: CompiledPolicy, hit: Hit, { matched, judgedBy, ...given }: Decided): boolean {
+function isBroken(own: readonly CompiledPolicy[], { ref }: CompiledPolicy, hit: Hit, { matched, judgedBy, flowed, approvals, ...given }: Decided): boolean {
   if (forbids(hit)) return true;
   const { rule } = hit;
-  if (judgedBy.has(ref.sha256) && matched.has(rule.id)) return false;
-  if (isShortOf({ ...rule, hard: rule.hard || uncheckable(hit) }, given)) return true;
+  const knew = judgedBy.has(ref.sha256) && matched.has(rule.id) && own.filter((policy) => policy.ids.has(rule.id)).length === 1;
+  if (isShortOf({ ...rule, hard: rule.hard || uncheckable(hit) }, { flowed: flowed && !knew, approvals })) return true;
   return !isWithin(rule.approvalOrder, given.approvalOrder) || rule.separation.some((who) => !given.separation.includes(who));
 }
 

@@ -192,6 +192,12 @@ function uncountable(value: Json | undefined): string {
   return (decimalOf(value)?.n ?? 0n) < 0n ? "is negative" : "is no amount";
 }
 
+/** A budget that took hold before, as a rule that always does: everything that its limits raise. What forbids did not take hold then. */
+export function everyLimit(budget: CompiledBudget): CompiledRule | undefined {
+  const raising = budget.limits.filter(({ effect }) => !effect.forbid);
+  return raising.length === 0 ? undefined : ruleOf(budget, raising, `Budget ${budget.id} of the version that judged it before was exceeded`);
+}
+
 /** The limits that took hold as one rule: of each effect the most severe. */
 function ruleOf({ id }: CompiledBudget, exceeded: readonly CompiledLimit[], because: string): CompiledRule {
   const tiers = exceeded.flatMap(({ effect }) => effect.risk ?? []);

@@ -35,6 +35,10 @@ export interface CompiledPolicy {
   readonly questions: People;
   readonly notices: People;
   readonly budgets: readonly CompiledBudget[];
+  /** Of its rules, floors, grants and budgets. */
+  readonly ids: ReadonlySet<string>;
+  /** Of what a person always has to look at: floors, budgets and rules on repetition. */
+  readonly bindingIds: ReadonlySet<string>;
   /** Everything that counts over many items: of budgets, rules on repetition and grants. */
   readonly meters: readonly Meter[];
   /** What the catalogue says of a tool: one entry for its exact name, else one for every glob that matches, else none. */
@@ -169,6 +173,8 @@ export function compilePolicy(document: PolicyDocument): CompiledPolicy {
     questions: content.questions ?? {},
     notices: content.notices ?? {},
     budgets,
+    ids: new Set([...content.rules, ...content.floors, ...content.grants, ...content.budgets, ...content.duplicates].map(({ id }) => id)),
+    bindingIds: new Set([...content.floors, ...content.budgets, ...content.duplicates].map(({ id }) => id)),
     meters: [...budgets.map(({ meter }) => meter), ...[...caps.values()].flat().map(({ meter }) => meter)],
     find: (tool) => exact.get(tool) ?? (isReserved(tool) ? [] : globs).filter(({ matches }) => matches(tool) === true).map(({ action }) => action),
     undescribed: compileAction(undefined, UNDESCRIBED, around),

@@ -1,14 +1,24 @@
-import type { PolicyRef } from "../events/types.generated.ts";
+import type { PolicyRef, VerdictReached } from "../events/types.generated.ts";
+import { everyLimit } from "./budget.ts";
 import type { CompiledAction, CompiledPolicy } from "./compile.ts";
 
-const withoutGrants = (action: CompiledAction): CompiledAction => (action.grants.length === 0 ? action : { ...action, grants: [] });
+/** What a verdict says of how it was reached. */
+export type Reached = Pick<VerdictReached, "policy" | "policies" | "matched">;
+
+/** The documents that a verdict was reached by. */
+export function documentsOf({ policy, policies }: Pick<Reached, "policy" | "policies">): readonly PolicyRef[] {
+  return policy === null ? policies : [policy, ...policies];
+}
 
 /**
- * A version that is no longer in force, as it still holds for what it has judged: it can only be stricter than the one in force. Its budgets
- * are not counted any more, those in force are; and it loosens nothing.
+ * A version that is no longer in force, as it still holds for what it has judged: it can only be stricter than the one in force. It loosens
+ * nothing. Usage is counted for the budgets in force only; a budget of its own that took hold when it judged goes on holding, with all that
+ * its limits ask for.
  */
-export function asItJudged(policy: CompiledPolicy): CompiledPolicy {
-  return { ...policy, budgets: [], meters: [], find: (tool) => policy.find(tool).map(withoutGrants), undescribed: withoutGrants(policy.undescribed) };
+export function asItJudged(policy: CompiledPolicy, { matched }: Pick<Reached, "matched">): CompiledPolicy {
+  const held = policy.budgets.filter(({ id }) => matched.some(({ rule }) => rule === id)).flatMap((budget) => everyLimit(budget) ?? []);
+  const asThen = (action: CompiledAction): CompiledAction => ({ ...action, grants: [], rules: [...action.rules, ...held] });
+  return { ...policy, budgets: [], meters: [], find: (tool) => policy.find(tool).map(asThen), undescribed: asThen(policy.undescribed) };
 }
 
 /** Of the documents of a verdict on an edit those that were no longer in force: they judged what was edited, and the verdict names a newer version. */

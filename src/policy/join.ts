@@ -1,6 +1,6 @@
 import type { EditablePath, VerdictStep } from "../events/types.generated.ts";
 import type { Opinion, Reason } from "./opinion.ts";
-import { longerOrder } from "./people.ts";
+import { joinOrders } from "./people.ts";
 import { EXECUTIONS, GATES, REVERSIBILITIES, ROUTES, TIERS, worst } from "./tiers.ts";
 
 /**
@@ -18,6 +18,7 @@ export function joinOpinions(opinions: readonly Opinion[]): Opinion {
     return [...parts.values()];
   };
   const batches = sorted.flatMap((opinion) => opinion.batch ?? []);
+  const order = joinOrders(sorted.map((o) => o.approvalOrder));
   return {
     ...first,
     route: sorted.reduce((route, o) => worst(ROUTES, route, o.route), first.route),
@@ -30,8 +31,9 @@ export function joinOpinions(opinions: readonly Opinion[]): Opinion {
     because: all<Reason>((o) => o.because),
     wouldPass: all((o) => o.wouldPass),
     error: sorted.find((o) => o.error !== null)?.error ?? null,
-    approvals: Math.max(...sorted.map((o) => o.approvals)),
-    approvalOrder: sorted.reduce<readonly string[]>((order, o) => longerOrder(order, o.approvalOrder), []),
+    // One vote for each place of the order.
+    approvals: Math.max(order.length, ...sorted.map((o) => o.approvals)),
+    approvalOrder: order,
     separation: all((o) => o.separation).sort(),
     decisions: first.decisions.filter((decision) => rest.every((o) => o.decisions.includes(decision))),
     timeoutMs: Math.min(...sorted.map((o) => o.timeoutMs)),

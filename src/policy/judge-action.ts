@@ -2,7 +2,7 @@ import { assess, type Surroundings } from "./assess.ts";
 import type { CompiledAction, CompiledPolicy } from "./compile.ts";
 import type { Facts } from "./condition.ts";
 import { type Opinion, rankOf, type Subject } from "./opinion.ts";
-import { longerOrder, peopleOf } from "./people.ts";
+import { joinOrders, peopleOf } from "./people.ts";
 import { contributionsOf, matchedOf, reasonsOf, told, withReadings, wouldPassOf } from "./reasons.ts";
 import { spanEnd } from "./span.ts";
 import { raises } from "./truth.ts";
@@ -17,7 +17,7 @@ export function judgeAction(policy: CompiledPolicy, action: CompiledAction, subj
   const route = action.routes.find(({ when }) => when === undefined || raises(when.test(finalFacts)));
   const { calendar } = policy;
   const people = peopleOf(policy.owner, { now, calendar }, route?.people, action.people);
-  const order = longerOrder(people.approvalOrder, outcome.approvalOrder);
+  const order = joinOrders([people.approvalOrder, outcome.approvalOrder]);
   const because = reasonsOf(policy, action, subject, outcome, hits);
   const name = action.name ?? facts.tool;
   const end = (span: Parameters<typeof spanEnd>[1]) => spanEnd(now, span, calendar);

@@ -11,7 +11,7 @@ import { joinOpinions } from "./join.ts";
 import type { Breach } from "./json-schema.ts";
 import { judgeAction } from "./judge-action.ts";
 import { judgePublication } from "./judge-publication.ts";
-import { type Opinion, type Subject, undescribed } from "./opinion.ts";
+import { fallbackOf, type Opinion, type Subject, undescribed } from "./opinion.ts";
 import { PUBLISH_TOOL } from "./publish-tool.ts";
 import { told } from "./reasons.ts";
 import { fillExact, plain } from "./render.ts";
@@ -36,7 +36,7 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
   const { proposal } = input;
   const all = policies.filter((policy) => policy.workspace === proposal.workspace).sort((a, b) => (a.ref.id < b.ref.id ? -1 : a.ref.id > b.ref.id ? 1 : 0));
   const own = all.filter((policy) => policy.mode !== "shadow");
-  const fallback = own.find((policy) => policy.ref.id === "default") ?? own[0];
+  const fallback = fallbackOf(own);
   if (proposal.ask === "question" || proposal.ask === "notify") return asked(fallback, input, proposal.ask);
   if (proposal.ask !== "review") return broken(policies, input, { code: "event_invalid", message: "This version does not know what the proposal asks for" });
   const fault = faultOf(input);

@@ -20,6 +20,11 @@ import type { Facts } from "./condition.ts";
 import { peopleOf } from "./people.ts";
 import type { Tier } from "./tiers.ts";
 
+/** Of the documents of a workspace the one that judges what none of them describes. They are sorted by id. */
+export function fallbackOf(own: readonly CompiledPolicy[]): CompiledPolicy | undefined {
+  return own.find((policy) => policy.ref.id === "default") ?? own[0];
+}
+
 /** What the judge knows of one action. */
 export interface Subject {
   readonly actionId: string;

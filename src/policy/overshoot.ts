@@ -22,6 +22,8 @@ export interface PastLimit {
   /** What was granted up to it and with it. */
   readonly total: string;
   readonly forbids: boolean;
+  /** Whether it asks for more people than there were, rather than for one at all. */
+  readonly morePeople: boolean;
 }
 
 /**
@@ -40,7 +42,14 @@ export function pastLimits({ meter, limits }: CompiledBudget, entries: readonly 
     if (granted[i + 1]?.itemId === entry.itemId) continue;
     if (meter.kind === "distinct") total = { n: BigInt(values.size), scale: 0 };
     const broken = limits.filter(({ above, effect }) => compare(total, above) > 0 && (effect.forbid || isShortOf(effect, entry))).at(-1);
-    if (broken !== undefined) past.push({ itemId: entry.itemId, limit: decimalText(broken.above), total: decimalText(total), forbids: broken.effect.forbid });
+    if (broken !== undefined)
+      past.push({
+        itemId: entry.itemId,
+        limit: decimalText(broken.above),
+        total: decimalText(total),
+        forbids: broken.effect.forbid,
+        morePeople: isShortOf(broken.effect, { ...entry, flowed: false }),
+      });
   }
   return { used: decimalText(total), past };
 }

@@ -17,8 +17,31 @@ export function peopleOf(owner: string, time: { readonly now: number; readonly c
   };
 }
 
-/** Of two orders of approval the longer, so that nobody who has to approve is left out; of equally long ones always the same. */
-export function longerOrder(a: readonly string[], b: readonly string[]): readonly string[] {
-  if (a.length !== b.length) return a.length > b.length ? a : b;
-  return a.length === 0 || JSON.stringify(a) <= JSON.stringify(b) ? a : b;
+/**
+ * The shortest order of approval in which every one of these is kept, so that nobody who has to approve is left out. Whatever order they come
+ * in, it is the same.
+ */
+export function joinOrders(orders: readonly (readonly string[])[]): readonly string[] {
+  const asked = orders.filter((order) => order.length > 0);
+  if (asked.length <= 1) return asked[0] ?? NO_ORDER;
+  const distinct = [...new Map(asked.map((order) => [JSON.stringify(order), order] as const))].sort(([a], [b]) => (a < b ? -1 : 1));
+  return distinct.map(([, order]) => order).reduce(merged);
+}
+
+const NO_ORDER: readonly string[] = [];
+
+/** The shortest list in which both lie in their order. */
+function merged(a: readonly string[], b: readonly string[]): readonly string[] {
+  // Length of what is needed from each pair of places on.
+  const need = Array.from({ length: a.length + 1 }, (_, i) => Array.from({ length: b.length + 1 }, (_, j) => a.length - i + b.length - j));
+  const at = (i: number, j: number) => need[i]?.[j] as number;
+  for (let i = a.length - 1; i >= 0; i--)
+    for (let j = b.length - 1; j >= 0; j--) (need[i] as number[])[j] = 1 + (a[i] === b[j] ? at(i + 1, j + 1) : Math.min(at(i + 1, j), at(i, j + 1)));
+  const out: string[] = [];
+  let [i, j] = [0, 0];
+  while (i < a.length && j < b.length) {
+    if (a[i] === b[j]) out.push(a[i++] as string) && j++;
+    else out.push((at(i + 1, j) <= at(i, j + 1) ? a[i++] : b[j++]) as string);
+  }
+  return [...out, ...a.slice(i), ...b.slice(j)];
 }

@@ -38,7 +38,7 @@ function changesOf(before: Json, after: Json): string[] {
  * or its arguments are not those that follow from its document and the version in force, so that a reviewer would read something untrue.
  */
 export function publicationFault(before: InForce | undefined, args: Json, author: string | null): string | undefined {
-  if (author === null)
+  if (author === null || /^(role|person):/.test(author))
     return "Nobody known is the author of this publication, so nobody could be kept from approving their own: use an agent key that names its owner (keys create --owner), or countersign policy publish --as";
   const { policy, document, sha256: hash } = typeof args === "object" && args !== null && !Array.isArray(args) ? args : {};
   if (before === undefined || policy !== before.ref.id)

@@ -1,8 +1,9 @@
 import { compare } from "../policy/decimal.ts";
+import { documentsOf } from "../policy/earlier-version.ts";
 import { type PastLimit, pastLimits } from "../policy/overshoot.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Queries } from "../projector/queries.ts";
-import { documentsOf, restored } from "./policy-bar.ts";
+import { restored } from "./policy-bar.ts";
 import type { PublishedPolicies } from "./published-policies.ts";
 import type { LiveUsage } from "./usage.ts";
 
@@ -16,7 +17,7 @@ export interface Overshoot {
   /** What is granted in the window that ends now. */
   readonly used: string;
   /** The items that were granted past a limit, each with its verdict. */
-  readonly items: readonly (PastLimit & { readonly verdict: string })[];
+  readonly items: readonly (Omit<PastLimit, "morePeople"> & { readonly verdict: string })[];
 }
 
 /**
@@ -39,7 +40,8 @@ export async function overshootsOf(
     for (const one of past) {
       if (itemId !== undefined && one.itemId !== itemId) continue;
       const verdict = await unaware(queries, events, one, { rule: budget.id, document: documents.get(meter) });
-      if (verdict !== null) items.push({ ...one, verdict });
+      const { morePeople: _asked, ...told } = one;
+      if (verdict !== null) items.push({ ...told, verdict });
     }
     if (items.length > 0) found.push({ workspace: meter.workspace, budget: meter.id, key, windowMs: meter.windowMs, used, items });
   }
@@ -50,7 +52,7 @@ export async function overshootsOf(
 async function unaware(
   queries: Queries,
   events: EventStore,
-  { itemId, forbids }: PastLimit,
+  { itemId, forbids, morePeople }: PastLimit,
   of: { rule: string; document: string | undefined },
 ): Promise<string | null> {
   const view = queries.item(itemId);
@@ -59,5 +61,5 @@ async function unaware(
   const { id } = restored(view.item, verdict);
   const reached = forbids ? undefined : await events.get(itemId, "verdicts", id);
   const knew = reached !== undefined && documentsOf(reached).some(({ sha256 }) => sha256 === of.document);
-  return knew && reached.matched.some((match) => match.rule === of.rule) ? null : id;
+  return knew && !morePeople && reached.matched.some((match) => match.rule === of.rule) ? null : id;
 }

@@ -1,6 +1,6 @@
-import type { EventOf, PolicyRef } from "../events/types.generated.ts";
 import { isAudit } from "../ledger/decisions.ts";
 import type { Item, VerdictNode } from "../ledger/item.ts";
+import { documentsOf } from "../policy/earlier-version.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Bar } from "./dispatcher.ts";
 import type { PublishedPolicies } from "./published-policies.ts";
@@ -22,11 +22,6 @@ export function policyBar(events: EventStore, policies: PublishedPolicies, usage
       judgedBy: new Set(documentsOf(reached).map(({ sha256 }) => sha256)),
     });
   };
-}
-
-/** The documents that a verdict was reached by. */
-export function documentsOf({ policy, policies }: Pick<EventOf["verdicts"], "policy" | "policies">): readonly PolicyRef[] {
-  return policy === null ? policies : [policy, ...policies];
 }
 
 /** The verdict whose terms are in force: that of before where policy forbade an edit. */

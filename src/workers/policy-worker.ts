@@ -1,5 +1,5 @@
 import { CountersignError } from "../errors.ts";
-import type { EventOf, PolicyRef } from "../events/types.generated.ts";
+import type { EventOf } from "../events/types.generated.ts";
 import { editedActions } from "../ledger/edits.ts";
 import type { VerdictNode } from "../ledger/item.ts";
 import { countablesOf } from "../policy/subjects.ts";
@@ -7,7 +7,6 @@ import type { UsageReader } from "../policy/usage.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Queries, Todo } from "../projector/queries.ts";
 import { interrupting } from "./interrupt.ts";
-import { documentsOf } from "./policy-bar.ts";
 import { replacedItem } from "./replaced.ts";
 import type { LiveUsage } from "./usage.ts";
 import type { Body, Write } from "./write.ts";
@@ -19,8 +18,10 @@ export type Judge = (input: {
   readonly answers: "proposal" | "edit";
   readonly now: number;
   readonly usage: UsageReader;
-  /** On an edit: the documents that judged what was edited. An edit is never judged more mildly because one of them has changed since. */
-  readonly before?: readonly PolicyRef[];
+  /** On an edit: the verdict on what was edited. An edit is never judged more mildly because one of its documents has changed since. */
+  readonly before?: Pick<EventOf["verdicts"], "policy" | "policies" | "matched">;
+  /** No standing approval stands in: a person has to look at it for a reason of its own. */
+  readonly alone?: boolean;
 }) => Omit<Body<"verdicts">, "workspace" | "answers" | "actor">;
 
 /** Judges proposals and edits, and reserves what they count toward budgets. What replaces another item is judged once that one is out of the way. */
@@ -52,7 +53,8 @@ export function policyWorker(
       answers: edited ? "edit" : "proposal",
       now: occurredAt,
       usage: usage.judging(todo.itemId, workspace),
-      ...(reached && { before: documentsOf(reached) }),
+      ...(reached && { before: reached }),
+      alone: replaced !== null,
     });
     const body = replaced === null ? judged : interrupting(judged, "not_replaced", replaced.why);
     // A forbidden edit leaves reserved what was; a forbidden proposal reserves nothing.

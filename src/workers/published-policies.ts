@@ -3,7 +3,7 @@ import type { PolicyRef } from "../events/types.generated.ts";
 import { barAtGrant } from "../policy/at-grant.ts";
 import { type Classified, type CompiledPolicy, claimMs, classifiedOf, compilePolicy, retriesOf, rubricOf } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
-import { asItJudged } from "../policy/earlier-version.ts";
+import { asItJudged, documentsOf, type Reached } from "../policy/earlier-version.ts";
 import { judge } from "../policy/judge.ts";
 import { amountPathOf } from "../policy/standing.ts";
 import type { Meter } from "../policy/usage.ts";
@@ -22,8 +22,8 @@ export interface PublishedPolicies {
   readonly meters: () => readonly Meter[];
   /** The documents in force that are enforced, so that their limits hold. */
   readonly enforced: () => readonly CompiledPolicy[];
-  /** Whether a document that is off describes one of these tools: then nothing stands in for the person that it asks for. */
-  readonly isOff: (workspace: string, tools: readonly string[]) => boolean;
+  /** Whether nothing stands in for a person here: one of these rules is a floor or a limit, or a document that is off describes one of the tools. */
+  readonly isBound: (workspace: string, tools: readonly string[], rules: readonly string[]) => boolean;
   /** How often the clock tries an idempotent action again whose end nobody knows. */
   readonly retries: (workspace: string, tool: string) => number;
   /** Where a tool's amount lies; undefined where no policy says so. */
@@ -48,21 +48,26 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
   });
   const current = () => (compiled ??= compileAll(queries));
   return {
-    judge({ before = [], ...input }) {
+    judge({ before, alone: _alone, ...input }) {
       const { usable, broken } = current();
       const why = broken.get(input.proposal.workspace);
       if (why !== undefined) return { ...judge([], input), error: { code: "policy_invalid", message: why } };
-      const earlier = before
+      const earlier = (before === undefined ? [] : documentsOf(before))
         .filter(({ sha256 }) => !usable.some(({ ref }) => ref.sha256 === sha256))
-        .map((ref) => asItJudged(compiledOf(documentOf(queries, ref), `${ref.id}@${ref.version}`)));
+        .map((ref) => asItJudged(compiledOf(documentOf(queries, ref), `${ref.id}@${ref.version}`), before as Reached));
       const all = [...usable, ...earlier.filter(({ mode }) => mode !== "shadow")];
       const body = judge(all, input);
       // Named, so that the verdict can be recomputed from the log alone.
       const others = all.filter(({ workspace, ref }) => workspace === input.proposal.workspace && ref.sha256 !== body.policy?.sha256);
       return others.length === 0 ? body : { ...body, policies: others.map(({ ref }) => ref) };
     },
-    isOff: (workspace, tools) =>
-      current().usable.some((policy) => policy.mode === "off" && policy.workspace === workspace && tools.some((tool) => policy.find(tool).length > 0)),
+    isBound: (workspace, tools, rules) =>
+      current().usable.some(
+        (policy) =>
+          policy.workspace === workspace &&
+          policy.mode !== "shadow" &&
+          (rules.some((rule) => policy.bindingIds.has(rule)) || (policy.mode === "off" && tools.some((tool) => policy.find(tool).length > 0))),
+      ),
     retries: (workspace, tool) => retriesOf(current().usable, workspace, tool),
     amountPath: (workspace, tool) => amountPathOf(current().usable, workspace, tool),
     barAtGrant(input, ...rest) {

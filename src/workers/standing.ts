@@ -29,8 +29,8 @@ export function standingJudge(
     queries,
     standings,
     onFolded,
-    isOff,
-  }: Pick<PublishedPolicies, "isOff"> & { queries: Queries; standings: Standings; onFolded: (listener: (batch: FoldedBatch) => void) => () => void },
+    isBound,
+  }: Pick<PublishedPolicies, "isBound"> & { queries: Queries; standings: Standings; onFolded: (listener: (batch: FoldedBatch) => void) => () => void },
 ): Judge {
   const reserved = new Map<string, { standing: string; amount: Decimal | undefined }>();
   onFolded((batch) => {
@@ -47,9 +47,9 @@ export function standingJudge(
   return (input) => {
     const verdict = judge(input);
     const { proposal, actions, answers, now } = input;
-    if (answers !== "proposal" || !mayStand(verdict)) return verdict;
+    if (answers !== "proposal" || input.alone === true || !mayStand(verdict)) return verdict;
     const tools = actions.map(({ tool }) => tool);
-    if (isOff(proposal.workspace, tools)) return verdict;
+    if (isBound(proposal.workspace, tools, verdict.matched?.map(({ rule }) => rule) ?? [])) return verdict;
     const alike = { agent: proposal.agent.id, thread: proposal.run?.threadId ?? null, actions };
     for (const standing of standings.all()) {
       if (standing.workspace !== proposal.workspace || standing.revoked !== null || standing.until <= now || standing.itemId === proposal.itemId) continue;
@@ -64,7 +64,7 @@ export function standingJudge(
   };
 }
 
-/** Standing approvals stand in for the one person that a verdict asks for; never for what is irreversible or critical. */
+/** Standing approvals stand in for the one person that a verdict asks for; never for what is irreversible, critical, or under a halt. */
 function mayStand({ route, gate, reversibility, risk, approvals, error }: Verdict): boolean {
   if (route !== "interrupt" && route !== "batch") return false;
   return (
