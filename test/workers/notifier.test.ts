@@ -33,6 +33,15 @@ actions:
     timeout: PT10M
     ladder: [{ to: role:oncall, timeout: PT5M, page: true }]
     on_expiry: hold
+  close_account:
+    arguments: { type: object }
+    reversibility: irreversible
+    execution: queryable
+    risk: high
+    gate: { kind: hard }
+    owner: role:support-lead
+    timeout: PT20H
+    ladder: [{ to: role:oncall, timeout: PT20H, page: true }]
   add_note:
     arguments: { type: object }
     reversibility: reversible
@@ -370,15 +379,25 @@ describe("the notifier", () => {
   it("tells at once, whatever the hour, where a route has nobody to page", async () => {
     const time = clock();
     const [on, inbox] = [await world({ now: time.now }), await hook()];
-    const always = ', quiet: [{ from: "00:00", to: "24:00" }]';
-    start(on, kept(), routed(inbox.url, always).replace("page: [pager]", "page: []"));
-    const { itemId } = await on.judged(refund());
+    // Loud for one hour of the day only, from one hour on.
+    const minute = Math.floor((time.now() % 86_400_000) / 60_000);
+    const clockTime = (m: number) => `${String(Math.floor((m % 1440) / 60)).padStart(2, "0")}:${String(m % 60).padStart(2, "0")}`;
+    const quiet = `, quiet: [{ from: "${clockTime(minute + 120)}", to: "${clockTime(minute + 60)}" }]`;
+    start(on, kept(), routed(inbox.url, quiet).replace("page: [pager]", "page: []"));
+    const { itemId } = await on.judged({ tool: "close_account", args: {} });
     await idle();
     expect(inbox.got).toEqual([]);
-    time.turn(11 * 60_000);
+    time.turn(90 * 60_000);
     await inbox.seen(1);
     await idle();
-    expect(noticesOf(inbox.got)).toMatchObject([{ items: [itemId], step: 1 }]);
+    // Quiet for hours, and its time is over long after these: whoever is told only, would be told then.
+    time.turn(19 * 3_600_000);
+    await inbox.seen(2);
+    await idle();
+    expect(noticesOf(inbox.got)).toMatchObject([
+      { items: [itemId], step: 0 },
+      { items: [itemId], step: 1 },
+    ]);
   });
 
   it("names a message alike on two machines that know nothing of each other", async () => {
