@@ -188,8 +188,20 @@ function covers(wide: Condition | undefined, narrow: Condition | undefined): boo
   return parts.every(([key, part]) => {
     const other = narrow?.[key as keyof Condition];
     if (key === "action") return narrow?.action?.every((name) => (wide.action ?? []).some((w) => w === name || (isGlob(w) && glob(w)(name) === true))) === true;
+    if (key === "args") return Object.entries(wide.args ?? {}).every(([pointer, leaf]) => implies(narrow?.args?.[pointer], leaf));
     return other !== undefined && canonicalize(part) === canonicalize(other);
   });
+}
+
+/** Whether one comparison of an argument holds only where another does: above 500 is also above 50. */
+function implies(narrow: Leaf | undefined, wide: Leaf): boolean {
+  if (narrow === undefined || narrow.operator !== wide.operator) return false;
+  const [a, b] = [narrow.threshold, wide.threshold];
+  if (typeof a === "number" && typeof b === "number") {
+    if (["above", "at_least", "length_above", "length_at_least"].includes(wide.operator)) return a >= b;
+    if (["below", "at_most", "length_below", "length_at_most"].includes(wide.operator)) return a <= b;
+  }
+  return canonicalize(a) === canonicalize(b);
 }
 
 type Rule = PolicyContent["rules"][number];
@@ -198,7 +210,10 @@ function shadowedRules(content: PolicyContent): Found[] {
   const rules = (["rules", "floors"] as const).flatMap((layer) => content[layer].map((rule, i) => ({ rule, path: [layer, i] as const, layer })));
   return rules.flatMap(({ rule, path, layer }): Found[] => {
     const stronger = rules.find(({ rule: other }) => other !== rule && covers(other.when, rule.when) && outdoes(other, rule));
-    if (stronger !== undefined && (stronger.path[0] !== layer || stronger.path[1] < path[1] || !outdoes(rule, stronger.rule)))
+    if (
+      stronger !== undefined &&
+      (stronger.path[0] !== layer || stronger.path[1] < path[1] || !(outdoes(rule, stronger.rule) && covers(rule.when, stronger.rule.when)))
+    )
       return [
         {
           code: layer === "floors" ? "shadowed-floor" : "shadowed-rule",

@@ -68,6 +68,10 @@ describe("lint", () => {
     const same = "{ action: act, args: { /n: { above: 50 } } }";
     expect(codes(`${ACT}rules:\n${rule(same, "raise: { risk: critical }, because: b", "a")}${rule(same)}`)).toEqual(["8 shadowed-rule"]);
     expect(codes(`${ACT}floors:\n${rule(same, "forbid: true, because: b", "a")}${rule(same)}`)).toEqual(["8 shadowed-floor"]);
+    const above = (n: number) => `{ action: act, args: { /n: { above: ${n} } } }`;
+    const critical = "raise: { risk: critical }, because: b";
+    expect(codes(`${ACT}floors:\n${rule(above(10), critical, "a")}${rule(above(50), critical)}`)).toEqual(["8 shadowed-floor"]);
+    expect(codes(`${ACT}floors:\n${rule(above(50), critical, "a")}${rule(above(10), critical)}`)).toEqual(["7 shadowed-floor"]);
     expect(codes(`${ACT}rules:\n${rule(same, "raise: { risk: critical }, because: b", "a")}${rule(same, "raise: { points: 5 }, because: b")}`)).toEqual([]);
   });
 
