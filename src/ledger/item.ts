@@ -247,3 +247,15 @@ export function createItem(id: string): Item {
 export function nodeOf<T extends Topic>(item: Item, topic: T, id: string | null): Extract<Node, { topic: T }> | undefined {
   return id === null ? undefined : (item.nodes.get(keyOf(topic, id)) as Extract<Node, { topic: T }> | undefined);
 }
+
+/** The verdict whose terms and card are in force: a forbid of an edit restores those before it. */
+export function termsVerdict(item: Item, verdict: VerdictNode): VerdictNode {
+  let node = verdict;
+  while (node.fallback) {
+    const edit = item.nodes.get(node.cause);
+    const before = edit?.topic === "decisions" ? item.nodes.get(edit.cause) : undefined;
+    if (before?.topic !== "verdicts") break;
+    node = before;
+  }
+  return node;
+}

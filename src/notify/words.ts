@@ -52,6 +52,7 @@ function headOf(notice: Notice): string {
   if (kind === "test") return "Countersign: a test notice";
   const what = toolsOf(notice);
   const tier = risk === null ? "" : ` (${risk} risk)`;
+  if (kind === "batch" && items.length === 1) return `1 of ${what} waits for ${ownerName(notice.owner)}, in its batch`;
   if (kind === "batch") return `${items.length} of ${what} wait together for ${ownerName(notice.owner)}`;
   if (kind === "doubt") return `Nobody knows how ${what} ended: ${ownerName(notice.owner)} settles it`;
   if (kind === "held") return `The time for ${what} is over; it is held for ${ownerName(notice.owner)}${tier}`;

@@ -1,5 +1,5 @@
 import { isAudit } from "../ledger/decisions.ts";
-import type { VerdictNode } from "../ledger/item.ts";
+import { termsVerdict, type VerdictNode } from "../ledger/item.ts";
 import type { Notice, Risk } from "../notify/notice.ts";
 import type { Batches, SealedBatch } from "../projector/batch-queries.ts";
 import { type Queries, type QueuePlace, queuePlace, type StoredItemView } from "../projector/queries.ts";
@@ -10,8 +10,10 @@ export interface Notices {
   all(): Generator<readonly Notice[]>;
   /** What one item asks for now: nothing, itself, or the batch that it is in. */
   of(itemId: string): readonly Notice[];
-  /** Whether a notice of before still asks for something. */
+  /** Whether a notice of before still asks for something, or will, unless policy says otherwise of an edit. */
   stands(notice: Notice): boolean;
+  /** What a notice of before says now; undefined where it asks for nothing any more. */
+  now(notice: Notice): Notice | undefined;
 }
 
 const PAGE = 200;
@@ -19,9 +21,15 @@ const PAGE = 200;
 /** Reads what is to be noticed from the views. */
 export function noticesFrom(queries: Pick<Queries, "item" | "queue">, batches: Pick<Batches, "ofItem">): Notices {
   function of(itemId: string): readonly Notice[] {
+    // While policy judges an edit nobody is asked: what was told before stands, and goes on where the edit is forbidden.
+    return queries.item(itemId)?.stage === "rejudging" ? [] : asked(itemId);
+  }
+
+  /** What an item asks for, or asked for before the edit that policy judges now. */
+  function asked(itemId: string): readonly Notice[] {
     const view = queries.item(itemId);
     if (view === undefined || view.life.verdict === null) return [];
-    return [...(waits(view) ? waiting(view, view.life.verdict) : []), ...inDoubt(view)];
+    return [...(waits(view) || view.stage === "rejudging" ? waiting(view, view.life.verdict) : []), ...inDoubt(view)];
   }
 
   function waiting(view: StoredItemView, verdict: VerdictNode): readonly Notice[] {
@@ -58,7 +66,14 @@ export function noticesFrom(queries: Pick<Queries, "item" | "queue">, batches: P
         if (rows.length < PAGE) return;
       }
     },
-    stands: ({ key, items, page }) => items.some((itemId) => of(itemId).some((now) => now.key === key || (page && verdictOf(now.key) === verdictOf(key)))),
+    stands: ({ key, items, page }) => items.some((itemId) => asked(itemId).some((now) => now.key === key || (page && verdictOf(now.key) === verdictOf(key)))),
+    now({ key, items }) {
+      for (const itemId of items) {
+        const found = asked(itemId).find((now) => now.key === key);
+        if (found !== undefined) return found;
+      }
+      return undefined;
+    },
   };
 }
 
@@ -81,8 +96,11 @@ function isQuiet({ summary }: StoredItemView, { terms, group }: VerdictNode): bo
   return isAudit(terms) && summary.risk === "low" && group.step === 0;
 }
 
-function itemNotice(view: StoredItemView, { id, group, terms }: VerdictNode): Notice {
+function itemNotice(view: StoredItemView, verdict: VerdictNode): Notice {
+  const { group, terms } = verdict;
   const kind = group.held ? "held" : isAudit(terms) ? "review" : "decide";
+  // A forbidden edit restores the verdict before it under a new id: the matter is the same, and was told.
+  const { id } = termsVerdict(view.item, verdict);
   return noticeOf(view, kind, `item/${view.itemId}/${id}/${group.held ? "held" : group.step}`);
 }
 

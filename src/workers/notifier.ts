@@ -204,7 +204,7 @@ export function runNotifier(context: NotifierContext): RunningWorker {
     let result: Parameters<Deliveries["settle"]>[1];
     try {
       if (channel === undefined) throw new SendFailed("the configuration has no such channel any more", { final: true });
-      const message: Message = { id: bundle, action, zone, notices: claimed.bodies.map((body) => JSON.parse(body) as Notice) };
+      const message: Message = { id: bundle, action, zone, notices: claimed.bodies.map((body) => contentOf(JSON.parse(body) as Notice, action)) };
       const signal = AbortSignal.any([cut.signal, AbortSignal.timeout(channel.timeoutMs)]);
       const answer = await channel.send(message, wordsOf(message, config.link), signal);
       result = { state: "sent", answer: safeText(answer, channel.secrets) };
@@ -214,6 +214,11 @@ export function runNotifier(context: NotifierContext): RunningWorker {
     }
     sending.set(name, (sending.get(name) ?? 1) - 1);
     guarded(() => deliveries.settle(claimed, result, now()));
+  }
+
+  /** What was noticed, as it is when it is sent: some of a batch may be decided since. What is resolved is told as it was. */
+  function contentOf(noticed: Notice, action: Message["action"]): Notice {
+    return action === "resolve" ? noticed : (guarded(() => notices.now(noticed)) ?? noticed);
   }
 
   function failure({ channel: name, attempts }: Claimed, error: unknown): Parameters<Deliveries["settle"]>[1] {

@@ -73,13 +73,19 @@ const lastAnswer = () =>
   JSON.parse(responses.got.at(-1)?.body ?? "{}") as { text?: string; replace_original?: boolean; response_type?: string; blocks?: object[] };
 
 describe("rejecting in Slack", () => {
-  it("rejects as the reviewer that the Slack user stands for, on the card of the message, and says so in its place", async () => {
+  it("rejects as the reviewer that the Slack user stands for, on the card of the message, without a reason that nobody gave, and says so in its place", async () => {
     const item = await pending();
     expect(await post(form(item))).toBe(200);
     const view = (await world.call<ItemView>("lead", "GET", `/v1/items/${item.itemId}`)).body;
     expect(view).toMatchObject({ decision: { kind: "reject", by: "person:carol" } });
     const event = await world.ledger.events.get(item.itemId, "decisions", view.decision?.eventId as string);
-    expect(event).toMatchObject({ seen: { cardSha256: item.cardSha256 }, review: { channel: "chat" }, actor: { roles: ["support-lead"] } });
+    expect(event).toMatchObject({
+      seen: { cardSha256: item.cardSha256 },
+      review: { channel: "chat" },
+      message: null,
+      reasonCodes: [],
+      actor: { roles: ["support-lead"] },
+    });
     expect(lastAnswer()).toMatchObject({ replace_original: true, text: "Rejected by carol. Nothing runs." });
     expect(JSON.stringify(lastAnswer().blocks)).not.toContain("countersign_reject");
   });

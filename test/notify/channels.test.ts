@@ -6,7 +6,7 @@ import { slackChannel } from "../../src/notify/channels/slack.ts";
 import { webhookChannel } from "../../src/notify/channels/webhook.ts";
 import { type Message, messageId, type Notice } from "../../src/notify/notice.ts";
 import { wordsOf } from "../../src/notify/words.ts";
-import { BROKEN, type Endpoint, endpoint, mailServer, SILENT } from "./endpoints.ts";
+import { BROKEN, type Endpoint, endpoint, mailServer, SILENT, SLACK } from "./endpoints.ts";
 
 const LINK = "https://console.example.com";
 const SECRET = `whsec_${Buffer.alloc(32, 7).toString("base64")}`;
@@ -113,7 +113,7 @@ describe("a signed webhook", () => {
 
 describe("Slack", () => {
   it("gets blocks with a link to decide and, where it may answer, a button that rejects exactly this verdict and card", async () => {
-    const slack = await listening({ status: 200, body: '{"ok":true,"ts":"17.1"}' });
+    const slack = await listening(SLACK);
     const target = { api: `${slack.url}/api`, token: "xoxb-1", channel: "#approvals" };
     expect(await send(slackChannel("s", { target, reject: true, timeoutMs: 2000 }))).toBe("ok 17.1");
     expect(slack.got[0]).toMatchObject({ path: "/api/chat.postMessage", headers: { authorization: "Bearer xoxb-1" } });
@@ -138,6 +138,20 @@ describe("Slack", () => {
     await expect(send(bot)).rejects.toThrow("Slack said channel_not_found");
     await expect(send(bot)).rejects.toThrow("no JSON");
     await expect(send(slackChannel("s", { target: { webhook: slack.url }, reject: false, timeoutMs: 2000 }))).rejects.toThrow("Slack said no_service");
+  });
+
+  it("has taken a message whose answer is long, since Slack sends the whole message back, and also one whose answer has no end", async () => {
+    const slack = await listening(SLACK, (response) => {
+      response.writeHead(200);
+      response.write('{"ok":true,"ts":"17.2","message":{"text":"');
+      const more = setInterval(() => response.write("x".repeat(65_536)), 1);
+      response.on("close", () => clearInterval(more));
+    });
+    const bot = slackChannel("s", { target: { api: slack.url, token: "t", channel: "#x" }, reject: true, timeoutMs: 5000 });
+    const notices = Array.from({ length: 40 }, (_, i) => ({ ...NOTICE, key: `k${i}` }));
+    expect(await send(bot, message({ notices }), 5000)).toBe("ok 17.1");
+    expect(slack.got[0]?.body.length).toBeGreaterThan(8 * 1024);
+    expect(await send(bot, message(), 5000)).toBe("ok");
   });
 
   it("takes a whole digest: no more blocks than Slack allows, and the rest as a number", async () => {

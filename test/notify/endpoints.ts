@@ -12,7 +12,9 @@ export interface Got {
 }
 
 /** How an endpoint answers: a status with a body, or whatever the function does with the response. */
-export type Manner = { readonly status: number; readonly body?: string; readonly headers?: Record<string, string> } | ((response: ServerResponse) => void);
+export type Manner =
+  | { readonly status: number; readonly body?: string; readonly headers?: Record<string, string> }
+  | ((response: ServerResponse, got: Got) => void);
 
 /** A real HTTP endpoint on this machine. */
 export interface Endpoint {
@@ -30,6 +32,13 @@ export const SILENT: Manner = () => {};
 /** Ends the connection in the middle. */
 export const BROKEN: Manner = (response) => void response.destroy();
 
+/** Takes a message as Slack's chat.postMessage does: the answer holds the whole message, with an id for each block that has none. */
+export const SLACK: Manner = (response, { body }) => {
+  const { channel, text, blocks } = JSON.parse(body) as { channel: string; text: string; blocks: object[] };
+  const message = { type: "message", subtype: "bot_message", ts: "17.1", text, blocks: blocks.map((block, i) => ({ block_id: `b${i}`, ...block })) };
+  response.writeHead(200, { "content-type": "application/json" }).end(JSON.stringify({ ok: true, channel, ts: "17.1", message }));
+};
+
 export async function endpoint(...first: Manner[]): Promise<Endpoint> {
   let manners: Manner[] = first.length > 0 ? first : [{ status: 200, body: "ok" }];
   const got: Got[] = [];
@@ -40,9 +49,10 @@ export async function endpoint(...first: Manner[]): Promise<Endpoint> {
       body += part;
     });
     request.on("end", () => {
-      got.push({ method: request.method ?? "", path: request.url ?? "", headers: request.headers, body });
+      const asked = { method: request.method ?? "", path: request.url ?? "", headers: request.headers, body };
+      got.push(asked);
       const manner = (manners.length > 1 ? manners.shift() : manners[0]) as Manner;
-      if (typeof manner === "function") manner(response);
+      if (typeof manner === "function") manner(response, asked);
       else response.writeHead(manner.status, manner.headers).end(manner.body ?? "");
     });
   });

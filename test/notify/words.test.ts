@@ -38,7 +38,7 @@ describe("what a message says", () => {
     expect(say([NOTICE], "resolve").subject).toBe("Decided: issue_refund waits for support-lead (high risk)");
     expect(say([NOTICE, NOTICE]).subject).toBe("2 things wait for support-lead");
     const batch = say([{ ...NOTICE, kind: "batch", batchId: "b0123456789abcdef01234567", agent: null, deadline: null }]);
-    expect(batch.lines[0]?.text).toBe("1 of issue_refund wait together for support-lead · batch b01234567 · workspace support");
+    expect(batch.lines[0]?.text).toBe("1 of issue_refund waits for support-lead, in its batch · batch b01234567 · workspace support");
     expect(say([{ ...NOTICE, kind: "batch", batchId: "b/1?" }]).lines[0]?.url).toBe(`${LINK}/batches/b%2F1%3F`);
   });
 

@@ -26,6 +26,8 @@ actions:
     risk: high
     gate: { kind: hard }
     owner: role:support-lead
+    decisions: [approve, edit, reject]
+    editable: [/amount]
     fields: { /to: { label: To, class: personal } }
     card: { headline: "Refund {/amount} to {/to}" }
     timeout: PT10M
@@ -51,6 +53,11 @@ actions:
     gate: { kind: audit, window: PT10M }
     ladder: [{ to: role:support-lead, timeout: PT5M }]
 batch: { max: 3, window: PT30M }
+floors:
+  - id: no-huge-refund
+    when: { action: issue_refund, args: { /amount: { above: 4000000 } } }
+    forbid: true
+    because: "Refunds above 4,000,000 are never paid by an agent"
 `;
 
 const folders: string[] = [];
@@ -272,6 +279,21 @@ describe("the notifier", () => {
     expect(new Set(noticesOf(inbox.got).map((n) => n.items[0]))).toEqual(new Set(items));
   });
 
+  it("says of a batch that is sent late what waits of it then", async () => {
+    const [on, inbox] = [await world(), await hook({ status: 503, headers: { "retry-after": "2" } }, { status: 200 })];
+    const { deliveries } = start(on, kept(), routed(inbox.url));
+    const items: string[] = [];
+    for (const plan of ["a", "b", "c"]) items.push((await on.judged({ tool: "set_plan", args: { plan } })).itemId);
+    await inbox.seen(1);
+    for (const itemId of items.slice(1)) expect(await on.decide("lead", await item(on, itemId), { kind: "approve" })).toMatchObject({ status: 200 });
+    expect(inbox.got).toHaveLength(1);
+    await inbox.seen(2);
+    await until(() => (deliveries.list()[0]?.state === "sent" ? true : undefined));
+    const told = inbox.got.map(({ body }) => (JSON.parse(body) as { data: { subject: string } }).data.subject);
+    expect(told).toEqual(["3 of set_plan wait together for support-lead", "1 of set_plan waits for support-lead, in its batch"]);
+    expect(noticesOf(inbox.got).map((notice) => notice.items.length)).toEqual([3, 1]);
+  });
+
   it("drops what was decided before it could be sent", async () => {
     const [on, inbox] = [await world(), await hook({ status: 500 })];
     const { deliveries } = start(on, kept(), routed(inbox.url));
@@ -299,6 +321,8 @@ describe("the notifier", () => {
       event_action: "trigger",
       summary: "Escalated, step 1: issue_refund waits for oncall (high risk)",
     });
+    // What is under way when the clock is turned would be taken for left behind, and sent again.
+    await until(() => (deliveries.list().every(({ state }) => state === "sent") ? true : undefined));
     // The last step runs out: the item is held, and still nobody has decided.
     time.turn(6 * 60_000);
     await until(async () => ((await item(on, itemId)).held ? true : undefined));
@@ -309,6 +333,38 @@ describe("the notifier", () => {
     await until(() => (inbox.got.filter(({ path }) => path === "/pd/v2/enqueue").length === 2 ? true : undefined));
     expect(JSON.parse(inbox.got.at(-1)?.body as string)).toEqual({ routing_key: SECRET, event_action: "resolve", dedup_key });
     await until(() => (deliveries.list().every(({ state }) => state === "sent" || state === "dropped") ? true : undefined));
+  });
+
+  it("goes on as before where policy forbids an edit: the page stands until somebody decides, and nothing is told twice", async () => {
+    const time = clock();
+    const [on, inbox] = [await world({ now: time.now }), await hook({ status: 202, body: '{"status":"success"}' })];
+    const oncall = on.keys.createKey({ scope: "reviewer", id: "otto", roles: ["oncall"] }).key;
+    start(on, kept(), routed(inbox.url));
+    const pages = () => inbox.got.filter(({ path }) => path === "/pd/v2/enqueue").map(({ body }) => JSON.parse(body) as { event_action: string });
+    const { itemId } = await on.judged(refund());
+    const editTooHigh = async () => {
+      const now = await item(on, itemId);
+      const { body } = await on.decide(oncall, now, {
+        kind: "edit",
+        edits: [{ actionId: now.actions[0]?.actionId, args: { amount: 9_000_000, to: "jo@example.com" } }],
+      });
+      expect(body).toMatchObject({ status: "effective", rejudged: { state: "fell_back" } });
+      await idle();
+    };
+    await inbox.seen(1);
+    time.turn(11 * 60_000);
+    await inbox.seen(3);
+    await editTooHigh();
+    expect(pages().map(({ event_action }) => event_action)).toEqual(["trigger"]);
+    time.turn(6 * 60_000);
+    await until(() => (noticesOf(inbox.got).some(({ kind }) => kind === "held") ? true : undefined));
+    await editTooHigh();
+    expect((await item(on, itemId)).held).toBe(true);
+    expect(pages().map(({ event_action }) => event_action)).toEqual(["trigger"]);
+    expect(noticesOf(inbox.got).map(({ kind }) => kind)).toEqual(["decide", "decide", "held"]);
+    expect(await on.decide(oncall, await item(on, itemId), { kind: "reject", message: "no" })).toMatchObject({ status: 200 });
+    await until(() => (pages().length === 2 ? true : undefined));
+    expect(pages().map(({ event_action }) => event_action)).toEqual(["trigger", "resolve"]);
   });
 
   it("tells at once, whatever the hour, where a route has nobody to page", async () => {

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { CountersignError } from "../../errors.ts";
 import { canonicalize, sha256 } from "../../events/canonical.ts";
 import type { EventOf } from "../../events/types.generated.ts";
-import { nodeOf, type ProposalNode } from "../../ledger/item.ts";
+import { nodeOf, type ProposalNode, termsVerdict } from "../../ledger/item.ts";
 import { owedTo } from "../../ledger/owed.ts";
 import { pointerKeys, valueAt } from "../../policy/pointer.ts";
 import type { ItemView } from "../../producers/wire/answers.ts";
@@ -13,7 +13,7 @@ import { mustBe } from "./identity.ts";
 import type { Context } from "./ledger.ts";
 import { ownersOf } from "./list.ts";
 import { unlikeMembers } from "./unlike.ts";
-import { groupView, termsVerdict } from "./verdict-view.ts";
+import { groupView } from "./verdict-view.ts";
 
 /** Batches of a reviewer's workspace, newest first. @throws CountersignError forbidden, request_invalid */
 export function listBatches(context: Context, request: z.output<typeof batchesRequest>): BatchesAnswer {

@@ -1,7 +1,7 @@
 import { CountersignError } from "../../errors.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { isSatisfied } from "../../ledger/decisions.ts";
-import { type DecisionNode, type Item, nodeOf, type ProposalNode, type VerdictNode } from "../../ledger/item.ts";
+import { type DecisionNode, type Item, nodeOf, type ProposalNode, termsVerdict, type VerdictNode } from "../../ledger/item.ts";
 import { executionOf } from "../../ledger/life.ts";
 import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
 import { partitionOf } from "../../log/partitioner.ts";
@@ -16,7 +16,7 @@ import { mustBe } from "./identity.ts";
 import { jsonOf } from "./json.ts";
 import type { Context } from "./ledger.ts";
 import { overshotFinding } from "./standing.ts";
-import { groupView, reasonText, termsVerdict, verdictEvent } from "./verdict-view.ts";
+import { groupView, reasonText, verdictEvent } from "./verdict-view.ts";
 
 /** Everything about an item, for its agent and for reviewers. @throws CountersignError forbidden, not_found */
 export async function itemView(context: Context, itemId: string): Promise<ItemView> {

@@ -1,5 +1,5 @@
 import type { Json } from "../../events/canonical.ts";
-import { type Item, nodeOf, type ProposalNode, type VerdictNode } from "../../ledger/item.ts";
+import { type Item, nodeOf, type ProposalNode, termsVerdict, type VerdictNode } from "../../ledger/item.ts";
 import { executionOf } from "../../ledger/life.ts";
 import { isGrant } from "../../ledger/resumes.ts";
 import type { Classified } from "../../policy/compile.ts";
@@ -15,7 +15,6 @@ import type { Context } from "./ledger.ts";
 import { actionsOf } from "./record-actions.ts";
 import { answersOf, eventsOf, type ItemEvents, stateOf, type Told, writtenOf } from "./record-events.ts";
 import { NO_MASK, type RecordMask, recordMask } from "./record-mask.ts";
-import { termsVerdict } from "./verdict-view.ts";
 
 /**
  * The record of an item: who proposed, judged, decided, granted and did what, on which arguments, with the place of every event in the log.

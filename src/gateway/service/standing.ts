@@ -3,7 +3,7 @@ import { CountersignError } from "../../errors.ts";
 import { policyItemId } from "../../events/ids.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { approvalsNeeded, isAudit } from "../../ledger/decisions.ts";
-import { nodeOf } from "../../ledger/item.ts";
+import { nodeOf, termsVerdict } from "../../ledger/item.ts";
 import { add, type Decimal, decimalOf, decimalText, ZERO } from "../../policy/decimal.ts";
 import { amountOf, readScope, type StandingScope, scopeText, within } from "../../policy/standing.ts";
 import type { StandingsAnswer, StandingView, standingRevokeRequest } from "../../producers/wire/standing.ts";
@@ -12,7 +12,7 @@ import type { Standing } from "../../projector/standings.ts";
 import type { DecideRequest } from "./decision-event.ts";
 import { mustBe, mustHaveRole } from "./identity.ts";
 import type { Context } from "./ledger.ts";
-import { termsVerdict, verdictEvent } from "./verdict-view.ts";
+import { verdictEvent } from "./verdict-view.ts";
 
 const DAY = 86_400_000;
 const LONGEST = 7 * DAY;

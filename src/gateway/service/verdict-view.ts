@@ -1,21 +1,9 @@
 import type { EventOf } from "../../events/types.generated.ts";
 import { approvalsNeeded, isAudit, nothingToDecide } from "../../ledger/decisions.ts";
 import { isOpen } from "../../ledger/describe.ts";
-import type { Item, ProposalNode, VerdictNode } from "../../ledger/item.ts";
+import type { ProposalNode, VerdictNode } from "../../ledger/item.ts";
 import type { ListedItem } from "../../producers/wire/answers.ts";
 import type { Context } from "./ledger.ts";
-
-/** The verdict whose terms and card are in force: a forbid of an edit restores those before it. */
-export function termsVerdict(item: Item, verdict: VerdictNode): VerdictNode {
-  let node = verdict;
-  while (node.fallback) {
-    const edit = item.nodes.get(node.cause);
-    const before = edit?.topic === "decisions" ? item.nodes.get(edit.cause) : undefined;
-    if (before?.topic !== "verdicts") break;
-    node = before;
-  }
-  return node;
-}
 
 /** Whether people can decide on a verdict now. */
 export function canDecide(verdict: VerdictNode): boolean {

@@ -4,44 +4,46 @@ import { SendFailed } from "./channel.ts";
 /** What an endpoint answered. */
 export interface Answered {
   readonly status: number;
-  /** At most MOST_READ bytes of it. */
+  /** Its beginning: all of it, unless `cut`. */
   readonly text: string;
+  readonly cut: boolean;
 }
 
-/** An endpoint that answers without end must not fill the memory. */
+/** Bytes: an endpoint that answers without end must not fill the memory. */
 const MOST_READ = 8 * 1024;
 /** Longest pause that a receiver may ask for. */
 const LONGEST_PAUSE_MS = 3_600_000;
 
 /**
  * Posts JSON. Only an answer of 2xx is a success; a redirect is not followed, since it would take what is signed for one address to another.
+ * `most` is how many bytes of a success are read.
  *
  * @throws SendFailed
  */
-export async function post(url: string, body: string, headers: Readonly<Record<string, string>>, signal: AbortSignal): Promise<Answered> {
+export async function post(url: string, body: string, headers: Readonly<Record<string, string>>, signal: AbortSignal, most = MOST_READ): Promise<Answered> {
   let response: Response;
-  let text: string;
+  let read: { text: string; cut: boolean };
   try {
     response = await fetch(url, { method: "POST", body, redirect: "manual", signal, headers: { "content-type": "application/json", ...headers } });
-    text = await firstOf(response);
+    read = await firstOf(response, response.ok ? most : MOST_READ);
   } catch (error) {
     throw new SendFailed(`no answer: ${reasonOf(error)}`);
   }
   const { status } = response;
-  if (status >= 200 && status < 300) return { status, text };
-  const said = text.trim() === "" ? "" : `: ${text}`;
+  if (response.ok) return { status, ...read };
+  const said = read.text.trim() === "" ? "" : `: ${read.text}`;
   throw new SendFailed(`answered ${status}${said}`, { retryAfterMs: pauseOf(response.headers.get("retry-after")), final: status === 410 });
 }
 
-async function firstOf(response: Response): Promise<string> {
+async function firstOf(response: Response, most: number): Promise<{ text: string; cut: boolean }> {
   const parts: Uint8Array[] = [];
   let size = 0;
   for await (const part of response.body ?? []) {
     parts.push(part);
     size += part.length;
-    if (size > MOST_READ) break;
+    if (size > most) break;
   }
-  return Buffer.concat(parts).subarray(0, MOST_READ).toString("utf8");
+  return { text: Buffer.concat(parts).subarray(0, most).toString("utf8"), cut: size > most };
 }
 
 /** `Retry-After` as seconds; as a date it is left to the backoff. */
