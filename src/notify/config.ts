@@ -2,7 +2,7 @@ import type { CountersignError } from "../errors.ts";
 import { placed, readShape } from "../policy/document.ts";
 import { didYouMean, documentInvalid, type Problem } from "../policy/problems.ts";
 import { readYaml } from "../policy/yaml.ts";
-import type { Pace, Rhythm } from "./schedule.ts";
+import { isAlwaysQuiet, type Pace, type Quiet, type Rhythm } from "./schedule.ts";
 import { type ChannelContent, type NotifyContent, notifyShape } from "./shape.ts";
 
 /** Where one owner's notices go. */
@@ -91,8 +91,12 @@ function routeOf({ owner, workspace, notify, page, time_zone: zone = "UTC", quie
     workspace,
     page,
     notify: notify.map(({ to, digest, at }) => ({ channel: to, pace: digest === "daily" ? { digest, at: at ?? EIGHT } : { digest } })),
-    rhythm: { zone, quiet: quiet.map(({ days = [], from, to }) => ({ days, from, to })), through },
+    rhythm: { zone, quiet: quiet.map(quietOf), through },
   };
+}
+
+function quietOf({ days = [], from, to }: NotifyContent["routes"][number]["quiet"][number]): Quiet {
+  return { days, from, to };
 }
 
 /** What the shape alone does not tell. */
@@ -104,7 +108,8 @@ function check({ channels, routes, slack }: NotifyContent): Problem[] {
     if (type === undefined) wrong.push({ path, message: `there is no channel ${JSON.stringify(name)}${didYouMean(name, names)}` });
     else if (!types.has(type)) wrong.push({ path, message: `${JSON.stringify(name)} is of type ${type}, which does not ${does}` });
   };
-  for (const [i, { notify, page }] of routes.entries()) {
+  for (const [i, { notify, page, quiet }] of routes.entries()) {
+    wrong.push(...quietProblems(["routes", i, "quiet"], quiet.map(quietOf)));
     if (notify.length + page.length === 0) wrong.push({ path: ["routes", i], message: "names no channel: give notify, page or both" });
     for (const [j, { to, digest, at }] of notify.entries()) {
       mustBe(["routes", i, "notify", j], to, TELLERS, "tell people: it pages");
@@ -116,6 +121,14 @@ function check({ channels, routes, slack }: NotifyContent): Problem[] {
   if (slack !== undefined && Object.keys(slack.reviewers).length === 0)
     wrong.push({ path: ["slack", "reviewers"], message: "names nobody, so nobody could reject" });
   return wrong;
+}
+
+function quietProblems(path: PropertyKey[], quiet: readonly Quiet[]): Problem[] {
+  const empty = quiet.flatMap(({ from, to }, i): Problem[] =>
+    from === to ? [{ path: [...path, i, "to"], message: 'is the same as from: for a whole day write from: "00:00", to: "24:00"' }] : [],
+  );
+  if (empty.length > 0 || !isAlwaysQuiet(quiet)) return empty;
+  return [{ path, message: "covers the whole week, so nobody would ever be told: leave some time out" }];
 }
 
 function channelProblems(path: PropertyKey[], content: ChannelContent): Problem[] {

@@ -33,16 +33,15 @@ export interface Due {
 const MOST_WINDOWS = 50;
 
 /**
- * When a notice goes to a channel. What would be over before the digest comes does not wait for it; what is critical, or whatever the
- * configuration lets through, does not wait for the end of quiet hours.
+ * When a notice goes to a channel. What would be over before the digest comes does not wait for it, nor for the end of quiet hours what would
+ * be over by then; what is critical, or whatever the configuration lets through, waits for neither.
  */
 export function dueOf({ risk, deadline }: Pick<Notice, "risk" | "deadline">, now: number, { zone, quiet, through }: Rhythm, pace: Pace): Due {
-  const gatheredAt = nextDigest(now, zone, pace);
-  const tooLate = gatheredAt !== null && deadline !== null && deadline <= gatheredAt;
-  const at = gatheredAt === null || tooLate ? now : gatheredAt;
   if (risk !== null && through.includes(risk)) return { at: now, gathered: false };
-  const loud = quietUntil(at, zone, quiet);
-  return { at: loud, gathered: loud > now };
+  const digest = nextDigest(now, zone, pace);
+  const waits = (digest === null ? [now] : [digest, now]).map((at) => quietUntil(at, zone, quiet));
+  const at = waits.find((end) => deadline === null || end < deadline) ?? now;
+  return { at, gathered: at > now };
 }
 
 /** When the next digest goes out, after a moment; null where there is none. */
@@ -63,6 +62,21 @@ export function quietUntil(at: number, zone: string, quiet: readonly Quiet[]): n
     moment = Math.max(...ends);
   }
   return moment;
+}
+
+/** Whether quiet times leave no minute of the week. */
+export function isAlwaysQuiet(quiet: readonly Quiet[]): boolean {
+  const WEEK = DAYS.length * 1440;
+  const windows = quiet.flatMap(({ days, from, to }) =>
+    DAYS.flatMap((day, i) => {
+      const start = i * 1440 + from;
+      // What begins on Sunday may end on Monday.
+      return days.length > 0 && !days.includes(day) ? [] : [start, start - WEEK].map((at) => ({ at, end: at + (to > from ? to - from : to + 1440 - from) }));
+    }),
+  );
+  let covered = 0;
+  for (const { at, end } of windows.sort((a, b) => a.at - b.at)) if (at <= covered) covered = Math.max(covered, end);
+  return covered >= WEEK;
 }
 
 /** When a window that covers a moment ends; undefined where it does not cover it. */

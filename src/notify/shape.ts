@@ -14,8 +14,18 @@ const variable = custom((value) =>
       ),
 );
 
-/** An http address without anything secret in it. */
-const address = custom((value) => readAddress(value, ["http:", "https:"], "an http or https address such as https://hooks.example.com/countersign"));
+/** An http address without anything secret in it, to the letter: to a receiver a slash at the end may make it another one. */
+const address = custom(readHttp);
+
+/** An http address that paths are put behind, without a slash at its end. */
+const base = custom((value) => {
+  const read = readHttp(value);
+  return typeof read === "string" ? read.replace(/\/+$/, "") : read;
+});
+
+function readHttp(value: unknown): string | Error {
+  return readAddress(value, ["http:", "https:"], "an http or https address such as https://hooks.example.com/countersign");
+}
 
 /** The address of a mail server. */
 const smtp = custom((value) => readAddress(value, ["smtp:", "smtps:"], "the address of a mail server such as smtp://mail.example.com:587 or smtps://…:465"));
@@ -24,7 +34,7 @@ function readAddress(value: unknown, protocols: readonly string[], what: string)
   const url = typeof value === "string" && URL.canParse(value) ? new URL(value) : undefined;
   if (url === undefined || !protocols.includes(url.protocol) || url.hostname === "") return new Error(`must be ${what}, not ${shown(value)}`);
   if (url.username !== "" || url.password !== "") return new Error("must hold no user and no password: name variables of the environment for them");
-  return (value as string).replace(/\/+$/, "");
+  return value as string;
 }
 
 const email = custom((value) =>
@@ -49,7 +59,7 @@ const CHANNELS = {
     webhook_env: variable.optional(),
     token_env: variable.optional(),
     channel: text.optional(),
-    api: address.optional(),
+    api: base.optional(),
     ...common,
   }),
   email: shape({
@@ -62,8 +72,8 @@ const CHANNELS = {
     tls: oneOf(["required", "none"]).optional(),
     ...common,
   }),
-  pagerduty: shape({ type: z.literal("pagerduty"), routing_key_env: variable, url: address.optional(), ...common }),
-  opsgenie: shape({ type: z.literal("opsgenie"), api_key_env: variable, url: address.optional(), ...common }),
+  pagerduty: shape({ type: z.literal("pagerduty"), routing_key_env: variable, url: base.optional(), ...common }),
+  opsgenie: shape({ type: z.literal("opsgenie"), api_key_env: variable, url: base.optional(), ...common }),
 };
 
 type ChannelContents = { [T in keyof typeof CHANNELS]: z.output<(typeof CHANNELS)[T]> };
@@ -104,7 +114,7 @@ const route = shape({
 /** The whole file. */
 export const notifyShape = shape({
   /** Where reviewers open the console: items and batches are linked under it. */
-  link: address,
+  link: base,
   channels: z.record(identifier, channel),
   routes: z.array(route).min(1),
   slack: shape({
@@ -112,7 +122,7 @@ export const notifyShape = shape({
     /** Slack's id of a user → the person of a reviewer key. */
     reviewers: z.record(text, text),
     /** Under which address Slack takes what becomes of a button. */
-    responses: address.default("https://hooks.slack.com"),
+    responses: base.default("https://hooks.slack.com"),
   }).optional(),
 });
 

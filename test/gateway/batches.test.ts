@@ -1,3 +1,4 @@
+import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EventOf } from "../../src/events/types.generated.ts";
 import type { ItemView } from "../../src/producers/wire/answers.ts";
@@ -244,13 +245,77 @@ describe("deciding a batch", () => {
     await world.decide("lead", item, { kind: "reject" });
     const right = await opened(batch);
     const [one, two] = await Promise.all([send(batch, { ...right, all: { kind: "approve" } }), send(batch, { ...right, all: { kind: "reject" } })]);
-    expect(one!.body.effective + two!.body.effective).toBe(4);
+    // Who comes when the drawn member, or all, is decided already is refused as a whole.
+    for (const { status, body } of [one, two]) expect([200, "not_opened", "settled"]).toContain(status === 200 ? status : body.code);
+    const [ones = 0, twos = 0] = [one.body.effective, two.body.effective];
+    expect(ones + twos).toBe(4);
     const kinds = await Promise.all(batch.members.map(async (m) => (await decisionOf(m.itemId)).kind));
-    expect(kinds.filter((k) => k === "reject").length).toBe(1 + two!.body.effective);
+    expect(kinds.filter((k) => k === "reject").length).toBe(1 + twos);
     const after = await read(batch.batchId);
     expect(after.members.find((m) => m.itemId === item.itemId)).toMatchObject({ state: "out", why: "decided", decision: { together: false, kind: "reject" } });
     const third = await send(batch, { ...right, all: { kind: "approve" } });
     expect(third).toMatchObject({ status: 409, body: { code: "settled" } });
+  });
+
+  test("can be sent again with its event ids: what is recorded is answered as before, the rest is decided, and nothing twice", async () => {
+    const batch = await sealed();
+    const right = await opened(batch);
+    const members = batch.members.map(({ itemId }) => ({ itemId, kind: "approve" as const, eventId: randomUUID() }));
+    // The first time ends in the middle, the drawn member being decided.
+    const drawn = members.filter((m) => m.itemId === batch.toOpen);
+    const first = await send(batch, { ...right, members: drawn });
+    expect(first).toMatchObject({ status: 200, body: { effective: 1 } });
+    const notOpened = { ...right.opened!, cardSha256: "0".repeat(64) };
+    expect(await send(batch, { ...right, opened: notOpened, members })).toMatchObject({ status: 409, body: { code: "not_opened" } });
+    expect(await send(batch, { ...right, members: members.filter((m) => m !== drawn[0]) })).toMatchObject({ status: 409, body: { code: "not_opened" } });
+    expect(await send(batch, { ...right, members })).toMatchObject({ status: 200, body: { effective: 5, refused: 0 } });
+    const again = await send(batch, { ...right, members });
+    expect(again).toMatchObject({ status: 200, body: { effective: 5, refused: 0, batch: { open: 0, toOpen: null } } });
+    expect(again.body.results.map((r) => [r.itemId, r.status, r.eventId])).toEqual(members.map((m) => [m.itemId, "effective", m.eventId]));
+    for (const { itemId } of members)
+      expect(world.ledger.queries.timeline(itemId).filter((e) => e.topic === "decisions" && e.what === "approve").length).toBe(1);
+    const other = await send(batch, { ...right, members: members.map((m, i) => (i === 0 ? { ...m, kind: "reject" as const } : m)) });
+    expect(other).toMatchObject({ status: 200, body: { effective: 4, refused: 1 } });
+    expect(other.body.results[0]).toMatchObject({ status: "refused", code: "conflict" });
+  });
+
+  test("refuses attention that cannot have been, naming the field", async () => {
+    const batch = await sealed();
+    const right = await opened(batch);
+    const { itemId } = batch.members.find((m) => m.itemId !== batch.toOpen)!;
+    const future = Date.now() + 120_000;
+    const bad: [Partial<BatchDecisionRequest>, string][] = [
+      [{ opened: { ...right.opened!, openedAt: Date.UTC(3000, 0) } }, "/opened/openedAt"],
+      [{ opened: { ...right.opened!, activeMs: 8e14 } }, "/opened/activeMs"],
+      [{ review: { openedAt: future } }, "/review/openedAt"],
+      [{ review: { activeMs: 8e14 } }, "/review/activeMs"],
+      [{ review: { openedAt: Date.now() - 5000, activeMs: 70_000 } }, "/review/activeMs"],
+      [{ members: [{ itemId, kind: "approve", openedAt: future }] }, "/members/0/openedAt"],
+      [{ members: [{ itemId, kind: "approve", openedAt: 0, activeMs: 8e14 }] }, "/members/0/activeMs"],
+    ];
+    for (const [more, field] of bad)
+      expect(await send(batch, { ...right, all: { kind: "approve" }, ...more })).toMatchObject({ status: 422, body: { code: "request_invalid", field } });
+    const item = (await world.call<ItemView>("lead", "GET", `/v1/items/${itemId}`)).body;
+    const alone: [object, string][] = [
+      [{ openedAt: future }, "/review/openedAt"],
+      [{ activeMs: 8e14 }, "/review/activeMs"],
+      [{ openedAt: Date.now() - 1000, activeMs: 90_000 }, "/review/activeMs"],
+    ];
+    for (const [review, field] of alone)
+      expect(await world.decide("lead", item, { kind: "approve", review })).toMatchObject({ status: 422, body: { code: "request_invalid", field } });
+    expect((await read(batch.batchId)).open).toBe(5);
+    // A clock that is half a minute ahead is no reason to refuse, and a share is never longer than its member was open.
+    const openedAt = Date.now() + 30_000;
+    const members = [{ itemId, kind: "approve" as const, openedAt }];
+    const answer = await send(batch, {
+      ...right,
+      opened: { ...right.opened!, openedAt, activeMs: 30_000 },
+      all: { kind: "approve" },
+      members,
+      review: { activeMs: 50_000 },
+    });
+    expect(answer).toMatchObject({ status: 200, body: { effective: 5 } });
+    expect((await decisionOf(itemId)).review).toMatchObject({ openedAt, activeMs: 0 });
   });
 
   test("is for the owner: another reviewer is refused for each member", async () => {

@@ -134,4 +134,26 @@ slack: { signing_secret_env: NOPE, reviewers: {} }
       "notify.yaml:6:30 channels.oncall.routing_key_env: the variable KEY is not set in the environment",
     );
   });
+
+  it("keeps the address of a webhook to the letter, and takes the slash off where paths are put behind", () => {
+    const url = "https://hooks.example.com/in/";
+    const source = GOOD.replace('url: "https://hooks.example.com/in"', `url: "${url}"`).replace(
+      "routing_key_env: KEY",
+      'routing_key_env: KEY, url: "https://pd.example.com/"',
+    );
+    const { channels, link } = parse(source);
+    expect(link).toBe("https://console.example.com");
+    expect(channels.get("hook")?.content).toMatchObject({ url });
+    expect(channels.get("oncall")?.content).toMatchObject({ url: "https://pd.example.com" });
+  });
+
+  it("refuses quiet times that are none, or that never end", () => {
+    const quiet = (lines: string) => problems(GOOD.replace('quiet: [{ from: "20:00", to: "07:00" }]', `quiet: ${lines}`));
+    expect(quiet('[{ from: "20:00", to: "07:00" }, { from: "08:00", to: "08:00" }]')).toEqual([
+      'notify.yaml:12:62 routes[0].quiet[1].to: is the same as from: for a whole day write from: "00:00", to: "24:00"',
+    ]);
+    expect(quiet('[{ from: "20:00", to: "08:00" }, { from: "08:00", to: "20:00" }]')).toEqual([
+      "notify.yaml:12:5 routes[0].quiet: covers the whole week, so nobody would ever be told: leave some time out",
+    ]);
+  });
 });

@@ -1,6 +1,6 @@
 import { DateTime } from "luxon";
 import { describe, expect, it } from "vitest";
-import { dueOf, quietUntil, type Rhythm } from "../../src/notify/schedule.ts";
+import { dueOf, isAlwaysQuiet, quietUntil, type Rhythm } from "../../src/notify/schedule.ts";
 
 const ZONE = "Europe/Zurich";
 const at = (text: string, zone = ZONE) => DateTime.fromISO(text, { zone }).toMillis();
@@ -69,5 +69,40 @@ describe("when a notice goes out", () => {
     const soon = { ...NOTICE, deadline: at("2026-11-18T21:40") };
     expect(dueOf(soon, now, rhythm(), { digest: "hourly" })).toEqual({ at: now, gathered: false });
     expect(dueOf({ ...NOTICE, deadline: at("2026-11-18T22:30") }, now, rhythm(), { digest: "hourly" })).toMatchObject({ gathered: true });
+  });
+
+  it("does not wait for the end of quiet hours that would come after its deadline", () => {
+    const night = rhythm({ quiet: [NIGHT] });
+    const until = (text: string, pace: Parameters<typeof dueOf>[3] = ONCE) => dueOf({ ...NOTICE, deadline: at(text) }, now, night, pace);
+    expect(until("2026-11-19T06:59")).toEqual({ at: now, gathered: false });
+    expect(until("2026-11-19T07:00")).toEqual({ at: now, gathered: false });
+    expect(until("2026-11-19T07:01")).toEqual({ at: at("2026-11-19T07:00"), gathered: true });
+    // The digest comes in quiet hours: what waits for it waits for their end.
+    expect(until("2026-11-18T23:00", { digest: "hourly" })).toEqual({ at: now, gathered: false });
+    // Too soon for the digest, and not for the end of quiet hours.
+    expect(until("2026-11-19T10:00", { digest: "daily", at: 12 * 60 })).toEqual({ at: at("2026-11-19T07:00"), gathered: true });
+  });
+});
+
+describe("quiet times of a whole week", () => {
+  const WORK = ["mon", "tue", "wed", "thu", "fri"];
+  it("are known for what they are, also where several make them, and over Sunday's midnight", () => {
+    expect(isAlwaysQuiet([{ days: [], from: 0, to: 1440 }])).toBe(true);
+    expect(isAlwaysQuiet([NIGHT, { days: [], from: 6 * 60, to: 20 * 60 }])).toBe(true);
+    expect(isAlwaysQuiet([NIGHT, { days: WORK, from: 7 * 60, to: 20 * 60 }, { days: ["sat", "sun"], from: 0, to: 1440 }])).toBe(true);
+  });
+
+  it("are not those that leave a minute", () => {
+    expect(isAlwaysQuiet([])).toBe(false);
+    expect(isAlwaysQuiet([NIGHT])).toBe(false);
+    expect(isAlwaysQuiet([NIGHT, { days: [], from: 7 * 60 + 1, to: 20 * 60 }])).toBe(false);
+    expect(isAlwaysQuiet([NIGHT, { days: [], from: 7 * 60, to: 20 * 60 - 1 }])).toBe(false);
+    expect(
+      isAlwaysQuiet([
+        { days: WORK, from: 0, to: 1440 },
+        { days: ["sat"], from: 0, to: 1440 },
+        { days: ["sun"], from: 1, to: 1440 },
+      ]),
+    ).toBe(false);
   });
 });

@@ -2,6 +2,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { CountersignError } from "../../src/errors.ts";
 import { type Deliveries, openDeliveries } from "../../src/local/deliveries.ts";
 import { type LocalDb, openLocalDb } from "../../src/local/local-db.ts";
 import { openChannels } from "../../src/notify/channels/open.ts";
@@ -10,7 +11,7 @@ import { messageId } from "../../src/notify/notice.ts";
 import { noticesFrom } from "../../src/workers/notices.ts";
 import { runNotifier } from "../../src/workers/notifier.ts";
 import type { RunningWorker } from "../../src/workers/worker.ts";
-import { openWorld, type World } from "../gateway/world.ts";
+import { openWorld, type World, type WorldOptions } from "../gateway/world.ts";
 import { type Endpoint, endpoint, type Got, SILENT, until } from "../notify/endpoints.ts";
 
 const POLICY = `
@@ -33,6 +34,15 @@ actions:
     timeout: PT10M
     ladder: [{ to: role:oncall, timeout: PT5M, page: true }]
     on_expiry: hold
+  close_account:
+    arguments: { type: object }
+    reversibility: irreversible
+    execution: queryable
+    risk: high
+    gate: { kind: hard }
+    owner: role:support-lead
+    timeout: PT20H
+    ladder: [{ to: role:oncall, timeout: PT20H, page: true }]
   add_note:
     arguments: { type: object }
     reversibility: reversible
@@ -367,18 +377,57 @@ describe("the notifier", () => {
     expect(pages().map(({ event_action }) => event_action)).toEqual(["trigger", "resolve"]);
   });
 
+  it("lets a page stand while policy has not judged an edit yet, tells nobody of it meanwhile, and resolves it where the edit passes", async () => {
+    const time = clock();
+    let silent = true;
+    const judge: NonNullable<WorldOptions["judge"]> = (engine) => (input) => {
+      if (input.answers === "edit" && silent) throw new CountersignError("unavailable", "policy is away", { retryable: true });
+      return engine(input);
+    };
+    const [on, inbox] = [await world({ now: time.now, judge }), await hook({ status: 202, body: '{"status":"success"}' })];
+    const oncall = on.keys.createKey({ scope: "reviewer", id: "otto", roles: ["oncall"] }).key;
+    start(on, kept(), routed(inbox.url));
+    const pages = () =>
+      inbox.got.filter(({ path }) => path === "/pd/v2/enqueue").map(({ body }) => (JSON.parse(body) as { event_action: string }).event_action);
+    const { itemId } = await on.judged(refund());
+    await inbox.seen(1);
+    time.turn(11 * 60_000);
+    await inbox.seen(3);
+    await idle();
+    const now = await item(on, itemId);
+    const edits = [{ actionId: now.actions[0]?.actionId, args: { amount: 39, to: "jo@example.com" } }];
+    expect((await on.decide(oncall, now, { kind: "edit", edits })).body).toMatchObject({ status: "effective", rejudged: { state: "waiting" } });
+    await idle();
+    expect((await item(on, itemId)).stage).toBe("rejudging");
+    expect(pages()).toEqual(["trigger"]);
+    expect(noticesOf(inbox.got).map(({ kind }) => kind)).toEqual(["decide", "decide"]);
+    silent = false;
+    await until(() => (pages().length === 2 ? true : undefined), 20_000);
+    expect(pages()).toEqual(["trigger", "resolve"]);
+  }, 30_000);
+
   it("tells at once, whatever the hour, where a route has nobody to page", async () => {
     const time = clock();
     const [on, inbox] = [await world({ now: time.now }), await hook()];
-    const always = ', quiet: [{ from: "00:00", to: "24:00" }]';
-    start(on, kept(), routed(inbox.url, always).replace("page: [pager]", "page: []"));
-    const { itemId } = await on.judged(refund());
+    // Loud for one hour of the day only, from one hour on.
+    const minute = Math.floor((time.now() % 86_400_000) / 60_000);
+    const clockTime = (m: number) => `${String(Math.floor((m % 1440) / 60)).padStart(2, "0")}:${String(m % 60).padStart(2, "0")}`;
+    const quiet = `, quiet: [{ from: "${clockTime(minute + 120)}", to: "${clockTime(minute + 60)}" }]`;
+    start(on, kept(), routed(inbox.url, quiet).replace("page: [pager]", "page: []"));
+    const { itemId } = await on.judged({ tool: "close_account", args: {} });
     await idle();
     expect(inbox.got).toEqual([]);
-    time.turn(11 * 60_000);
+    time.turn(90 * 60_000);
     await inbox.seen(1);
     await idle();
-    expect(noticesOf(inbox.got)).toMatchObject([{ items: [itemId], step: 1 }]);
+    // Quiet for hours, and its time is over long after these: whoever is told only, would be told then.
+    time.turn(19 * 3_600_000);
+    await inbox.seen(2);
+    await idle();
+    expect(noticesOf(inbox.got)).toMatchObject([
+      { items: [itemId], step: 0 },
+      { items: [itemId], step: 1 },
+    ]);
   });
 
   it("names a message alike on two machines that know nothing of each other", async () => {

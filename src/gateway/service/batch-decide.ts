@@ -2,41 +2,54 @@ import type { z } from "zod";
 import { CountersignError, messageOf } from "../../errors.ts";
 import type { BatchDecisionAnswer, batchDecisionRequest, MemberResult } from "../../producers/wire/batches.ts";
 import type { BatchMember, BatchView } from "../../projector/batch-queries.ts";
+import { checkAttention, possibleMs } from "./attention.ts";
 import { batchView, cardOf, findBatch, membersHash, toOpen } from "./batches.ts";
 import { decide } from "./decide.ts";
 import type { DecideRequest } from "./decision-event.ts";
+import { actorOf } from "./identity.ts";
 import type { Context } from "./ledger.ts";
 
 type Request = z.output<typeof batchDecisionRequest>;
 type Choice = Request["members"][number];
 
+/** What the decisions on the members of a batch have in common. */
+interface Deciding {
+  readonly batch: BatchView;
+  readonly request: Request;
+  /** Items whose decision is recorded already. */
+  readonly recorded: ReadonlySet<string>;
+  /** Active time of a member that has none of its own. */
+  readonly share: number | undefined;
+}
+
 /**
  * Decides members of a batch: one decision each, which stands or falls by itself. Who decides must have seen the batch as it is, and have
- * opened the member that was drawn for them.
+ * opened the member that was drawn for them. A member whose event id is recorded already is answered as before.
  *
  * @throws CountersignError forbidden, not_found, request_invalid, stale, settled, not_opened
  */
 export async function decideBatch(context: Context, batchId: string, request: Request): Promise<BatchDecisionAnswer> {
   const batch = findBatch(context, batchId);
   checkRequest(batch, request);
-  const now = membersHash(context, batch);
-  if (request.seen.membersSha256 !== now)
-    throw new CountersignError("stale", "The batch has other members than when it was seen", {
-      field: "/seen/membersSha256",
-      value: request.seen.membersSha256,
-      fix: `read the batch again: GET /v1/batches/${batchId}`,
-    });
-  const inside = batch.members.filter(({ standing }) => standing.state === "in");
-  if (inside.length === 0)
-    throw new CountersignError("settled", "Nothing of this batch is left to decide", {
-      field: "batchId",
-      value: batchId,
-      fix: "read the batch again to see how its members went on",
-    });
-  checkOpened(context, batch, request);
+  checkTimes(context, batch, request);
   const choices = choicesOf(batch, request);
-  const share = shareOf(request, choices, inside);
-  const settled = await Promise.allSettled(choices.map((choice) => decideMember(context, batch, request, choice, share)));
+  const recorded = recordedOf(context, choices);
+  const inside = batch.members.filter(({ standing }) => standing.state === "in");
+  const asked = batch.members.filter((m) => m.standing.state === "in" || recorded.has(m.itemId));
+  // What is only sent again is answered again, whatever has become of the batch since.
+  const isNew = recorded.size === 0 || choices.some((c) => c.kind !== "skip" && !recorded.has(c.itemId) && inside.some((m) => m.itemId === c.itemId));
+  if (isNew) {
+    checkSeen(context, batch, request);
+    if (inside.length === 0)
+      throw new CountersignError("settled", "Nothing of this batch is left to decide", {
+        field: "batchId",
+        value: batchId,
+        fix: "read the batch again to see how its members went on",
+      });
+    checkOpened(context, batch, asked, request);
+  }
+  const deciding: Deciding = { batch, request, recorded, share: shareOf(request, choices, asked) };
+  const settled = await Promise.allSettled(choices.map((choice) => decideMember(context, deciding, choice)));
   const results = settled.map((one) => {
     // All have had their chance; a fault of ours is told as one.
     if (one.status === "rejected") throw one.reason;
@@ -67,20 +80,52 @@ function invalid(field: string, value: unknown, rule: string, fix: string): Coun
   return new CountersignError("request_invalid", `${field} ${rule}`, { field, value, fix });
 }
 
-/** The hash of a card is shown nowhere but where the item itself is read. @throws CountersignError not_opened */
-function checkOpened({ ledger, identity }: Context, { batchId, members }: BatchView, { opened }: Request): void {
-  const inside = members.filter(({ standing }) => standing.state === "in");
+/** @throws CountersignError request_invalid, naming the time that cannot be */
+function checkTimes({ ledger }: Context, { at: sealedAt }: BatchView, { opened, members, review }: Request): void {
+  const now = ledger.now();
+  const proposedAt = (itemId: string) => ledger.queries.item(itemId)?.proposedAt ?? sealedAt;
+  if (opened !== undefined) checkAttention(opened, { at: "/opened", since: proposedAt(opened.itemId), now });
+  for (const [i, member] of members.entries()) checkAttention(member, { at: `/members/${i}`, since: proposedAt(member.itemId), now });
+  if (review !== undefined) checkAttention(review, { at: "/review", since: sealedAt, now });
+}
+
+/** Items whose decision this person has recorded before, under the event id that is sent now. */
+function recordedOf({ ledger, identity }: Context, choices: readonly Choice[]): ReadonlySet<string> {
+  const { kind, id } = actorOf(identity);
+  const before = choices.filter(
+    ({ itemId, eventId }) => eventId !== undefined && ledger.queries.event(itemId, "decisions", eventId)?.actor === `${kind}:${id}`,
+  );
+  return new Set(before.map((choice) => choice.itemId));
+}
+
+/** @throws CountersignError stale */
+function checkSeen(context: Context, batch: BatchView, { seen }: Request): void {
+  if (seen.membersSha256 === membersHash(context, batch)) return;
+  throw new CountersignError("stale", "The batch has other members than when it was seen", {
+    field: "/seen/membersSha256",
+    value: seen.membersSha256,
+    fix: `read the batch again: GET /v1/batches/${batch.batchId}`,
+  });
+}
+
+/**
+ * The hash of a card is shown nowhere but where the item itself is read. The member is drawn from those that are asked about: when a request
+ * is sent again, what it has decided already counts as it did the first time.
+ *
+ * @throws CountersignError not_opened
+ */
+function checkOpened({ ledger, identity }: Context, { batchId }: BatchView, asked: readonly BatchMember[], { opened }: Request): void {
   const drawn = toOpen(
     batchId,
     identity.id,
-    inside.map((m) => m.itemId),
+    asked.map((m) => m.itemId),
   ) as string;
   const fix = `open ${drawn} (GET /v1/items/${drawn}) and send its cardSha256 as opened`;
   if (opened === undefined)
     throw new CountersignError("not_opened", `A batch is decided after one member was opened: ${drawn}`, { field: "/opened", fix, retryable: false });
   if (opened.itemId !== drawn)
     throw new CountersignError("not_opened", `The member to open is ${drawn}, which was drawn for you`, { field: "/opened/itemId", value: opened.itemId, fix });
-  const verdict = inside.find((m) => m.itemId === drawn)?.verdict ?? "";
+  const verdict = asked.find((m) => m.itemId === drawn)?.verdict ?? "";
   if (opened.cardSha256 !== cardOf(ledger, drawn, verdict))
     throw new CountersignError("not_opened", `This is not the hash of the card of ${drawn}`, { field: "/opened/cardSha256", value: opened.cardSha256, fix });
 }
@@ -95,16 +140,16 @@ function choicesOf({ members }: BatchView, { all, members: named }: Request): Ch
 }
 
 /** The active time of a member that has none of its own: its share of what the others leave. */
-function shareOf({ review, opened }: Request, choices: readonly Choice[], inside: readonly BatchMember[]): number | undefined {
+function shareOf({ review, opened }: Request, choices: readonly Choice[], asked: readonly BatchMember[]): number | undefined {
   if (review?.activeMs === undefined) return undefined;
-  const decided = choices.filter(({ itemId, kind }) => kind !== "skip" && inside.some((m) => m.itemId === itemId));
+  const decided = choices.filter(({ itemId, kind }) => kind !== "skip" && asked.some((m) => m.itemId === itemId));
   const own = (choice: Choice) => choice.activeMs ?? (choice.itemId === opened?.itemId ? opened.activeMs : undefined);
   const sharing = decided.filter((choice) => own(choice) === undefined).length;
   const taken = decided.reduce((sum, choice) => sum + (own(choice) ?? 0), 0);
   return sharing === 0 ? 0 : Math.floor(Math.max(0, review.activeMs - taken) / sharing);
 }
 
-async function decideMember(context: Context, batch: BatchView, request: Request, choice: Choice, share: number | undefined): Promise<MemberResult> {
+async function decideMember(context: Context, { batch, request, recorded, share }: Deciding, choice: Choice): Promise<MemberResult> {
   const { itemId, kind, edits, message, reasonCodes, scores, eventId } = choice;
   const { ledger } = context;
   const { verdict, standing } = batch.members.find((m) => m.itemId === itemId) as BatchMember;
@@ -114,14 +159,16 @@ async function decideMember(context: Context, batch: BatchView, request: Request
     return { itemId, kind, status, eventId: null, code: null, detail: null, field: null, fix: null, rejudged: null, ...at, ...more };
   };
   if (kind === "skip") return result("skipped");
-  if (standing.state === "out" || verdict === null)
+  if (verdict === null || (standing.state === "out" && !recorded.has(itemId)))
     return result("out", {
       detail: `It is out of the batch: ${standing.state === "out" ? standing.why : "missed"}`,
       fix: "decide it alone, if something is left",
     });
   const isOpened = request.opened?.itemId === itemId;
   const openedAt = choice.openedAt ?? (isOpened ? request.opened?.openedAt : undefined);
-  const activeMs = choice.activeMs ?? (isOpened ? request.opened?.activeMs : undefined) ?? share;
+  // A share must not be longer than the member was open.
+  const shared = share === undefined || openedAt === undefined ? share : Math.min(share, possibleMs(openedAt, openedAt, ledger.now()));
+  const activeMs = choice.activeMs ?? (isOpened ? request.opened?.activeMs : undefined) ?? shared;
   const decision: DecideRequest = {
     kind,
     verdict,

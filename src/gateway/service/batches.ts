@@ -92,8 +92,8 @@ export function findBatch({ ledger, identity }: Context, batchId: string): Batch
 }
 
 /**
- * The member that a reviewer must open: by a hash over the batch, the reviewer and the member, so that neither the agent nor the reviewer
- * chooses it, and asking again gives the same one. Null where nothing is left to decide.
+ * The member of these that a reviewer must open: by a hash over the batch, the reviewer and the member, so that neither the agent nor the
+ * reviewer chooses it, and asking again gives the same one until that one is out. Null where nothing is left to decide.
  */
 export function toOpen(batchId: string, person: string, itemIds: readonly string[]): string | null {
   const drawn = itemIds.map((itemId) => [sha256(`${batchId}\0${person}\0${itemId}`), itemId] as const).sort(([a], [b]) => (a < b ? -1 : 1));

@@ -7,6 +7,7 @@ import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
 import { legalSettle } from "../../ledger/settle.ts";
 import type { DecisionAnswer } from "../../producers/wire/answers.ts";
 import type { StoredItemView } from "../../projector/queries.ts";
+import { checkAttention } from "./attention.ts";
 import { branchOf, branchReach } from "./branch.ts";
 import { claimFirst, giveBack, takesOver } from "./claims.ts";
 import { checkFields, type DecideRequest, decisionEvent } from "./decision-event.ts";
@@ -36,6 +37,7 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   if (request.kind === "withdraw") await judgedItem(context, itemId);
   const view = findItem(context, itemId);
   const again = await earlier(context, "decisions", itemId, request.eventId, () => decisionRequestContent(request));
+  if (again === undefined) checkAttention(request.review ?? {}, { at: "/review", since: view.proposedAt, now: context.ledger.now() });
   if (again === undefined && mayStart(request)) mustNotBeHalted(context, view, request.kind);
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
   const branch = again === undefined ? branchOf(context.ledger, view, request) : undefined;

@@ -61,7 +61,9 @@ export const batchView = z
     toOpen: z
       .string()
       .nullable()
-      .describe("The member that this reviewer must open before deciding (GET /v1/items/{itemId}): drawn from the batch and the reviewer, always the same."),
+      .describe(
+        "The member that this reviewer must open before deciding (GET /v1/items/{itemId}): drawn from the batch, the reviewer and the members that are in. The same until it is out of the batch; then another one.",
+      ),
   })
   .meta({ id: "Batch" });
 
@@ -96,7 +98,9 @@ export const batchDecisionRequest = z
     opened: z
       .strictObject({ itemId, cardSha256: sha256Hex.nullable(), openedAt: moment.optional(), activeMs: z.int().min(0).optional() })
       .optional()
-      .describe("The member `toOpen`, with the hash of the card that it shows: only who opens it knows it."),
+      .describe(
+        "The member `toOpen`, with the hash of the card that it shows: only who opens it knows it. When a request is sent again, the one of the first time.",
+      ),
     all: z
       .strictObject({ kind: z.enum(["approve", "reject"]), ...reasons })
       .optional()
