@@ -45,7 +45,7 @@ beforeAll(async () => {
   const store = openKeys(local);
   gateway = await startGateway(ledger, { port: 0, local: store });
   keys = {
-    agent: store.createKey({ scope: "agent", id: "support-agent", workspace: "support" }).key,
+    agent: store.createKey({ scope: "agent", id: "support-agent", workspace: "support", owner: PROPOSAL.agent.owner }).key,
     reviewer: store.createKey({ scope: "reviewer", id: DANA.id, roles: DANA.roles, workspace: "support" }).key,
     executor: store.createKey({ scope: "executor", id: "mailer", workspace: "support" }).key,
   };
