@@ -144,9 +144,15 @@ describe("approvals in an order", () => {
     });
   });
 
-  it("join to the longer, whichever rule comes first", () => {
+  it("join to the shortest that keeps each of them, with a vote for each place, whichever rule comes first", () => {
     const two = ["{ id: a, raise: { approval_order: [role:x] }, because: b }", "{ id: b, raise: { approval_order: [role:legal, role:cfo] }, because: b }"];
-    for (const list of [two, [...two].reverse()]) expect(order(`rules: [${list}]\n`).approvalOrder).toEqual(["role:legal", "role:cfo"]);
+    for (const list of [two, [...two].reverse()])
+      expect(order(`rules: [${list}]\n`)).toMatchObject({ approvals: 3, approvalOrder: ["role:legal", "role:cfo", "role:x"] });
+    const shared = [
+      "{ id: a, raise: { approval_order: [role:x, role:cfo] }, because: b }",
+      "{ id: b, raise: { approval_order: [role:x, role:legal, role:cfo] }, because: b }",
+    ];
+    for (const list of [shared, [...shared].reverse()]) expect(order(`rules: [${list}]\n`).approvalOrder).toEqual(["role:x", "role:legal", "role:cfo"]);
   });
 });
 
