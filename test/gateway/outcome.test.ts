@@ -22,6 +22,7 @@ describe("GET /v1/items/{id}/outcome", () => {
     const before = performance.now();
     expect((await ask(item.itemId)).body).toEqual({
       itemId: item.itemId,
+      flagged: false,
       status: "pending",
       grant: null,
       message: null,
