@@ -237,10 +237,11 @@ slack: { signing_secret_env: SIGNING, reviewers: { U7: dana }, responses: "${sla
 });
 
 const openssl = spawnSync("openssl", ["version"]).status === 0;
-if (!openssl) console.log("mail over TLS is not tested: there is no openssl to make a certificate with");
+// As without Kafka: what CI does not run must not look as if it had passed.
+if (!openssl) console.warn("skipped: mail over TLS, as there is no openssl to make a certificate with");
 
 describe("notify test", () => {
-  it.skipIf(!openssl)(
+  it.skipIf(!openssl && !process.env.CI)(
     "logs in and sends mail over STARTTLS and TLS where the certificate is vouched for, and sends nothing where it is not",
     async () => {
       const data = folder();
