@@ -177,10 +177,13 @@ const uniqueItems: FuncKeywordDefinition = {
 
 function regExp(pattern: string): { test: (text: string) => boolean } {
   const find = scriptRegex(pattern);
-  spend(20 * find.size); // compiling it takes as long as reading twenty characters with it
+  spend(5 * find.size); // compiling it takes as long as reading some characters with it
   const test = (text: string) => {
-    spend(20 + Math.ceil((text.length * find.size) / 2));
-    return find(text) === true;
+    const steps = { left: left * STEPS_EACH };
+    const found = find(text, steps);
+    // Too few steps are left for it, unless it is too long for any.
+    spend(found === undefined && text.length <= find.longest ? Number.POSITIVE_INFINITY : 20 + left - steps.left / STEPS_EACH);
+    return found === true;
   };
   // ajv files expressions by their toString: without one of its own, every pattern would be the first that was ever compiled
   return Object.assign({ test }, { toString: () => `re2:${pattern}` });

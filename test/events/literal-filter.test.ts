@@ -4,7 +4,9 @@ import { scriptOf } from "../../src/events/regex-script.ts";
 import { type Tree, treeOf } from "../../src/events/regex-tree.ts";
 
 const words = (pattern: string) =>
-  neededWords(treeOf(pattern) as Tree)?.map((word) => scriptOf({ kind: "all", parts: word }).replace(/\\u\{([0-9a-f]+)\}/g, (_, code) => String.fromCodePoint(Number.parseInt(code, 16))));
+  neededWords(treeOf(pattern) as Tree)?.map((word) =>
+    scriptOf({ kind: "all", parts: word }).replace(/\\u\{([0-9a-f]+)\}/g, (_, code) => String.fromCodePoint(Number.parseInt(code, 16))),
+  );
 
 describe("the words that a pattern needs", () => {
   it.each([
@@ -20,7 +22,11 @@ describe("the words that a pattern needs", () => {
     ["[0-9]{5}-.*", ["[0-9][0-9][0-9][0-9][0-9]-"]],
     ["a.*transaction", ["transact"]],
   ])("are told of %s", (pattern, told) => {
-    expect(words(pattern)?.map((word) => word.replace("(?:", "").replace("){2,2}", "")).toSorted()).toEqual([...told].toSorted());
+    expect(
+      words(pattern)
+        ?.map((word) => word.replace("(?:", "").replace("){2,2}", ""))
+        .toSorted(),
+    ).toEqual([...told].toSorted());
   });
 
   it.each(["ab+", "abc|x+", "(abc)*", "abc?d*", ".*", "\\d{3}.*", "[[:alpha:]]{9}"])("are not told of %s: it is always tried", (pattern) => {
