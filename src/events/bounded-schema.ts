@@ -181,8 +181,8 @@ function regExp(pattern: string): { test: (text: string) => boolean } {
   const test = (text: string) => {
     const steps = { left: left * STEPS_EACH };
     const found = find(text, steps);
-    // Too few steps are left for it, unless it is too long for any.
-    spend(found === undefined && text.length <= find.longest ? Number.POSITIVE_INFINITY : 20 + left - steps.left / STEPS_EACH);
+    // Unknown is not "no": under a "not" it would pass.
+    spend(found === undefined ? Number.POSITIVE_INFINITY : 20 + left - steps.left / STEPS_EACH);
     return found === true;
   };
   // ajv files expressions by their toString: without one of its own, every pattern would be the first that was ever compiled

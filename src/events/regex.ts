@@ -43,8 +43,6 @@ export interface Find {
   (text: string, steps?: Steps): boolean | undefined;
   /** Steps that a character of a long text costs at most. */
   readonly size: number;
-  /** Longest text that it is tried on, in UTF-16 units. */
-  readonly longest: number;
 }
 
 /**
@@ -92,7 +90,7 @@ function finding(first: Search | undefined, second: Search | undefined, longest:
     return true;
   };
   const size = Math.ceil((first?.perCharacter ?? 0) + (second?.perCharacter ?? 0));
-  return Object.assign(find, { size, longest });
+  return Object.assign(find, { size });
 }
 
 function longestFor(perCharacter: number): number {
