@@ -1,6 +1,7 @@
-import { Ajv, type FuncKeywordDefinition, type Options, type ValidateFunction } from "ajv";
-import { Ajv2020 } from "ajv/dist/2020.js";
+import type { Ajv, FuncKeywordDefinition, Options, ValidateFunction } from "ajv";
+import type { Ajv2020 } from "ajv/dist/2020.js";
 import { canonicalize, type Json } from "./canonical.ts";
+import { ajv, ajv2020 } from "./libraries.ts";
 import { scriptRegex } from "./regex.ts";
 import { type SchemaObject, walkSchema, weightOf } from "./schema-walk.ts";
 
@@ -46,7 +47,7 @@ export function compilers(options: Options, prepare: (ajv: Ajv) => void = () => 
     entry.uses++;
     return entry.ajv;
   };
-  return { "2020-12": get("2020-12", (o) => new Ajv2020(o)), "draft-07": get("draft-07", (o) => new Ajv(o)) };
+  return { "2020-12": get("2020-12", (o) => new (ajv2020().Ajv2020)(o)), "draft-07": get("draft-07", (o) => new (ajv().Ajv)(o)) };
 }
 
 function bounded(make: (options: Options) => Ajv | Ajv2020, options: Options, prepare: (ajv: Ajv) => void): Ajv {
