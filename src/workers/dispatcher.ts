@@ -7,7 +7,9 @@ import { calledBy, verdictOfGrant } from "../ledger/fold.ts";
 import { type ActionTerms, type DecisionNode, type Item, nodeOf, type ResumeNode, type VerdictNode } from "../ledger/item.ts";
 import { type Called, isGrant } from "../ledger/resumes.ts";
 import type { EventStore } from "../projector/event-store.ts";
-import type { Queries, StoredItemView, Todo } from "../projector/queries.ts";
+import type { Todo } from "../projector/list-queries.ts";
+import type { Queries } from "../projector/queries.ts";
+import type { StoredItemView } from "../projector/reading.ts";
 import { changesOf, refusedSteps, secretsIn } from "./changes.ts";
 import type { Write } from "./write.ts";
 

@@ -7,7 +7,7 @@ import type { Status } from "../../src/ledger/item.ts";
 import type { Life } from "../../src/ledger/life.ts";
 import type { Stage } from "../../src/ledger/stages.ts";
 import { publishable } from "../../src/policy/publish.ts";
-import type { StoredItemView } from "../../src/projector/queries.ts";
+import type { StoredItemView } from "../../src/projector/reading.ts";
 import { untilItem } from "../../src/projector/until.ts";
 import { type Ledger, openLedger } from "../../src/runtime.ts";
 import type { Body } from "../../src/workers/write.ts";
