@@ -1,11 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { collect } from "../../src/evals/collect.ts";
 import type { EventOf } from "../../src/events/types.generated.ts";
-import { openLog } from "../../src/log/open.ts";
-import { loadCodec } from "../../src/log/schemas.ts";
 import type { ItemView } from "../../src/producers/wire/answers.ts";
 import type { BatchAnswer, BatchDecisionAnswer, BatchDecisionRequest, BatchesAnswer } from "../../src/producers/wire/batches.ts";
+import { collected } from "../evals/collected.ts";
 import { openWorld, until, type World } from "./world.ts";
 
 const POLICY = `
@@ -340,17 +338,10 @@ describe("a member that is decided by itself", () => {
     // The same request again is the same decision; without the batch it is another one.
     expect((await world.decide("lead", item, request)).status).toBe(200);
     expect((await world.decide("lead", item, { ...request, batchId: undefined })).body).toMatchObject({ code: "conflict" });
-    const { log, registry } = await openLog(`sqlite:${world.dir}`, { create: false });
-    try {
-      const collection = await collect({ log, codec: await loadCodec(registry), key: "k" });
-      const row = [...collection.rows()].find(({ example }) => example.itemId === item.itemId);
-      collection.close();
-      const named = world.ledger.batches.batch(batch.batchId)!.named;
-      expect(row?.example.review.batch).toEqual({ id: batch.batchId, size: 5, position: named.indexOf(item.itemId) + 1 });
-    } finally {
-      await registry.close();
-      await log.close();
-    }
+    const { examples } = await collected({ log: world.ledger.log, codec: world.ledger.codec });
+    const { named } = world.ledger.batches.batch(batch.batchId)!;
+    const row = examples.find((example) => example.itemId === item.itemId);
+    expect(row?.review.batch).toEqual({ id: batch.batchId, size: 5, position: named.indexOf(item.itemId) + 1 });
   });
 
   test("cannot name a batch that does not hold it with the verdict that is answered, and is told which does", async () => {
