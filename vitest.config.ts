@@ -8,6 +8,8 @@ export default defineConfig({
     globalSetup: ["test/support/kafka-global.ts"],
     // Child processes, not threads: a crash in a native module ends one file, and kafkajs and SQLite never share a process.
     pool: "forks",
+    // Vitest leaves one core free, which on a machine of two makes everything wait for everything.
+    maxWorkers: "100%",
     testTimeout: 30_000,
     hookTimeout: 120_000,
     teardownTimeout: 30_000,

@@ -1,6 +1,8 @@
-import { Ajv, type FuncKeywordDefinition, type Options, type ValidateFunction } from "ajv";
-import { Ajv2020 } from "ajv/dist/2020.js";
+import type { Ajv, FuncKeywordDefinition, Options, ValidateFunction } from "ajv";
+import type { Ajv2020 } from "ajv/dist/2020.js";
 import { canonicalize, type Json } from "./canonical.ts";
+import { ajv, ajv2020 } from "./libraries.ts";
+import { isPlain } from "./plain-schema.ts";
 import { scriptRegex } from "./regex.ts";
 import { type SchemaObject, walkSchema, weightOf } from "./schema-walk.ts";
 
@@ -46,7 +48,7 @@ export function compilers(options: Options, prepare: (ajv: Ajv) => void = () => 
     entry.uses++;
     return entry.ajv;
   };
-  return { "2020-12": get("2020-12", (o) => new Ajv2020(o)), "draft-07": get("draft-07", (o) => new Ajv(o)) };
+  return { "2020-12": get("2020-12", (o) => new (ajv2020().Ajv2020)(o)), "draft-07": get("draft-07", (o) => new (ajv().Ajv)(o)) };
 }
 
 function bounded(make: (options: Options) => Ajv | Ajv2020, options: Options, prepare: (ajv: Ajv) => void): Ajv {
@@ -73,12 +75,17 @@ export function compileBounded(schema: SchemaObject, by: Compilers, compile: (aj
   const { $schema, ...rest } = structuredClone(schema);
   const known = $schema === undefined || (typeof $schema === "string" && /2020-12|draft-0[467]/.test($schema));
   if (!known) throw new Error(`$schema must be 2020-12 or draft-07, not ${JSON.stringify($schema).slice(0, 100)}`);
-  for (const inner of walkSchema(rest).schemas) inner[STEP] = weightOf(inner);
+  const { schemas } = walkSchema(rest);
+  const plain = isPlain(rest);
+  for (const inner of schemas) inner[STEP] = weightOf(inner);
   const run = (ajv: Ajv) => {
     left = MAX_CHECK_STEPS; // the schema itself is checked first
+    const asked = ajv.opts.validateSchema;
     try {
+      if (plain) ajv.opts.validateSchema = false;
       return compile(ajv, rest);
     } finally {
+      if (asked !== undefined) ajv.opts.validateSchema = asked;
       ajv.removeSchema(rest); // two documents may use the same $id
     }
   };

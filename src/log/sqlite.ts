@@ -1,5 +1,3 @@
-import { randomUUID } from "node:crypto";
-
 import { join } from "node:path";
 import Database from "better-sqlite3";
 import { AppendOutcomeUnknown, CountersignError, messageOf } from "../errors.ts";
@@ -7,11 +5,13 @@ import { TOPICS } from "../events/topics.ts";
 import { makeFolder } from "../make-folder.ts";
 import { makePrivateFile } from "../private-file.ts";
 import type { SchemaRow, SchemaTable } from "./embedded-registry.ts";
-import { FORMAT, keyOf, MARK_EVERY, packHeads, placeOf, storedKey, TABLES, unpackHeads } from "./layout.ts";
+import { keyOf, MARK_EVERY, packHeads, placeOf, storedKey } from "./layout.ts";
 import type { Batch, Checkpoint, EventLog, Head, LogRecord, NewRecord, Position, ReadOptions } from "./log.ts";
 import { partitionOf } from "./partitioner.ts";
-import { copyOffsets, gap, headsOf, noOffsets, type Offsets, readSequence, type Sequence } from "./sequence.ts";
-import { certainlyNotCommitted, isBusy, sqliteError } from "./sqlite-file.ts";
+import { copyOffsets, headsOf, noOffsets, type Offsets, readSequence, type Sequence } from "./sequence.ts";
+import { certainlyNotCommitted, diskFailed, isBusy, sqliteError } from "./sqlite-errors.ts";
+import { headsAt, holeAfter, markBefore, moveTo } from "./sqlite-heads.ts";
+import { prepareFile, type Statements, statements } from "./sqlite-prepare.ts";
 import { RecentRecords, Waiters } from "./waiting.ts";
 import { type WalSync, walSync } from "./wal-sync.ts";
 
@@ -36,10 +36,6 @@ export interface SqliteLog extends EventLog {
   readonly schemas: SchemaTable;
 }
 
-// Measured at 16 in flight with events of 680 bytes: 8 KiB pages append 5 % faster and take 3 % more room, 32 KiB the other way round. A
-// checkpoint of 4 MiB holds up an append for 2 to 10 ms.
-const PAGE_BYTES = 16 * 1024;
-const CHECKPOINT_PAGES = 256;
 const READ_BYTES = 8 * 1024 * 1024;
 const POLL_MS = 20;
 const SPIN_MS = 20;
@@ -76,7 +72,7 @@ class SqliteFile implements SqliteLog, Sequence {
   onTrouble: ((sentence: string | null) => void) | undefined;
   readonly #options: SqliteLogOptions;
   readonly #db: Database.Database;
-  readonly #sql: ReturnType<typeof statements>;
+  readonly #sql: Statements;
   readonly #recent = new RecentRecords();
   readonly #waiters = new Waiters(() => this.newest().number, POLL_MS);
   readonly #underWay = new Set<Promise<unknown>>();
@@ -172,16 +168,7 @@ class SqliteFile implements SqliteLog, Sequence {
   }
 
   before(from: Offsets): number {
-    let low = 0;
-    let high = Math.floor(this.#number / MARK_EVERY);
-    while (low < high) {
-      const middle = Math.ceil((low + high) / 2);
-      const mark = this.#sql.mark.get(middle * MARK_EVERY) as Buffer | undefined;
-      const heads = mark && unpackHeads(mark, this.partitions);
-      if (heads && TOPICS.every((t) => heads[t].every((n, p) => n <= from[t][p]!))) low = middle;
-      else high = middle - 1;
-    }
-    return low * MARK_EVERY;
+    return markBefore(this.#sql, from, this.#number, this.partitions);
   }
 
   after(number: number, max: number): readonly LogRecord[] {
@@ -197,7 +184,7 @@ class SqliteFile implements SqliteLog, Sequence {
         bytes += row[5]?.length ?? 0;
         if (bytes >= READ_BYTES) break;
       }
-      if (found.length === 0 && number < this.newest().number) throw this.#holeAfter(number);
+      if (found.length === 0 && number < this.newest().number) throw holeAfter(this.#sql, number, this.partitions);
     } catch (error) {
       throw sqliteError(error, this.#options.dir);
     }
@@ -344,7 +331,7 @@ class SqliteFile implements SqliteLog, Sequence {
     for (const [number, place, offset, at] of this.#sql.places.iterate(this.#number, Number.MAX_SAFE_INTEGER) as IterableIterator<number[]>) {
       this.#number = number!;
       this.#at = at!;
-      this.#moveTo(this.#next, place!, offset!);
+      moveTo(this.#next, place!, offset!, this.partitions);
     }
     this.#version = version;
   }
@@ -352,43 +339,11 @@ class SqliteFile implements SqliteLog, Sequence {
   #load(): void {
     // Asked first: what another process appends while the rest is read is then found by the next refresh.
     const version = this.#sql.version.get() as number;
-    const { number, next } = this.#headsAt(Number.MAX_SAFE_INTEGER);
+    const { number, next } = headsAt(this.#sql, Number.MAX_SAFE_INTEGER, this.partitions);
     this.#number = number;
     this.#next = next;
     this.#at = (this.#sql.time.get(number) as number | undefined) ?? 0;
     this.#version = version;
-  }
-
-  /** The heads as they were behind a record, or the newest before it. */
-  #headsAt(last: number): { number: number; next: Offsets } {
-    const mark = this.#sql.lastMark.get(last) as [number, Buffer] | undefined;
-    let number = mark?.[0] ?? 0;
-    const next = mark ? unpackHeads(mark[1], this.partitions) : noOffsets(this.partitions);
-    for (const [n, place, offset] of this.#sql.places.iterate(number, last) as IterableIterator<number[]>) {
-      number = n!;
-      this.#moveTo(next, place!, offset!);
-    }
-    return { number, next };
-  }
-
-  #moveTo(next: Offsets, place: number, offset: number): void {
-    next[TOPICS[Math.floor(place / this.partitions)]!][place % this.partitions] = offset + 1;
-  }
-
-  /** Names the first record of a partition that is missing behind a number. */
-  #holeAfter(number: number): CountersignError {
-    const { next } = this.#headsAt(number);
-    for (const [, place, offset] of this.#sql.places.iterate(number, Number.MAX_SAFE_INTEGER) as IterableIterator<number[]>) {
-      const topic = TOPICS[Math.floor(place! / this.partitions)]!;
-      const partition = place! % this.partitions;
-      const expected = next[topic][partition]!;
-      if (offset! > expected) return gap(topic, partition, expected, offset!);
-      this.#moveTo(next, place!, offset!);
-    }
-    return new CountersignError("log_gap", `Record number ${number + 1} is missing from the log`, {
-      field: `number ${number + 1}`,
-      fix: "restore the log from a backup",
-    });
   }
 
   #recordOf([, place, offset, appendedAt, key, value]: Row): LogRecord {
@@ -396,66 +351,6 @@ class SqliteFile implements SqliteLog, Sequence {
   }
 }
 
-function diskFailed(error: unknown): CountersignError {
-  return new CountersignError("log_unavailable", `The disk could not take what was appended, so nothing more is appended (${messageOf(error)})`, {
-    cause: error,
-    field: "log",
-    fix: "look at the disk of the log, then start again",
-  });
-}
-
 function positionOf({ topic, partition, offset }: Position): Position {
   return { topic, partition, offset };
-}
-
-/** Makes the tables, or checks that they are ours. */
-function prepareFile(db: Database.Database, partitions: number | undefined): { id: string; partitions: number } {
-  db.pragma(`page_size = ${PAGE_BYTES}`);
-  db.pragma("journal_mode = WAL");
-  // Whoever commits brings it to the disk before it counts: see wal-sync.ts.
-  db.pragma("synchronous = NORMAL");
-  db.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`);
-  db.pragma(`journal_size_limit = ${64 * 1024 * 1024}`);
-  const meta = db.transaction(() => {
-    if (!db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get()) {
-      db.exec(TABLES);
-      const set = db.prepare("INSERT INTO meta (name, value) VALUES (?, ?)");
-      set.run("format", FORMAT);
-      set.run("partitions", partitions ?? 12);
-      set.run("id", randomUUID());
-    }
-    return Object.fromEntries(db.prepare("SELECT name, value FROM meta").raw().all() as [string, number | string][]);
-  });
-  const found = meta.immediate();
-  if (Number(found.format) > FORMAT)
-    throw new CountersignError("log_format", `log.db has format ${found.format}, this version of countersign knows formats up to ${FORMAT}`, {
-      field: "format",
-      fix: "use the version of countersign that wrote it, or a newer one",
-    });
-  if (partitions !== undefined && partitions !== found.partitions)
-    throw new CountersignError("partitions_mismatch", `The log has ${found.partitions} partitions, not ${partitions}, and their number can never change`, {
-      field: "partitions",
-      fix: `leave the number of partitions out, or give ${found.partitions}`,
-    });
-  // From here on a lock is waited for in the event loop, not inside SQLite.
-  db.pragma("busy_timeout = 0");
-  return { id: String(found.id), partitions: Number(found.partitions) };
-}
-
-function statements(db: Database.Database) {
-  return {
-    begin: db.prepare("BEGIN IMMEDIATE"),
-    commit: db.prepare("COMMIT"),
-    rollback: db.prepare("ROLLBACK"),
-    insert: db.prepare("INSERT INTO record (number, place, offset, at, key, value) VALUES (?, ?, ?, ?, ?, ?)"),
-    addMark: db.prepare("INSERT INTO mark (number, heads) VALUES (?, ?)"),
-    after: db.prepare("SELECT number, place, offset, at, key, value FROM record WHERE number > ? ORDER BY number LIMIT ?").raw(),
-    places: db.prepare("SELECT number, place, offset, at FROM record WHERE number > ? AND number <= ? ORDER BY number").raw(),
-    time: db.prepare("SELECT at FROM record WHERE number = ?").pluck(),
-    mark: db.prepare("SELECT heads FROM mark WHERE number = ?").pluck(),
-    lastMark: db.prepare("SELECT number, heads FROM mark WHERE number <= ? ORDER BY number DESC LIMIT 1").raw(),
-    version: db.prepare("PRAGMA data_version").pluck(),
-    schemas: db.prepare("SELECT id, topic, text FROM schema ORDER BY id"),
-    addSchema: db.prepare("INSERT INTO schema (topic, text) VALUES (?, ?)"),
-  };
 }

@@ -5,7 +5,8 @@ import { nodeOf, type VerdictNode } from "../ledger/item.ts";
 import { halfTime, isUnsealed } from "../ledger/owed.ts";
 import { eventIdOfBytes, itemBytes, itemIdOfBytes } from "./keys.ts";
 import { overlayOf } from "./overlay.ts";
-import type { Queries, StoredItemView } from "./queries.ts";
+import type { Queries } from "./queries.ts";
+import type { StoredItemView } from "./reading.ts";
 
 /** A sealed batch, as its records describe it. */
 export interface SealedBatch {

@@ -3,7 +3,7 @@ import { nodeOf } from "../ledger/item.ts";
 import { type FoldedBatch, isBranchRejection } from "./fold-batch.ts";
 import { itemIdOfBytes } from "./keys.ts";
 import { overlayOf } from "./overlay.ts";
-import type { StoredItemView } from "./queries.ts";
+import type { StoredItemView } from "./reading.ts";
 
 /** A rejection that reaches everything which was open in a run at its time. */
 export interface BranchRejection {

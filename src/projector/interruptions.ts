@@ -1,7 +1,8 @@
 import { isAudit, isSatisfied, nothingToDecide } from "../ledger/decisions.ts";
 import { nodeOf, type VerdictNode } from "../ledger/item.ts";
 import type { Batches } from "./batch-queries.ts";
-import type { Queries, TimelineEntry } from "./queries.ts";
+import type { TimelineEntry } from "./item-queries.ts";
+import type { Queries } from "./queries.ts";
 
 /**
  * Why an owner is told of an item. `batch`: as one of several, of which one notice speaks; `alone`: by itself; `later`: an escalation, a

@@ -1,6 +1,7 @@
 import { CountersignError } from "../errors.ts";
 import type { Projector } from "./projector.ts";
-import type { Queries, StoredItemView } from "./queries.ts";
+import type { Queries } from "./queries.ts";
+import type { StoredItemView } from "./reading.ts";
 
 /** Resolves with what `test` makes of an item, as soon as it makes something of it: now, or after a later batch. @throws CountersignError timeout */
 export function untilItem<T>(

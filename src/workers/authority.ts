@@ -7,7 +7,7 @@ import { publicationFault } from "../policy/publication.ts";
 import { PUBLISH_TOOL } from "../policy/publish-tool.ts";
 import { plain } from "../policy/render.ts";
 import type { EventStore } from "../projector/event-store.ts";
-import type { StoredItemView } from "../projector/queries.ts";
+import type { StoredItemView } from "../projector/reading.ts";
 import type { SweepLedger } from "./revoke.ts";
 import type { Chore, Sweep } from "./sweep.ts";
 

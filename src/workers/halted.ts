@@ -2,7 +2,7 @@ import type { EventOf } from "../events/types.generated.ts";
 import { nodeOf } from "../ledger/item.ts";
 import { isGrant } from "../ledger/resumes.ts";
 import { type Halts, haltWords } from "../projector/halts.ts";
-import type { StoredItemView } from "../projector/queries.ts";
+import type { StoredItemView } from "../projector/reading.ts";
 import type { ItemBar } from "./dispatcher.ts";
 import { interrupting } from "./interrupt.ts";
 import type { Judge } from "./policy-worker.ts";

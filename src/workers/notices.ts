@@ -2,7 +2,9 @@ import { isAudit } from "../ledger/decisions.ts";
 import { termsVerdict, type VerdictNode } from "../ledger/item.ts";
 import type { Notice, Risk } from "../notify/notice.ts";
 import type { Batches, SealedBatch } from "../projector/batch-queries.ts";
-import { type Queries, type QueuePlace, queuePlace, type StoredItemView } from "../projector/queries.ts";
+import { type QueuePlace, queuePlace } from "../projector/list-queries.ts";
+import type { Queries } from "../projector/queries.ts";
+import type { StoredItemView } from "../projector/reading.ts";
 
 /** What is to be noticed, as the views say. */
 export interface Notices {

@@ -1,7 +1,7 @@
 import type { EventOf } from "../events/types.generated.ts";
 import { settlePast } from "../ledger/fold.ts";
 import { type Item, nodeOf, type ReceiptNode } from "../ledger/item.ts";
-import type { StoredItemView } from "../projector/queries.ts";
+import type { StoredItemView } from "../projector/reading.ts";
 import type { SweepLedger } from "./revoke.ts";
 import type { Chore, Sweep } from "./sweep.ts";
 

@@ -1,7 +1,8 @@
 import { keyOf, type ResumeNode } from "../ledger/item.ts";
 import { isGrant } from "../ledger/resumes.ts";
 import type { Projector } from "../projector/projector.ts";
-import type { Queries, StoredItemView } from "../projector/queries.ts";
+import type { Queries } from "../projector/queries.ts";
+import type { StoredItemView } from "../projector/reading.ts";
 import type { Write } from "./write.ts";
 
 /** What sweeps read and write through. */

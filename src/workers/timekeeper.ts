@@ -1,7 +1,8 @@
 import type { Draft } from "../events/draft.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { owedTo } from "../ledger/owed.ts";
-import type { Queries, Todo } from "../projector/queries.ts";
+import type { Todo } from "../projector/list-queries.ts";
+import type { Queries } from "../projector/queries.ts";
 import type { Body, Write } from "./write.ts";
 
 type ClockActor = Draft<EventOf["decisions"]["actor"]>;

@@ -1,7 +1,7 @@
 import { CountersignError, messageOf } from "../errors.ts";
 import type { Owed } from "../ledger/owed.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
-import type { Todo } from "../projector/queries.ts";
+import type { Todo } from "../projector/list-queries.ts";
 
 /** What a worker reads and writes through. */
 export interface WorkerContext {

@@ -3,7 +3,7 @@ import { canonicalArgs } from "../../src/events/canonical.ts";
 import { itemIdOf } from "../../src/events/ids.ts";
 import type { ItemView } from "../../src/producers/wire/answers.ts";
 import type { HaltAnswer, HaltsAnswer } from "../../src/producers/wire/halts.ts";
-import type { StoredItemView } from "../../src/projector/queries.ts";
+import type { StoredItemView } from "../../src/projector/reading.ts";
 import { openWorld, until, type World } from "./world.ts";
 
 let world: World;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { canonicalArgs } from "../../src/events/canonical.ts";
 import { lifeOf } from "../../src/ledger/life.ts";
-import { queuePlace } from "../../src/projector/queries.ts";
+import { queuePlace } from "../../src/projector/list-queries.ts";
 import { LEAD, MINUTE, openBench, POLICY, WORKSPACE } from "../support/bench-ledger.ts";
 
 describe("the queue", () => {

@@ -1,6 +1,6 @@
 import { isOpen } from "../../src/ledger/describe.ts";
 import { dumpViews } from "../../src/projector/dump.ts";
-import type { Todo } from "../../src/projector/queries.ts";
+import type { Todo } from "../../src/projector/list-queries.ts";
 import { unstartedGrants } from "../../src/workers/revoke.ts";
 import { judgeHistory } from "../ledger/oracle.ts";
 import { nameOf } from "./truth.ts";

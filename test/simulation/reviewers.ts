@@ -2,7 +2,7 @@ import { newEventId } from "../../src/events/ids.ts";
 import type { Identity } from "../../src/gateway/service/identity.ts";
 import type { VerdictNode } from "../../src/ledger/item.ts";
 import type { DecisionRequest } from "../../src/producers/wire/requests.ts";
-import type { StoredItemView } from "../../src/projector/queries.ts";
+import type { StoredItemView } from "../../src/projector/reading.ts";
 import { call, gatewayOf, WHO } from "./calls.ts";
 import type { Member, World } from "./world.ts";
 

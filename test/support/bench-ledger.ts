@@ -6,7 +6,7 @@ import { itemIdOf, policyItemId } from "../../src/events/ids.ts";
 import type { EventOf } from "../../src/events/types.generated.ts";
 import type { Position } from "../../src/log/log.ts";
 import { publishable } from "../../src/policy/publish.ts";
-import type { StoredItemView } from "../../src/projector/queries.ts";
+import type { StoredItemView } from "../../src/projector/reading.ts";
 import { type Ledger, openLedger } from "../../src/runtime.ts";
 import { dispatcher } from "../../src/workers/dispatcher.ts";
 import { policyBar } from "../../src/workers/policy-bar.ts";

@@ -4,7 +4,8 @@ import type { OpenedLog } from "../../log/open.ts";
 import { checkSchemas } from "../../log/schemas.ts";
 import type { KafkaUrl } from "../../log/url.ts";
 import type { Batches } from "../../projector/batch-queries.ts";
-import type { Queries, Todo } from "../../projector/queries.ts";
+import type { Todo } from "../../projector/list-queries.ts";
+import type { Queries } from "../../projector/queries.ts";
 import { plural, span } from "../text.ts";
 
 /** One thing that was looked at. `look`: somebody should know, but nothing is broken. */

@@ -8,7 +8,7 @@ import { pointerKeys, valueAt } from "../../policy/pointer.ts";
 import type { ItemView } from "../../producers/wire/answers.ts";
 import type { BatchAnswer, BatchesAnswer, BatchMemberView, batchesRequest, ListedBatch } from "../../producers/wire/batches.ts";
 import type { BatchMember, BatchView, SealedBatch } from "../../projector/batch-queries.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { mustBe } from "./identity.ts";
 import type { Context } from "./ledger.ts";
 import { ownersOf } from "./list.ts";

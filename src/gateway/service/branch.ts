@@ -1,7 +1,7 @@
 import { nodeOf } from "../../ledger/item.ts";
 import { isGrant } from "../../ledger/resumes.ts";
 import type { DecisionAnswer } from "../../producers/wire/answers.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import type { DecideRequest } from "./decision-event.ts";
 import type { GatewayLedger } from "./ledger.ts";
 

@@ -1,4 +1,4 @@
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { type DecideRequest, REVIEWS } from "./decision-event.ts";
 import { actorOf, mustHaveRole } from "./identity.ts";
 import type { Context } from "./ledger.ts";

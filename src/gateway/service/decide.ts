@@ -6,7 +6,7 @@ import { EFFECTIVE, nodeOf, type ProposalNode, type ReceiptNode, type Ruling, ty
 import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
 import { legalSettle } from "../../ledger/settle.ts";
 import type { DecisionAnswer } from "../../producers/wire/answers.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { checkAttention } from "./attention.ts";
 import { checkInBatch } from "./batches.ts";
 import { branchOf, branchReach } from "./branch.ts";

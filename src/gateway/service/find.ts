@@ -1,6 +1,6 @@
 import { CountersignError } from "../../errors.ts";
 import { nodeOf } from "../../ledger/item.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import type { Identity } from "./identity.ts";
 import type { Context } from "./ledger.ts";
 

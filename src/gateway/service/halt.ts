@@ -6,7 +6,7 @@ import { nodeOf } from "../../ledger/item.ts";
 import { isGrant } from "../../ledger/resumes.ts";
 import type { HaltAnswer, HaltsAnswer, haltRequest, LiftAnswer, liftRequest } from "../../producers/wire/halts.ts";
 import { covers, type Halt, haltWords } from "../../projector/halts.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { mustHaveRole } from "./identity.ts";
 import type { Context } from "./ledger.ts";
 

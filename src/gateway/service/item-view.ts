@@ -7,7 +7,7 @@ import { FINAL_RECEIPTS } from "../../ledger/receipts.ts";
 import { partitionOf } from "../../log/partitioner.ts";
 import { durationText } from "../../policy/duration.ts";
 import type { ItemView } from "../../producers/wire/answers.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { batchesOf } from "./batches.ts";
 import { actionsView, droppedView, editsView } from "./edit-view.ts";
 import { findItem } from "./find.ts";

@@ -1,6 +1,6 @@
 import { CountersignError } from "../../errors.ts";
 import type { OutcomeAnswer } from "../../producers/wire/answers.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { findItem } from "./find.ts";
 import { grantView } from "./grant-view.ts";
 import type { Context } from "./ledger.ts";

@@ -7,7 +7,7 @@ import { LIMITS } from "../../events/limits.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import type { ResumeNode } from "../../ledger/item.ts";
 import type { receiptRequest } from "../../producers/wire/requests.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { actorOf } from "./identity.ts";
 import type { Context } from "./ledger.ts";
 import { snapshot } from "./proposal-event.ts";

@@ -3,7 +3,7 @@ import type { EventOf } from "../../events/types.generated.ts";
 import { nodeOf, type ResumeNode } from "../../ledger/item.ts";
 import { legalReceipt } from "../../ledger/receipts.ts";
 import type { ReceiptAnswer } from "../../producers/wire/answers.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { findItem } from "./find.ts";
 import { mustNotBeHalted } from "./halt.ts";
 import { mustBe } from "./identity.ts";

@@ -2,7 +2,7 @@ import type { EventOf } from "../../events/types.generated.ts";
 import { type ActionTerms, type Item, nodeOf, type ProposalNode, type ReceiptNode, type ResumeNode } from "../../ledger/item.ts";
 import { isGrant } from "../../ledger/resumes.ts";
 import type { ItemRecord } from "../../producers/wire/record.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { patchOf } from "./edit-view.ts";
 import { jsonOf } from "./json.ts";
 import { type ItemEvents, stateOf, type Told } from "./record-events.ts";

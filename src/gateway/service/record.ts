@@ -5,7 +5,7 @@ import { isGrant } from "../../ledger/resumes.ts";
 import type { Classified } from "../../policy/compile.ts";
 import { pointerKeys, valueAt } from "../../policy/pointer.ts";
 import type { ItemRecord } from "../../producers/wire/record.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { patchOf } from "./edit-view.ts";
 import { findItem } from "./find.ts";
 import { mustBe } from "./identity.ts";

@@ -1,7 +1,7 @@
 import { CountersignError } from "../../errors.ts";
 import { changedPaths } from "../../events/changed-paths.ts";
 import { nodeOf, type VerdictNode } from "../../ledger/item.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { type DecideRequest, REVIEWS } from "./decision-event.ts";
 import type { Context } from "./ledger.ts";
 import { canDecide } from "./verdict-view.ts";

@@ -7,7 +7,7 @@ import { nodeOf, termsVerdict } from "../../ledger/item.ts";
 import { add, type Decimal, decimalOf, decimalText, ZERO } from "../../policy/decimal.ts";
 import { amountOf, readScope, type StandingScope, scopeText, within } from "../../policy/standing.ts";
 import type { StandingsAnswer, StandingView, standingRevokeRequest } from "../../producers/wire/standing.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import type { Standing } from "../../projector/standings.ts";
 import type { DecideRequest } from "./decision-event.ts";
 import { mustBe, mustHaveRole } from "./identity.ts";

@@ -1,5 +1,5 @@
 import type { EventOf } from "../../events/types.generated.ts";
-import type { StoredItemView } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import { findItem } from "./find.ts";
 import type { Context } from "./ledger.ts";
 import { waitForItem } from "./wait.ts";

@@ -7,7 +7,7 @@ import Database from "better-sqlite3";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { AppendOutcomeUnknown } from "../../src/errors.ts";
 import { openSqliteLog, type SqliteLog, type SqliteLogOptions } from "../../src/log/sqlite.ts";
-import { certainlyNotCommitted, sqliteError } from "../../src/log/sqlite-file.ts";
+import { certainlyNotCommitted, sqliteError } from "../../src/log/sqlite-errors.ts";
 import { envelope, identity, read, record } from "./records.ts";
 
 const APPENDER = new URL("./appender.ts", import.meta.url).pathname;

@@ -34,3 +34,12 @@ export function isBusy(error: unknown): boolean {
 export function certainlyNotCommitted(error: unknown): boolean {
   return isBusy(error) || codeOf(error) === "SQLITE_FULL";
 }
+
+/** What is told once the disk has failed: what it has of the last records cannot be known. */
+export function diskFailed(error: unknown): CountersignError {
+  return new CountersignError("log_unavailable", `The disk could not take what was appended, so nothing more is appended (${messageOf(error)})`, {
+    cause: error,
+    field: "log",
+    fix: "look at the disk of the log, then start again",
+  });
+}

@@ -1,0 +1,160 @@
+import { CountersignError } from "../errors.ts";
+import type { Item, NodeKey } from "../ledger/item.ts";
+import type { Duty, WorkerName } from "../ledger/owed.ts";
+import { OUTCOMES, type Outcome, STAGES, type Stage } from "../ledger/stages.ts";
+import { itemBytes, itemIdOfBytes } from "./keys.ts";
+import { COLUMNS, type ListedItem, type Reading, type Row } from "./reading.ts";
+import { readState } from "./state.ts";
+import { riskRank } from "./summary.ts";
+
+/** An event that a worker owes. */
+export interface Todo {
+  readonly itemId: string;
+  readonly duty: Duty;
+  readonly cause: NodeKey;
+  readonly due: number;
+  readonly names: string | null;
+}
+
+/** What to take of the queue. */
+export interface QueueFilter {
+  readonly owners?: readonly string[];
+  readonly limit?: number;
+  readonly offset?: number;
+  /** Continue behind this place, which `queuePlace` gave; it holds also when the item there has left the queue. */
+  readonly after?: QueuePlace;
+}
+
+/** A place in the order of the queue: rank of the risk, deadline, when it was proposed, item. */
+export type QueuePlace = readonly [risk: number, deadline: number, proposedAt: number, itemId: string];
+
+/** Stands for "no deadline" in the order of the queue. */
+const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** The place of a listed item in the queue. */
+export function queuePlace(item: ListedItem): QueuePlace {
+  return [riskRank(item.summary.risk) ?? -1, item.deadline ?? NEVER, item.proposedAt, item.itemId];
+}
+
+/** What to list. */
+export interface ListFilter {
+  /** First hex digits of the item ids. */
+  readonly idPrefix?: string;
+  readonly stage?: Stage;
+  readonly outcome?: Outcome;
+  readonly owners?: readonly string[];
+  readonly agent?: string;
+  readonly limit?: number;
+  /** Continue after this item of the same list. */
+  readonly after?: string;
+}
+
+/** What is asked about many items: the queue, lists, and what workers owe. */
+export function listQueries({ views, db, blobs, listed }: Reading) {
+  const one = db.prepare(`SELECT ${COLUMNS} FROM item WHERE id = ?`);
+  const todos = db.prepare(
+    "SELECT id, duty, cause, due, names FROM todo JOIN item ON item.n = todo.item WHERE worker = ? AND due <= ? ORDER BY due, item LIMIT ?",
+  );
+  const nextDue = db.prepare("SELECT MIN(due) FROM todo WHERE worker = ?").pluck();
+  const byNumber = views.prepare("SELECT id, state FROM item WHERE n = ?");
+
+  return {
+    /** What waits for a person: by risk, highest first, then by deadline, then by age. */
+    queue(filter: QueueFilter = {}): ListedItem[] {
+      const { owners, limit = 100, offset = 0, after } = filter;
+      const where = ["waits = 1"];
+      const values: (string | number | Buffer)[] = [];
+      const add = (sql: string, ...v: (string | number | Buffer)[]) => {
+        where.push(sql);
+        values.push(...v);
+      };
+      if (owners !== undefined) add(`owner IN (${owners.map(() => "?").join(",")})`, ...owners);
+      if (after !== undefined) {
+        const [risk, deadline, proposed, itemId] = after;
+        add(`(-COALESCE(risk, -1), COALESCE(deadline, ${NEVER}), proposed, id) > (?, ?, ?, ?)`, -risk, deadline, proposed, itemBytes(itemId));
+      }
+      const rows = db
+        .prepare(`SELECT ${COLUMNS} FROM item WHERE ${where.join(" AND ")} ORDER BY risk DESC, deadline IS NULL, deadline, proposed, id LIMIT ? OFFSET ?`)
+        .all(...values, limit, offset);
+      return (rows as Row[]).map(listed);
+    },
+
+    /** Items, newest first. */
+    list(filter: ListFilter = {}): ListedItem[] {
+      const where = ["proposed IS NOT NULL"];
+      const values: (string | number | Buffer)[] = [];
+      const add = (sql: string, ...v: (string | number | Buffer)[]) => {
+        where.push(sql);
+        values.push(...v);
+      };
+      if (filter.idPrefix !== undefined) add("id BETWEEN ? AND ?", itemBytes(filter.idPrefix.padEnd(32, "0")), itemBytes(filter.idPrefix.padEnd(32, "f")));
+      if (filter.stage !== undefined) add("stage = ?", STAGES.indexOf(filter.stage));
+      if (filter.outcome !== undefined) add("outcome = ?", OUTCOMES.indexOf(filter.outcome));
+      if (filter.owners !== undefined) add(`owner IN (${filter.owners.map(() => "?").join(",")})`, ...filter.owners);
+      if (filter.agent !== undefined) add("agent = ?", filter.agent);
+      if (filter.after !== undefined) {
+        const last = one.get(itemBytes(filter.after)) as Row | undefined;
+        // From the beginning again would be an endless loop for whoever pages.
+        if (last === undefined)
+          throw new CountersignError("request_invalid", `The list cannot go on after ${filter.after}: there is no such item`, {
+            field: "after",
+            value: filter.after,
+          });
+        add("(proposed, id) < (?, ?)", last.proposed ?? 0, last.id);
+      }
+      const rows = db
+        .prepare(`SELECT ${COLUMNS} FROM item WHERE ${where.join(" AND ")} ORDER BY proposed DESC, id DESC LIMIT ?`)
+        .all(...values, filter.limit ?? 100);
+      return (rows as Row[]).map(listed);
+    },
+
+    /** What a worker owes now. */
+    todos(worker: WorkerName, now: number, limit = 500): Todo[] {
+      return (todos.all(worker, now, limit) as { id: Buffer; duty: Duty; cause: NodeKey; due: number; names: string }[]).map((t) => ({
+        itemId: itemIdOfBytes(t.id),
+        duty: t.duty,
+        cause: t.cause,
+        due: t.due,
+        names: t.names === "" ? null : t.names,
+      }));
+    },
+
+    /** When a worker's next event is due; null when none is. */
+    nextDue(worker: WorkerName): number | null {
+      return nextDue.get(worker) as number | null;
+    },
+
+    /** Items of which something may run, runs, or ended nobody knows how. */
+    running(): string[] {
+      return (db.prepare("SELECT id FROM item WHERE stage IN (5, 6, 7)").pluck().all() as Buffer[]).map(itemIdOfBytes);
+    },
+
+    /** Items that were proposed before a time, the first one first. */
+    *proposedBefore(time: number): Generator<string> {
+      const page = db.prepare(
+        "SELECT n, id, proposed FROM item WHERE proposed IS NOT NULL AND (proposed, n) > (?, ?) AND proposed < ? ORDER BY proposed, n LIMIT 1000",
+      );
+      for (let [proposed, n] = [-1, -1]; ; ) {
+        const rows = page.all(proposed, n, time) as Pick<Row, "n" | "id" | "proposed">[];
+        for (const row of rows) yield itemIdOfBytes(row.id);
+        const last = rows.at(-1);
+        if (last === undefined) return;
+        [proposed, n] = [last.proposed ?? 0, last.n];
+      }
+    },
+
+    /** Items of a run that are not done. */
+    openInThread(threadId: string): string[] {
+      return (db.prepare("SELECT id FROM item WHERE thread = ? AND stage < 8").pluck().all(threadId) as Buffer[]).map(itemIdOfBytes);
+    },
+
+    /** Items of which something counts toward budgets: what is reserved, and what began at a time or later. */
+    *spent(since: number): Generator<Item> {
+      // One after the other: with the states of a long window all at once, a ledger would start with gigabytes.
+      for (const n of db.prepare("SELECT n FROM item WHERE spent >= ? ORDER BY spent, n").pluck().all(since) as number[]) {
+        const row = byNumber.get(n) as Pick<Row, "id" | "state"> | undefined;
+        if (row !== undefined) yield readState(itemIdOfBytes(row.id), row.state, blobs).item;
+      }
+    },
+  };
+}
