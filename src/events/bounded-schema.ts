@@ -1,6 +1,7 @@
-import { Ajv, type FuncKeywordDefinition, type Options, type ValidateFunction } from "ajv";
+import { _, Ajv, type FuncKeywordDefinition, type Options, str, type ValidateFunction } from "ajv";
 import { Ajv2020 } from "ajv/dist/2020.js";
 import { canonicalize, type Json } from "./canonical.ts";
+import { decimalOf, isMultiple } from "./decimal.ts";
 import { scriptRegex } from "./regex.ts";
 import { type SchemaObject, walkSchema, weightOf } from "./schema-walk.ts";
 
@@ -35,7 +36,8 @@ export type Compilers = { readonly [dialect in "2020-12" | "draft-07"]: () => Aj
 const SCHEMAS_PER_COMPILER = 200;
 
 /**
- * Compilers whose checks take bounded time: patterns through RE2, uniqueItems in linear time, every step counted. Properties are own ones
+ * Compilers whose checks take bounded time: patterns through RE2, uniqueItems in linear time, every step counted. multipleOf
+ * compares decimals. Properties are own ones
  * (`constructor` is not there unless it was sent). `prepare` adds to a new compiler.
  */
 export function compilers(options: Options, prepare: (ajv: Ajv) => void = () => {}): Compilers {
@@ -59,6 +61,8 @@ function bounded(make: (options: Options) => Ajv | Ajv2020, options: Options, pr
   prepare(ajv);
   ajv.removeKeyword("uniqueItems");
   ajv.addKeyword(uniqueItems);
+  ajv.removeKeyword("multipleOf");
+  ajv.addKeyword(multipleOf);
   ajv.addKeyword(steps);
   return ajv;
 }
@@ -127,6 +131,18 @@ const uniqueItems: FuncKeywordDefinition = {
     return seen.size === items.length;
   },
   error: { message: "must not hold the same item twice" },
+};
+
+/** ajv's own divides doubles, and 19.99 would be no multiple of 0.01. */
+const multipleOf: FuncKeywordDefinition = {
+  keyword: "multipleOf",
+  type: "number",
+  schemaType: "number",
+  validate: (step: number, value: number) => {
+    const [a, b] = [decimalOf(value), decimalOf(step)];
+    return a !== undefined && b !== undefined && isMultiple(a, b);
+  },
+  error: { message: ({ schemaCode }) => str`must be multiple of ${schemaCode}`, params: ({ schemaCode }) => _`{multipleOf: ${schemaCode}}` },
 };
 
 function regExp(pattern: string): { test: (text: string) => boolean } {

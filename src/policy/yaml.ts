@@ -28,6 +28,11 @@ export function readYaml(text: string): Source {
     const problems: Problem[] = [...doc.errors, ...doc.warnings].map((error) => ({ path: [], message: error.message, ...at(error.pos[0]) }));
     if (problems.length > 0) return { value: undefined, problems, place: nowhere };
     visit(doc, {
+      Pair: (_, { key }) => {
+        // An ordinary key in YAML 1.2. Inside a JSON Schema, where other keys pass as annotations, what was to be merged would silently be missing.
+        if (isScalar(key) && key.value === "<<" && key.type === "PLAIN")
+          problems.push({ path: [], message: "merge keys (<<) are not in YAML 1.2; write out what is to be merged", ...at(key.range?.[0] ?? 0) });
+      },
       Scalar: (_, node) => {
         const { source, value } = node;
         // 12345678901234567890 would be compared as another number than the one that is written here.

@@ -1,7 +1,7 @@
+import type { Decimal } from "../events/decimal.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { isOwner } from "../ledger/decisions.ts";
 import { nodeOf } from "../ledger/item.ts";
-import type { Decimal } from "../policy/decimal.ts";
 import { amountOf, coversAlike, readScope, type StandingScope, within } from "../policy/standing.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
