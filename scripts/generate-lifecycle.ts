@@ -1,6 +1,6 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { OUTCOMES, STAGES } from "../src/ledger/life.ts";
 import { MOVES, type Move, OUTCOME_MEANS, STAGE_MEANS } from "../src/ledger/lifecycle.ts";
+import { OUTCOMES, STAGES } from "../src/ledger/stages.ts";
 
 /** Writes the diagram and the tables of docs/lifecycle.md from the code's own table; with --check, fails when they are stale. */
 const FILE = new URL("../docs/lifecycle.md", import.meta.url);

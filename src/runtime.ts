@@ -140,6 +140,12 @@ function ledger(
   ended.promise.catch(() => {});
   let following: Promise<void> = Promise.resolve();
 
+  async function proposalsFolded(itemId: string): Promise<void> {
+    const partition = partitionOf(itemId, log.partitions);
+    const head = (await log.heads()).find((h) => h.topic === "proposals" && h.partition === partition);
+    if (head !== undefined && head.next > 0) await projector.waitFor([{ topic: "proposals", partition, offset: head.next - 1 }]);
+  }
+
   function startWorkers(): void {
     const context = (worker: "policy" | "dispatcher" | "clock") => ({
       worker,
@@ -161,7 +167,7 @@ function ledger(
     const judge = standingJudge(haltingJudge(engine, halts), { queries, standings, onFolded: projector.onFolded, isBound: policies.isBound });
     workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge, usage }, now)));
     const passing = [haltBar(halts, now), policyBar(events, policies, usage, now)];
-    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, passing, lasting)));
+    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, passing, lasting, proposalsFolded)));
     workers.push(
       runBatcher({
         batches,

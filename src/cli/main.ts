@@ -1,10 +1,4 @@
-import { enableCompileCache } from "node:module";
-import { homedir } from "node:os";
-import { join } from "node:path";
 import type { Io } from "./io.ts";
-
-// What was compiled once is loaded in half the time: a server that was killed answers sooner. Not under the folder for temporary files, where others write.
-enableCompileCache(join(process.env.XDG_CACHE_HOME || join(homedir(), ".cache"), "countersign", "compiled"));
 
 const stop = new AbortController();
 for (const signal of ["SIGINT", "SIGTERM"] as const) {

@@ -1,71 +1,48 @@
 import { Command, CommanderError } from "commander";
 import { versionOf } from "../version.ts";
-import { batch } from "./commands/batch.ts";
-import { batches } from "./commands/batches.ts";
-import { decide } from "./commands/decide.ts";
-import { doctor } from "./commands/doctor.ts";
-import { exportCommand } from "./commands/export.ts";
-import { halt, lift } from "./commands/halt.ts";
-import { importCommand } from "./commands/import.ts";
-import { insights } from "./commands/insights.ts";
-import { keys } from "./commands/keys.ts";
-import { notifications } from "./commands/notifications.ts";
-import { notify } from "./commands/notify.ts";
-import { outcome } from "./commands/outcome.ts";
-import { policy } from "./commands/policy.ts";
-import { propose } from "./commands/propose.ts";
-import { queue } from "./commands/queue.ts";
-import { rebuild } from "./commands/rebuild.ts";
-import { receipt } from "./commands/receipt.ts";
-import { record } from "./commands/record.ts";
-import { schemas } from "./commands/schemas.ts";
-import { show } from "./commands/show.ts";
-import { standing } from "./commands/standing.ts";
-import { stats } from "./commands/stats.ts";
-import { tail } from "./commands/tail.ts";
-import { topics } from "./commands/topics.ts";
-import { up } from "./commands/up.ts";
 import { type Cli, cliOf, type Io } from "./io.ts";
 import { report } from "./problem.ts";
 
-/** The commands, in the order of the help. */
-export const COMMANDS: readonly ((cli: Cli) => Command)[] = [
-  up,
-  propose,
-  queue,
-  show,
-  record,
-  decide,
-  batches,
-  batch,
-  outcome,
-  receipt,
-  halt,
-  lift,
-  standing,
-  tail,
-  importCommand,
-  exportCommand,
-  insights,
-  stats,
-  policy,
-  notifications,
-  notify,
-  rebuild,
-  topics,
-  schemas,
-  keys,
-  doctor,
-];
+/** The commands, in the order of the help. Only those that are needed are loaded: it is what most command lines spend their time on. */
+const COMMANDS: Readonly<Record<string, () => Promise<(cli: Cli) => Command>>> = {
+  up: async () => (await import("./commands/up.ts")).up,
+  propose: async () => (await import("./commands/propose.ts")).propose,
+  queue: async () => (await import("./commands/queue.ts")).queue,
+  show: async () => (await import("./commands/show.ts")).show,
+  record: async () => (await import("./commands/record.ts")).record,
+  decide: async () => (await import("./commands/decide.ts")).decide,
+  batches: async () => (await import("./commands/batches.ts")).batches,
+  batch: async () => (await import("./commands/batch.ts")).batch,
+  outcome: async () => (await import("./commands/outcome.ts")).outcome,
+  receipt: async () => (await import("./commands/receipt.ts")).receipt,
+  halt: async () => (await import("./commands/halt.ts")).halt,
+  lift: async () => (await import("./commands/halt.ts")).lift,
+  standing: async () => (await import("./commands/standing.ts")).standing,
+  tail: async () => (await import("./commands/tail.ts")).tail,
+  import: async () => (await import("./commands/import.ts")).importCommand,
+  export: async () => (await import("./commands/export.ts")).exportCommand,
+  insights: async () => (await import("./commands/insights.ts")).insights,
+  stats: async () => (await import("./commands/stats.ts")).stats,
+  policy: async () => (await import("./commands/policy.ts")).policy,
+  notifications: async () => (await import("./commands/notifications.ts")).notifications,
+  notify: async () => (await import("./commands/notify.ts")).notify,
+  rebuild: async () => (await import("./commands/rebuild.ts")).rebuild,
+  topics: async () => (await import("./commands/topics.ts")).topics,
+  schemas: async () => (await import("./commands/schemas.ts")).schemas,
+  keys: async () => (await import("./commands/keys.ts")).keys,
+  doctor: async () => (await import("./commands/doctor.ts")).doctor,
+};
 
-/** The whole command line. */
-export function programOf(cli: Cli): Command {
+/** The whole command line. With arguments that name a command, only that one is in it. */
+export async function programOf(cli: Cli, argv: readonly string[] = []): Promise<Command> {
   const program = new Command("countersign")
     .description("The event-sourced approval ledger for AI agents.")
     .version(versionOf(), "-V, --version", "print the version")
     .option("--json", "one JSON object on stdout, lists as JSON Lines, errors as RFC 9457 on stderr")
     .helpOption("-h, --help", "show help");
-  for (const make of COMMANDS) program.addCommand(make(cli));
+  const named = argv.find((word) => !word.startsWith("-")) ?? "";
+  const needed = Object.hasOwn(COMMANDS, named) ? [named] : Object.keys(COMMANDS);
+  for (const make of await Promise.all(needed.map((name) => COMMANDS[name]!()))) program.addCommand(make(cli));
   settle(program, program, cli);
   return program;
 }
@@ -100,7 +77,7 @@ export async function run(argv: readonly string[], io: Io): Promise<number> {
     },
   );
   try {
-    const program = programOf(cli);
+    const program = await programOf(cli, argv);
     if (argv.length === 0) {
       program.outputHelp({ error: true });
       return 2;

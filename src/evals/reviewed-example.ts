@@ -1,7 +1,7 @@
 import type { Json } from "../events/canonical.ts";
 import type { Topic } from "../events/topics.ts";
 import type { ExternalRef, PolicyRef } from "../events/types.generated.ts";
-import type { Outcome, Stage } from "../ledger/life.ts";
+import type { Outcome, Stage } from "../ledger/stages.ts";
 import type { FieldChange, PatchOperation } from "./diff.ts";
 import type { LabelClass } from "./labels.ts";
 import type { Tier } from "./quality.ts";

@@ -1,7 +1,9 @@
-import { _, Ajv, type FuncKeywordDefinition, type Options, str, type ValidateFunction } from "ajv";
-import { Ajv2020 } from "ajv/dist/2020.js";
+import type { Ajv, FuncKeywordDefinition, Options, ValidateFunction } from "ajv";
+import type { Ajv2020 } from "ajv/dist/2020.js";
 import { canonicalize, type Json } from "./canonical.ts";
 import { decimalOf, isMultiple } from "./decimal.ts";
+import { ajv, ajv2020 } from "./libraries.ts";
+import { isPlain } from "./plain-schema.ts";
 import { scriptRegex } from "./regex.ts";
 import { type SchemaObject, walkSchema, weightOf } from "./schema-walk.ts";
 
@@ -48,23 +50,23 @@ export function compilers(options: Options, prepare: (ajv: Ajv) => void = () => 
     entry.uses++;
     return entry.ajv;
   };
-  return { "2020-12": get("2020-12", (o) => new Ajv2020(o)), "draft-07": get("draft-07", (o) => new Ajv(o)) };
+  return { "2020-12": get("2020-12", (o) => new (ajv2020().Ajv2020)(o)), "draft-07": get("draft-07", (o) => new (ajv().Ajv)(o)) };
 }
 
 function bounded(make: (options: Options) => Ajv | Ajv2020, options: Options, prepare: (ajv: Ajv) => void): Ajv {
-  const ajv = make({
+  const compiler = make({
     ...options,
     ownProperties: true, // else {"required": ["constructor"]} holds for every object
     inlineRefs: false, // else one schema is written down as often as it is referred to
     code: { regExp: Object.assign(regExp, { code: "re2" }) }, // the code is asked for only when standalone modules are written
   }) as Ajv;
-  prepare(ajv);
-  ajv.removeKeyword("uniqueItems");
-  ajv.addKeyword(uniqueItems);
-  ajv.removeKeyword("multipleOf");
-  ajv.addKeyword(multipleOf);
-  ajv.addKeyword(steps);
-  return ajv;
+  prepare(compiler);
+  compiler.removeKeyword("uniqueItems");
+  compiler.addKeyword(uniqueItems);
+  compiler.removeKeyword("multipleOf");
+  compiler.addKeyword(multipleOf(ajv()));
+  compiler.addKeyword(steps);
+  return compiler;
 }
 
 /**
@@ -77,12 +79,17 @@ export function compileBounded(schema: SchemaObject, by: Compilers, compile: (aj
   const { $schema, ...rest } = structuredClone(schema);
   const known = $schema === undefined || (typeof $schema === "string" && /2020-12|draft-0[467]/.test($schema));
   if (!known) throw new Error(`$schema must be 2020-12 or draft-07, not ${JSON.stringify($schema).slice(0, 100)}`);
-  for (const inner of walkSchema(rest).schemas) inner[STEP] = weightOf(inner);
+  const { schemas } = walkSchema(rest);
+  const plain = isPlain(rest);
+  for (const inner of schemas) inner[STEP] = weightOf(inner);
   const run = (ajv: Ajv) => {
     left = MAX_CHECK_STEPS; // the schema itself is checked first
+    const asked = ajv.opts.validateSchema;
     try {
+      if (plain) ajv.opts.validateSchema = false;
       return compile(ajv, rest);
     } finally {
+      if (asked !== undefined) ajv.opts.validateSchema = asked;
       ajv.removeSchema(rest); // two documents may use the same $id
     }
   };
@@ -134,7 +141,7 @@ const uniqueItems: FuncKeywordDefinition = {
 };
 
 /** ajv's own divides doubles, and 19.99 would be no multiple of 0.01. */
-const multipleOf: FuncKeywordDefinition = {
+const multipleOf = ({ _, str }: ReturnType<typeof ajv>): FuncKeywordDefinition => ({
   keyword: "multipleOf",
   type: "number",
   schemaType: "number",
@@ -143,7 +150,7 @@ const multipleOf: FuncKeywordDefinition = {
     return a !== undefined && b !== undefined && isMultiple(a, b);
   },
   error: { message: ({ schemaCode }) => str`must be multiple of ${schemaCode}`, params: ({ schemaCode }) => _`{multipleOf: ${schemaCode}}` },
-};
+});
 
 function regExp(pattern: string): { test: (text: string) => boolean } {
   const find = scriptRegex(pattern);

@@ -4,7 +4,7 @@ import { CountersignError, messageOf } from "../errors.ts";
 import { checkEvent } from "./check.ts";
 import { LIMITS } from "./limits.ts";
 import { SCHEMA_TEXT } from "./schemas.generated.ts";
-import { TOPICS, type Topic } from "./topics.ts";
+import type { Topic } from "./topics.ts";
 import type { EventOf } from "./types.generated.ts";
 
 /** Bytes before the Avro payload: 0x00 and the schema id, big endian (Confluent wire format). */
@@ -16,7 +16,14 @@ export type Decoded<T extends Topic> =
   | { ok: false; reason: "unknown_schema"; schemaId: number }
   | { ok: false; reason: "undecodable"; message: string };
 
-const TYPE = Object.fromEntries(TOPICS.map((t) => [t, parseSchema(SCHEMA_TEXT[t])])) as Record<Topic, Type>;
+const TYPES = new Map<Topic, Type>();
+
+/** This build's type of a topic. Made when it is first needed: all seven take as long as opening a ledger. */
+function typeOf(topic: Topic): Type {
+  let type = TYPES.get(topic);
+  if (type === undefined) TYPES.set(topic, (type = parseSchema(SCHEMA_TEXT[topic])));
+  return type;
+}
 
 /** An avsc type of a schema's text. @throws Error when the text is no Avro schema */
 export function parseSchema(text: string): Type {
@@ -63,10 +70,10 @@ export class Codec {
   encode<T extends Topic>(topic: T, event: EventOf[T]): Buffer {
     const id = this.writerId(topic);
     checkEvent(topic, event);
-    let end = TYPE[topic].encode(event, this.scratch, FRAME_BYTES);
+    let end = typeOf(topic).encode(event, this.scratch, FRAME_BYTES);
     if (end < 0) {
       this.scratch = Buffer.allocUnsafe(2 * (this.scratch.length - end));
-      end = TYPE[topic].encode(event, this.scratch, FRAME_BYTES);
+      end = typeOf(topic).encode(event, this.scratch, FRAME_BYTES);
     }
     if (end > LIMITS.event)
       throw new CountersignError("event_too_large", `The event has ${end} bytes, more than ${LIMITS.event}`, {
@@ -93,7 +100,7 @@ export class Codec {
     if (typeof reader === "string") return { ok: false, reason: "undecodable", message: `schema ${id}: ${reader}` };
     const payload = Buffer.from(value.buffer, value.byteOffset + FRAME_BYTES, value.byteLength - FRAME_BYTES);
     try {
-      const event = reader === TYPE[topic] ? TYPE[topic].fromBuffer(payload) : (reader as Reading).read(payload);
+      const event = reader === typeOf(topic) ? typeOf(topic).fromBuffer(payload) : (reader as Reading).read(payload);
       return { ok: true, event: event as EventOf[T] };
     } catch (error) {
       return { ok: false, reason: "undecodable", message: messageOf(error) };
@@ -107,11 +114,11 @@ interface Reading {
 
 /** A reader for a writer's schema, or a sentence why there can be none. */
 function readerOf(topic: Topic, writerText: string): Type | Resolver | string {
-  if (writerText === SCHEMA_TEXT[topic]) return TYPE[topic];
+  if (writerText === SCHEMA_TEXT[topic]) return typeOf(topic);
   try {
     const writer = parseSchema(writerText);
-    const resolver = TYPE[topic].createResolver(writer);
-    return { read: (payload: Buffer) => TYPE[topic].fromBuffer(payload, resolver) } as unknown as Resolver;
+    const resolver = typeOf(topic).createResolver(writer);
+    return { read: (payload: Buffer) => typeOf(topic).fromBuffer(payload, resolver) } as unknown as Resolver;
   } catch (error) {
     return messageOf(error);
   }

@@ -1,5 +1,4 @@
 import { randomFillSync } from "node:crypto";
-import { v7 } from "uuid";
 import { sha256 } from "./canonical.ts";
 
 // Asking the system for 16 bytes at a time costs more than all the rest of an id.
@@ -21,7 +20,20 @@ export function newEventId(): string {
     // Half of its range is left to count on within this millisecond, or while the clock is set back.
     seq = bytes.readUInt32BE(6) >>> 1;
   } else seq++;
-  return v7({ random: bytes, msecs, seq });
+  return uuidV7(bytes, msecs, seq);
+}
+
+/**
+ * A UUIDv7 (RFC 9562): 48 bits of time, 32 that count within the millisecond, and the last 42 of 16 random bytes. Not by a library: twenty
+ * files to load, for this, were the thirtieth part of a start.
+ */
+export function uuidV7(random: Buffer, msecs: number, seq = random.readUInt32BE(6) & 0x7fff_ffff): string {
+  const bytes = Buffer.from(random.subarray(0, 16));
+  bytes.writeUIntBE(msecs, 0, 6);
+  bytes.writeUInt16BE(0x7000 | (seq >>> 20), 6);
+  bytes.writeUInt16BE(0x8000 | ((seq >>> 6) & 0x3fff), 8);
+  bytes[10] = ((seq << 2) & 0xfc) | (bytes[10]! & 0x03);
+  return uuidOfBytes(bytes);
 }
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/;

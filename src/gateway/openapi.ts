@@ -1,8 +1,7 @@
 import { OpenAPIHono, type RouteConfig } from "@hono/zod-openapi";
 import { z } from "zod";
 import { healthAnswer, problem } from "../producers/wire/answers.ts";
-import { ROUTES, type Route } from "./routes.ts";
-import { SLACK_PATH } from "./slack.ts";
+import { ROUTES, type Route, SLACK_PATH } from "./routes.ts";
 
 /** Version of the API that the document describes. */
 const API_VERSION = "0.1.0";

@@ -8,7 +8,6 @@ import { notificationsAnswer, notificationsRequest } from "../producers/wire/not
 import { recordRequest, itemRecord as recordShape } from "../producers/wire/record.ts";
 import { decisionRequest, listRequest, proposalRequest, receiptRequest } from "../producers/wire/requests.ts";
 import { standingRevokeRequest, standingsAnswer, standingsRequest, standingView } from "../producers/wire/standing.ts";
-import { recordPage } from "./record-page/page.ts";
 import { decideBatch } from "./service/batch-decide.ts";
 import { batchView, listBatches } from "./service/batches.ts";
 import { decide } from "./service/decide.ts";
@@ -64,6 +63,9 @@ export interface Route {
 
 const ok = (description: string, shape: z.ZodType) => ({ 200: { description, shape } });
 
+/** Where Slack reports the buttons of messages. It is none of the routes: Slack signs its requests, and has no key. */
+export const SLACK_PATH = "/v1/slack/interactions";
+
 /** Every route that needs a key. */
 export const ROUTES: readonly Route[] = [
   {
@@ -117,7 +119,9 @@ export const ROUTES: readonly Route[] = [
     async handle(context, incoming) {
       const { profile, format } = parseShape(recordRequest, incoming.query);
       const body = await itemRecord(context, incoming.itemId, profile);
-      return { status: 200, body, ...(wantsPage(format, incoming.header("accept")) && { html: recordPage(body) }) };
+      if (!wantsPage(format, incoming.header("accept"))) return { status: 200, body };
+      const { recordPage } = await import("./record-page/page.ts");
+      return { status: 200, body, html: recordPage(body) };
     },
   },
   {

@@ -9,9 +9,6 @@ import { decide } from "./service/decide.ts";
 import type { GatewayLedger } from "./service/ledger.ts";
 import { parseValue } from "./service/parse.ts";
 
-/** Where Slack reports the buttons of messages. */
-export const SLACK_PATH = "/v1/slack/interactions";
-
 /** What rejecting in Slack needs. */
 export interface SlackOptions extends SlackReviewers {
   readonly keys: Pick<Keys, "listKeys">;

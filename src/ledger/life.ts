@@ -1,27 +1,7 @@
 import { isAudit, isSatisfied, nothingToDecide } from "./decisions.ts";
 import { type DecisionNode, type Item, keyOf, nodeOf, type ReceiptNode, type ResumeNode, type VerdictNode } from "./item.ts";
 import { isGrant } from "./resumes.ts";
-
-/** Where an item is in its life. `unproposed`: there are events, but no effective proposal yet. */
-export const STAGES = ["unproposed", "proposed", "pending", "rejudging", "settled", "granted", "executing", "in_doubt", "done"] as const;
-export type Stage = (typeof STAGES)[number];
-
-/** How an item ended. */
-export const OUTCOMES = [
-  "succeeded",
-  "failed",
-  "compensated",
-  "refused",
-  "responded",
-  "acknowledged",
-  "expired",
-  "forbidden",
-  "withdrawn",
-  "withheld",
-  "lapsed",
-  "revoked",
-] as const;
-export type Outcome = (typeof OUTCOMES)[number];
+import { EXECUTIONS, type Outcome, type Stage } from "./stages.ts";
 
 /** The review of an audited item, beside its execution. */
 export type Review = "none" | "open" | "passed" | "failed";
@@ -69,9 +49,6 @@ export function lifeOf(item: Item): Life {
     return verdict.terms.route === "forbid" && !verdict.fallback ? { ...base, stage: "done", outcome: "forbidden" } : { ...base, stage: "settled" };
   return { ...base, ...execution(item, first) };
 }
-
-/** The side of execution, beside the review: an audited item runs and is reviewed at the same time. */
-export const EXECUTIONS = ["none", "granted", "executing", "in_doubt", "succeeded", "failed", "compensated", "lapsed", "revoked"] as const;
 
 /** How far the execution of an item is. */
 export function executionOf({ stage, outcome, resume }: Life): (typeof EXECUTIONS)[number] {

@@ -1,5 +1,5 @@
 import type { Topic } from "../events/topics.ts";
-import type { Outcome, Stage } from "./life.ts";
+import type { Outcome, Stage } from "./stages.ts";
 
 /** A move in the life of an item: an effective event that brings it from one stage to another. */
 export interface Move {

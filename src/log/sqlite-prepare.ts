@@ -43,10 +43,15 @@ export function prepareFile(db: Database.Database, partitions: number | undefine
 }
 
 /** The prepared statements of a log file. */
-export type Statements = ReturnType<typeof statements>;
+export type Statements = Readonly<
+  Record<
+    "begin" | "commit" | "rollback" | "insert" | "addMark" | "after" | "places" | "time" | "mark" | "lastMark" | "version" | "schemas" | "addSchema",
+    Database.Statement
+  >
+>;
 
 /** Prepares all statements of a log file. */
-export function statements(db: Database.Database) {
+export function statements(db: Database.Database): Statements {
   return {
     begin: db.prepare("BEGIN IMMEDIATE"),
     commit: db.prepare("COMMIT"),

@@ -1,6 +1,6 @@
 import { createHash, createHmac, timingSafeEqual } from "node:crypto";
-import { v7 } from "uuid";
 import { z } from "zod";
+import { uuidV7 } from "../events/ids.ts";
 
 /** Requests older or newer than this are refused: whoever recorded one cannot send it again later. */
 const WINDOW_S = 300;
@@ -55,5 +55,5 @@ export function readTarget(value: string | undefined): { itemId: string; verdict
 /** An event id for one press of a button: sent again, the press is the same event. `at` in milliseconds since the epoch. */
 export function pressId(at: number, ...parts: readonly string[]): string {
   const random = createHash("sha256").update(parts.join("\0")).digest().subarray(0, 16);
-  return v7({ random, msecs: Math.max(0, Math.floor(at)) });
+  return uuidV7(random, Math.max(0, Math.floor(at)));
 }

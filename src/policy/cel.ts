@@ -1,5 +1,5 @@
-import { CelScalar, celEnv, isCelError, parse, plan } from "@bufbuild/cel";
 import type { Json } from "../events/canonical.ts";
+import { cel } from "../events/libraries.ts";
 import { costOf, type Expr, type InputSize, literal, type SizeAt, selected } from "./cel-cost.ts";
 import { valueAt } from "./pointer.ts";
 import { didYouMean, shown } from "./problems.ts";
@@ -50,6 +50,7 @@ function decided(found: boolean | undefined): boolean {
 export function compileCel(text: string): CelExpression {
   if (text.length > MAX_TEXT) throw new Error(`the expression has ${text.length} characters, more than ${MAX_TEXT}`);
   if (depthOf(text) > MAX_DEPTH) throw new Error(`the expression is nested deeper than ${MAX_DEPTH} levels`);
+  const { CelScalar, celEnv, isCelError, parse, plan } = cel();
   const { expr } = parse(text);
   const walk = new Walk();
   walk.expr(expr, new Set(CEL_VARIABLES));

@@ -3,7 +3,7 @@ import { type Json, sha256 } from "../events/canonical.ts";
 import { checkContent } from "./check.ts";
 import { type Problem, policyInvalid, shown } from "./problems.ts";
 import { type PolicyContent, policyShape, settled } from "./shape.ts";
-import { readYaml, type Source } from "./yaml.ts";
+import { readPublished, readYaml, type Source } from "./yaml.ts";
 
 /** A policy document that has been checked. Durations are in milliseconds. */
 export interface PolicyDocument {
@@ -34,9 +34,15 @@ export function parsePolicy(text: string, options: { file?: string } = {}): Poli
 
 /** The same without throwing: the document, or what is wrong with it. */
 export function checkPolicy(text: string, options: { file?: string } = {}): { document?: PolicyDocument; problems: readonly Problem[] } {
+  const file = options.file ?? "policy";
+  const published = readPublished(text);
+  if (published !== undefined) {
+    const { document } = checkValue(published, { file, sha256: sha256(text) });
+    if (document !== undefined) return { document, problems: [] };
+  }
   const source = readYaml(text);
   if (source.problems.length > 0) return { problems: source.problems };
-  const { document, problems } = checkValue(source.value, { file: options.file ?? "policy", sha256: sha256(text) });
+  const { document, problems } = checkValue(source.value, { file, sha256: sha256(text) });
   return document === undefined ? { problems: placed(problems, source) } : { document, problems };
 }
 

@@ -1,7 +1,7 @@
 import type { Ajv, ErrorObject, ValidateFunction } from "ajv";
-import formats from "ajv-formats";
 import { checkWithin, compileBounded, compilers, spend } from "../events/bounded-schema.ts";
 import type { Json } from "../events/canonical.ts";
+import { ajvFormats } from "../events/libraries.ts";
 import { didYouMean, nearest, shown } from "./problems.ts";
 
 /** What a value breaks in a schema. */
@@ -28,7 +28,9 @@ export type SchemaCheck = (value: Json) => readonly [Breach, ...Breach[]] | unde
 /** Longest text that a format is tried on: some of the formats' own expressions are quadratic. */
 const MAX_FORMATTED = 4096;
 
-const compiled = new WeakMap<object, SchemaCheck>();
+/** Checks by the text of their schema: a document is read more than once until it is in force, and compiling is what that takes its time with. */
+const compiled = new Map<string, SchemaCheck>();
+const MOST_COMPILED = 500;
 
 /**
  * Compiles a JSON Schema (2020-12, or draft-07 where it says so or is only valid as such). Patterns run through RE2, formats on short
@@ -40,10 +42,19 @@ export function compileSchema(schema: Json): SchemaCheck {
   if (typeof schema === "boolean")
     return (value) => (schema ? undefined : [{ path: "", rule: "false", message: "no arguments are allowed (false)", value: shown(value) }]);
   if (typeof schema !== "object" || schema === null || Array.isArray(schema)) throw new Error(`a JSON Schema is an object, not ${shown(schema)}`);
-  let check = compiled.get(schema);
-  if (check === undefined)
-    compiled.set(schema, (check = checkOf(compileBounded(schema, COMPILERS, compileWith), () => compileBounded(schema, THOROUGH, compileWith))));
+  const text = keyOf(schema);
+  let check = compiled.get(text);
+  if (check === undefined) {
+    check = checkOf(compileBounded(schema, COMPILERS, compileWith), () => compileBounded(schema, THOROUGH, compileWith));
+    if (compiled.size >= MOST_COMPILED) compiled.clear();
+    compiled.set(text, check);
+  }
   return check;
+}
+
+/** The text of a schema, in which YAML's numbers that JSON does not have stay what they are. */
+function keyOf(schema: Json): string {
+  return JSON.stringify(schema, (_, value) => (typeof value === "number" && !Number.isFinite(value) ? { "": String(value) } : value));
 }
 
 /** What ajv's strict mode warned of while it compiled the last schema. */
@@ -59,7 +70,7 @@ const OPTIONS = {
 } as const;
 
 function withFormats(ajv: Ajv): void {
-  formats.default(ajv);
+  ajvFormats().default(ajv);
   for (const [format, definition] of Object.entries(ajv.formats)) ajv.formats[format] = bounded(format, definition);
 }
 

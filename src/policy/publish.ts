@@ -4,7 +4,7 @@ import { type Json, parseStrict, sha256 } from "../events/canonical.ts";
 import { parsePolicy } from "./document.ts";
 import { compileSchema } from "./json-schema.ts";
 import { type Problem, policyInvalid, shown } from "./problems.ts";
-import { readYaml } from "./yaml.ts";
+import { readYaml, writePublished } from "./yaml.ts";
 
 /** Reads a file named in a document; the path is already relative to where the document lies. Throws when it cannot. */
 export type ReadFile = (path: string) => string;
@@ -41,7 +41,7 @@ export function inlineFiles(text: string, file: string, readFile: ReadFile): str
       }
     }
   if (problems.length > 0) throw policyInvalid(file, problems);
-  return `${JSON.stringify(root ?? null, null, 2)}\n`;
+  return writePublished(root);
 }
 
 /** Whoever writes a policy reads no other files with it: what is inlined is published, and what is no JSON is quoted in errors. */

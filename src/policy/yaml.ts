@@ -1,5 +1,6 @@
-import { isAlias, isMap, isScalar, isSeq, LineCounter, type Node, type ParsedNode, parseDocument, visit } from "yaml";
+import type { Node, ParsedNode } from "yaml";
 import { messageOf } from "../errors.ts";
+import { yaml } from "../events/libraries.ts";
 import type { Problem } from "./problems.ts";
 
 /** Largest document, in UTF-16 units. */
@@ -18,6 +19,7 @@ export function readYaml(text: string): Source {
   const nowhere = () => ({ line: 1, column: 1 });
   const failed = (message: string): Source => ({ value: undefined, problems: [{ path: [], message, line: 1, column: 1 }], place: nowhere });
   if (text.length > MAX_TEXT) return failed(`the document has ${text.length} characters, more than ${MAX_TEXT}`);
+  const { LineCounter, parseDocument, visit } = yaml();
   const lines = new LineCounter();
   try {
     const doc = parseDocument(text, { lineCounter: lines, version: "1.2", prettyErrors: false });
@@ -47,7 +49,32 @@ export function readYaml(text: string): Source {
   }
 }
 
+/**
+ * The value of a document as it is published, which is JSON as `inlineFiles` writes it; undefined for any other text. The YAML parser gives the same
+ * for it, and the places as well, but loading it takes longer than all else that has to be done with the documents in force.
+ */
+export function readPublished(text: string): unknown {
+  if (!text.startsWith("{") || text.length > MAX_TEXT) return undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return writePublished(value) === text && isSafe(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/** A document's value as the text under which it is published. */
+export function writePublished(value: unknown): string {
+  return `${JSON.stringify(value ?? null, null, 2)}\n`;
+}
+
+function isSafe(value: unknown): boolean {
+  if (typeof value === "number") return !Number.isInteger(value) || Number.isSafeInteger(value);
+  return typeof value !== "object" || value === null || Object.values(value).every(isSafe);
+}
+
 function offsetOf(root: ParsedNode | null, path: readonly PropertyKey[]): number {
+  const { isAlias, isMap, isScalar, isSeq } = yaml();
   let node: Node | null | undefined = root;
   let offset = root?.range?.[0] ?? 0;
   for (const key of path) {

@@ -1,5 +1,5 @@
 import type { Topic } from "../events/topics.ts";
-import { OUTCOMES, STAGES } from "../ledger/life.ts";
+import { OUTCOMES, STAGES } from "../ledger/stages.ts";
 import { type BadRecord, type BadRow, badRecord } from "./bad-records.ts";
 import { STATUSES } from "./item-cache.ts";
 import { eventIdOfBytes, itemIdOfBytes, topicNumber, topicOfNumber } from "./keys.ts";

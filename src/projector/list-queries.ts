@@ -1,7 +1,7 @@
 import { CountersignError } from "../errors.ts";
 import type { Item, NodeKey } from "../ledger/item.ts";
-import { OUTCOMES, type Outcome, STAGES, type Stage } from "../ledger/life.ts";
 import type { Duty, WorkerName } from "../ledger/owed.ts";
+import { OUTCOMES, type Outcome, STAGES, type Stage } from "../ledger/stages.ts";
 import { itemBytes, itemIdOfBytes } from "./keys.ts";
 import { COLUMNS, type ListedItem, type Reading, type Row } from "./reading.ts";
 import { readState } from "./state.ts";

@@ -1,6 +1,7 @@
 import type Database from "better-sqlite3";
 import type { Item } from "../ledger/item.ts";
-import { type Life, OUTCOMES, type Outcome, STAGES, type Stage } from "../ledger/life.ts";
+import type { Life } from "../ledger/life.ts";
+import { OUTCOMES, type Outcome, STAGES, type Stage } from "../ledger/stages.ts";
 import { itemIdOfBytes } from "./keys.ts";
 import { overlayOf } from "./overlay.ts";
 import { blobTable } from "./rows.ts";
@@ -47,18 +48,31 @@ export const COLUMNS = "n, id, state, stage, outcome, owner, risk, deadline, pro
 /** The number of an item by its id, inside a statement. */
 export const OF = "(SELECT n FROM item WHERE id = ?)";
 
+/** A statement before which the file is brought up to date. */
+interface Fresh {
+  readonly all: (...values: unknown[]) => unknown[];
+  readonly get: (...values: unknown[]) => unknown;
+  readonly pluck: () => Fresh;
+}
+
 /** A views file as queries read it. */
-export type Reading = ReturnType<typeof readingOf>;
+export interface Reading {
+  readonly views: Database.Database;
+  readonly db: { readonly prepare: (sql: string) => Fresh };
+  readonly overlay: ReturnType<typeof overlayOf>;
+  readonly blobs: ReturnType<typeof blobTable>;
+  readonly listed: (row: Row) => ListedItem;
+}
 
 /** What all queries share: the file, what is folded and not in it yet, and how a row becomes an item. */
-export function readingOf(views: Database.Database) {
+export function readingOf(views: Database.Database): Reading {
   const overlay = overlayOf(views);
   const blobs = blobTable(views);
   // Whoever asks for rows gets all that is folded: the file is brought up to date first.
   const db = {
     prepare(sql: string) {
       const statement = views.prepare(sql);
-      const fresh = {
+      const fresh: Fresh = {
         all: (...values: unknown[]) => {
           overlay.flush();
           return statement.all(...values);

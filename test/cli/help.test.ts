@@ -7,7 +7,7 @@ import { cli } from "./harness.ts";
 
 const read = (path: string) => readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 const nowhere = { write: () => {} };
-const program = programOf(
+const program = await programOf(
   cliOf(
     { env: {}, out: nowhere, err: nowhere, stdin: process.stdin, now: Date.now, signal: new AbortController().signal },
     () => false,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it, vi } from "vitest";
-import { isUuid, newEventId, uuidBytes, uuidOfBytes } from "../../src/events/ids.ts";
+import { isUuid, newEventId, uuidBytes, uuidOfBytes, uuidV7 } from "../../src/events/ids.ts";
 
 describe("an event id", () => {
   it("is a UUIDv7 of now, and later ones sort behind, also while the clock stands still or goes back", () => {
@@ -17,6 +17,13 @@ describe("an event id", () => {
     expect(new Set(ids).size).toBe(ids.length);
     // 48 bits of each are random, however the bytes they come from are pooled.
     expect(new Set(ids.map((id) => id.slice(-12))).size).toBe(ids.length);
+  });
+
+  it("is laid out as the example in RFC 9562, A.6: time, version, count, variant, random", () => {
+    const random = Buffer.from("ffffffffffffffffffff000c0c07398f", "hex");
+    const seq = ((0xcc3 << 20) | (0x18c4 << 6) | 0x37) >>> 0;
+    expect(uuidV7(random, 0x017f_22e2_79b0, seq)).toBe("017f22e2-79b0-7cc3-98c4-dc0c0c07398f");
+    expect(random.toString("hex", 0, 2)).toBe("ffff");
   });
 
   it("goes into 16 bytes and back", () => {

@@ -55,7 +55,7 @@ const io: Io = {
   now: Date.now,
   signal: new AbortController().signal,
 };
-const program = programOf(
+const program = await programOf(
   cliOf(
     io,
     () => false,

@@ -28,7 +28,7 @@ export function notify(cli: Cli): Command {
 
 async function runTest(cli: Cli, { notify: file, channel: only }: TestOptions): Promise<void> {
   const [{ readNotifying }, { sendTest }] = await Promise.all([import("../up/notifying.ts"), import("../../notify/send-test.ts")]);
-  const { channels, config } = readNotifying(cli, file);
+  const { channels, config } = await readNotifying(cli, file);
   const unknown = only?.find((name) => !channels.has(name));
   if (unknown !== undefined)
     throw new CountersignError("usage", `${file} has no channel ${JSON.stringify(unknown)}`, {

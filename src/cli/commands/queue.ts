@@ -1,5 +1,5 @@
 import { Command, Option } from "commander";
-import { OUTCOMES, STAGES } from "../../ledger/life.ts";
+import { OUTCOMES, STAGES } from "../../ledger/stages.ts";
 import type { ListAnswer } from "../../producers/wire/answers.ts";
 import { examples, intArgument } from "../args.ts";
 import { apiOf } from "../http.ts";

@@ -1,7 +1,6 @@
 import { writeFileSync } from "node:fs";
 import { Command, Option } from "commander";
 import { CountersignError, messageOf } from "../../errors.ts";
-import { recordPage } from "../../gateway/record-page/page.ts";
 import type { ItemRecord } from "../../producers/wire/record.ts";
 import { examples } from "../args.ts";
 import { itemIdOf } from "../find-item.ts";
@@ -27,12 +26,13 @@ export function record(cli: Cli): Command {
     .action(async (id: string, options: { html?: string; profile: string }) => {
       const api = apiOf(cli.io);
       const found = await api.call<ItemRecord>("GET", `/v1/items/${await itemIdOf(api, id)}/record?profile=${options.profile}`);
+      const page = async () => (await import("../../gateway/record-page/page.ts")).recordPage(found);
       if (options.html === "-") {
         if (cli.json())
           throw new CountersignError("usage", "--json and --html - both write to stdout", { field: "--html", fix: "name a file, or leave --json out" });
-        return void cli.io.out.write(recordPage(found));
+        return void cli.io.out.write(await page());
       }
-      if (options.html !== undefined) write(options.html, recordPage(found));
+      if (options.html !== undefined) write(options.html, await page());
       if (cli.json()) cli.data(found);
       else cli.say(options.html === undefined ? renderRecord(found, { width: cli.width, now: cli.io.now(), colors: cli.colors }) : `Written: ${options.html}`);
     });

@@ -1,9 +1,7 @@
 import { Command } from "commander";
 import { CountersignError } from "../../errors.ts";
-import { lockedBy } from "../../local/lock.ts";
-import { type Counts, countInterruptions, type OwnerDay, sumOf } from "../../projector/interruptions.ts";
+import type { Counts, OwnerDay } from "../../projector/interruptions.ts";
 import { examples, instantMs } from "../args.ts";
-import { examineViews } from "../doctor/views.ts";
 import type { Cli } from "../io.ts";
 import { ratioText } from "../render/interruptions.ts";
 import { oneLine, pad, plural } from "../text.ts";
@@ -38,6 +36,11 @@ export function stats(cli: Cli): Command {
 async function run(cli: Cli, options: Options): Promise<void> {
   const { log: url, data } = whereOf(cli.io, options);
   const range = rangeOf(options);
+  const [{ lockedBy }, { countInterruptions, sumOf }, { examineViews }] = await Promise.all([
+    import("../../local/lock.ts"),
+    import("../../projector/interruptions.ts"),
+    import("../doctor/views.ts"),
+  ]);
   const opened = await openExisting(url);
   try {
     const views = await examineViews(cli, opened, await opened.log.heads(), data, lockedBy(data));
@@ -51,7 +54,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
       const days = options.owner === undefined ? all : all.filter((d) => isSame(d.owner, options.owner as string));
       const owners = [...Map.groupBy(days, (d) => d.owner)].map(([owner, of]) => ({ owner, days: of.length, ...sumOf(of) }));
       if (cli.json()) cli.data({ zone: options.zone, days, owners, total: sumOf(days) });
-      else for (const line of lines(days, owners)) cli.say(line);
+      else for (const line of lines(days, owners, sumOf(days))) cli.say(line);
     } finally {
       views.close();
     }
@@ -87,13 +90,13 @@ function usage(field: string, value: unknown, message: string, fix: string): Cou
   return new CountersignError("usage", message, { field, value, fix });
 }
 
-function lines(days: readonly OwnerDay[], owners: readonly (Counts & { owner: string; days: number })[]): string[] {
+function lines(days: readonly OwnerDay[], owners: readonly (Counts & { owner: string; days: number })[], all: Counts): string[] {
   if (days.length === 0) return ["Nobody was asked anything."];
   const table = owners.flatMap(({ owner, days: n, ...counts }) => [
     `${oneLine(owner)}: ${ratioText(counts)}, on ${plural(n, "day")}`,
     ...days.filter((d) => d.owner === owner).map(dayLine),
   ]);
-  const total = owners.length > 1 ? ["", `All owners: ${ratioText(sumOf(days))}`] : [];
+  const total = owners.length > 1 ? ["", `All owners: ${ratioText(all)}`] : [];
   return [...table, ...total];
 }
 

@@ -2,12 +2,9 @@ import type { Notifications } from "../../gateway/service/ledger.ts";
 import { openDeliveries } from "../../local/deliveries.ts";
 import { openLocalDb } from "../../local/local-db.ts";
 import type { Channel } from "../../notify/channels/channel.ts";
-import { openChannels } from "../../notify/channels/open.ts";
-import { type NotifyConfig, parseNotify, routeFor } from "../../notify/config.ts";
+import type { NotifyConfig } from "../../notify/config.ts";
 import { messageId } from "../../notify/notice.ts";
 import type { Ledger } from "../../runtime.ts";
-import { noticesFrom } from "../../workers/notices.ts";
-import { runNotifier } from "../../workers/notifier.ts";
 import { fileText } from "../args.ts";
 import type { Cli } from "../io.ts";
 import { ownersByWorkspace } from "../policy-people.ts";
@@ -18,12 +15,15 @@ export interface Notifying {
   readonly file: string;
   readonly config: NotifyConfig;
   readonly channels: ReadonlyMap<string, Channel>;
+  /** Whether anybody is told what this owner decides. */
+  readonly reaches: (of: { owner: string; workspace: string }) => boolean;
 }
 
 /** Reads the file of `--notify`. @throws CountersignError usage, file_invalid */
-export function readNotifying(cli: Cli, file: string): Notifying {
+export async function readNotifying(cli: Cli, file: string): Promise<Notifying> {
+  const [{ parseNotify, routeFor }, { openChannels }] = await Promise.all([import("../../notify/config.ts"), import("../../notify/channels/open.ts")]);
   const config = parseNotify(fileText(file, "--notify"), { file, env: cli.io.env });
-  return { file, config, channels: openChannels(config) };
+  return { file, config, channels: openChannels(config), reaches: (of) => routeFor(config, of) !== undefined };
 }
 
 /** The ledger waits while the notifier waits for local.db, so it does not wait for long: it comes back a second later. */
@@ -35,10 +35,11 @@ export interface Notified extends Notifications {
 }
 
 /** Starts the notifier where there is a configuration. What was sent before can be looked at either way. */
-export function startNotifying(cli: Cli, ledger: Ledger, data: string, notifying: Notifying | undefined): Notified {
+export async function startNotifying(cli: Cli, ledger: Ledger, data: string, notifying: Notifying | undefined): Promise<Notified> {
   const local = openLocalDb(data, PATIENCE_MS);
   const deliveries = openDeliveries(local, messageId);
   if (notifying === undefined) return { sends: false, list: deliveries.list, close: async () => local.close() };
+  const [{ noticesFrom }, { runNotifier }] = await Promise.all([import("../../workers/notices.ts"), import("../../workers/notifier.ts")]);
   const { queries, batches, projector, now } = ledger;
   const onTrouble = troubleTeller(cli);
   // This process holds the lock of the folder: what is under way there is nobody's any more.
@@ -57,10 +58,8 @@ export function startNotifying(cli: Cli, ledger: Ledger, data: string, notifying
 /** Lines that say who is told, and whom nobody tells. */
 export function tellNotifying(notifying: Notifying | undefined, inForce: Parameters<typeof ownersByWorkspace>[0]): string[] {
   if (notifying === undefined) return ["Nobody is told what waits: --notify FILE says whom to tell, and how"];
-  const { file, config, channels } = notifying;
-  const untold = [...ownersByWorkspace(inForce)].flatMap(([workspace, owners]) =>
-    owners.filter((owner) => routeFor(config, { owner, workspace }) === undefined),
-  );
+  const { file, channels, reaches } = notifying;
+  const untold = [...ownersByWorkspace(inForce)].flatMap(([workspace, owners]) => owners.filter((owner) => !reaches({ owner, workspace })));
   return [
     `notices go to ${[...channels.keys()].join(", ")} (${file})`,
     ...(untold.length === 0 ? [] : [`nobody tells ${[...new Set(untold)].join(", ")}: no route of ${file} is for them`]),

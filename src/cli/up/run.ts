@@ -32,6 +32,11 @@ const LOOPBACK = new Set(["127.0.0.1", "localhost", "::1"]);
 
 /** Runs until the signal, or until the log must not be followed any more. @throws CountersignError as openLedger; conflict when the folder or the port is in use */
 export async function runUp(cli: Cli, options: UpOptions): Promise<void> {
+  // Since the process began, so that a slow start can be explained.
+  const startMs = { loaded: Math.round(performance.now()), opened: 0, caughtUp: 0, listening: 0 };
+  const reached = (part: keyof typeof startMs) => {
+    startMs[part] = Math.round(performance.now());
+  };
   const { log, data } = whereOf(cli.io, options);
   // All that can be wrong with the command line is told before anything is opened.
   const { kind, text: shownLog } = parseLogUrl(log);
@@ -43,7 +48,7 @@ export async function runUp(cli: Cli, options: UpOptions): Promise<void> {
     });
   const companion = options.demo === true ? await import("../demo/demo.ts").then(({ demo }) => demo(cli, data)) : undefined;
   const documents = [...readPolicies(options.policy ?? []), ...(companion?.policies ?? [])];
-  const notifying = options.notify === undefined ? undefined : readNotifying(cli, options.notify);
+  const notifying = options.notify === undefined ? undefined : await readNotifying(cli, options.notify);
   keepHeapSmall();
   const who = { pid: process.pid, what: "up", log: shownLog, since: cli.io.now() };
   const lock = lockData(data, who);
@@ -51,18 +56,21 @@ export async function runUp(cli: Cli, options: UpOptions): Promise<void> {
   try {
     const ledger = await openLedger({ log, data, onTrouble: troubleTeller(cli) });
     closing.unshift(() => ledger.close());
+    reached("opened");
     const policies = await catchUp(cli, ledger, documents);
+    reached("caughtUp");
     // Written at the end of a process by itself, which a server that is killed never comes to. Only the first start of a version has something to write.
     flushCompileCache();
     const local = openLocalDb(data);
     closing.splice(1, 0, () => local.close());
     const keys = openKeys(local);
-    const notified = startNotifying(cli, ledger, data, notifying);
+    const notified = await startNotifying(cli, ledger, data, notifying);
     closing.unshift(() => notified.close());
     const gateway = await listen(cli, ledger, options, { keys, notified, slack: notifying?.config.slack });
     closing.unshift(() => gateway.close());
+    reached("listening");
     lock.tell({ ...who, url: gateway.url });
-    tell(cli, { url: gateway.url, data, ledger, policies, keys, notifying }, options);
+    tell(cli, { url: gateway.url, data, ledger, policies, keys, notifying, startMs }, options);
     const stop = await companion?.start({ ledger, keys, url: gateway.url, data });
     if (stop !== undefined) closing.unshift(stop);
     await Promise.race([ledger.ended, aborted(cli.io.signal)]);
@@ -107,14 +115,16 @@ interface Started {
   readonly policies: readonly PolicyRow[];
   readonly keys: Keys;
   readonly notifying: Notifying | undefined;
+  /** When the parts of the start were over, in milliseconds since the process began. */
+  readonly startMs: Readonly<Record<"loaded" | "opened" | "caughtUp" | "listening", number>>;
 }
 
-function tell(cli: Cli, { url, data, ledger, policies, keys, notifying }: Started, { host, demo }: UpOptions): void {
+function tell(cli: Cli, { url, data, ledger, policies, keys, notifying, startMs }: Started, { host, demo }: UpOptions): void {
   const { queries, log } = ledger;
   const inForce = queries.policies();
   const { stages } = queries.counts();
   if (!LOOPBACK.has(host)) cli.note(`WARNING it listens on ${oneLine(host)} without TLS: keys cross the network readable unless a proxy stands before it.`);
-  if (cli.json()) cli.data({ url, log: log.url, data, policies, notify: notifying === undefined ? null : [...notifying.channels.keys()] });
+  if (cli.json()) cli.data({ url, log: log.url, data, policies, notify: notifying === undefined ? null : [...notifying.channels.keys()], startMs });
   const waiting = stages.pending ?? 0;
   const lines = [
     `Countersign answers at ${url}`,

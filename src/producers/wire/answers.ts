@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { TOPICS } from "../../events/topics.ts";
 import { OUT } from "../../ledger/batch.ts";
-import { EXECUTIONS, OUTCOMES, STAGES } from "../../ledger/life.ts";
+import { EXECUTIONS, OUTCOMES, STAGES } from "../../ledger/stages.ts";
 
 export const ref = z.object({ system: z.string(), id: z.string(), url: z.string().nullable() });
 export const stage = z.enum(STAGES).meta({ id: "Stage" });

@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { OUT } from "../../ledger/batch.ts";
-import { OUTCOMES, STAGES } from "../../ledger/life.ts";
+import { OUTCOMES, STAGES } from "../../ledger/stages.ts";
 import { eventId, itemId, jsonObject, moment, name, sha256Hex, text } from "./common.ts";
 
 /** Why an item that a batch names is out of it. */

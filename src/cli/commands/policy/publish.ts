@@ -3,7 +3,6 @@ import { CountersignError } from "../../../errors.ts";
 import { examples } from "../../args.ts";
 import { EXIT } from "../../exit.ts";
 import { type Cli, SELF } from "../../io.ts";
-import { publishPolicies, readPolicies } from "../../publish.ts";
 import { oneLine, shortId } from "../../text.ts";
 import { openExisting, type WhereOptions, where, whereOf } from "../../where.ts";
 
@@ -22,6 +21,7 @@ export function publish(cli: Cli): Command {
     .option("--as <person>", "the author, who cannot approve the change (default: USER)")
     .addHelpText("after", examples("policy publish policies/refunds.yaml --as ann", "policy publish policies/*.yaml --log sqlite:./data"));
   return where(command).action(async (files: string[], options: Options) => {
+    const { publishPolicies, readPolicies } = await import("../../publish.ts");
     const documents = readPolicies(files);
     const author = options.as ?? cli.io.env.USER ?? "";
     if (author.trim() === "")
