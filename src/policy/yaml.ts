@@ -19,7 +19,7 @@ export function readYaml(text: string): Source {
   const nowhere = () => ({ line: 1, column: 1 });
   const failed = (message: string): Source => ({ value: undefined, problems: [{ path: [], message, line: 1, column: 1 }], place: nowhere });
   if (text.length > MAX_TEXT) return failed(`the document has ${text.length} characters, more than ${MAX_TEXT}`);
-  const { LineCounter, parseDocument, visit } = yaml();
+  const { isScalar, LineCounter, parseDocument, visit } = yaml();
   const lines = new LineCounter();
   try {
     const doc = parseDocument(text, { lineCounter: lines, version: "1.2", prettyErrors: false });
