@@ -4,8 +4,8 @@ import { canonicalize, type Json } from "./canonical.ts";
 import { decimalOf, isMultiple } from "./decimal.ts";
 import { ajv, ajv2020 } from "./libraries.ts";
 import { isPlain } from "./plain-schema.ts";
-import { scriptRegex } from "./regex.ts";
-import { type SchemaObject, walkSchema, weightOf } from "./schema-walk.ts";
+import { type Steps, scriptRegex } from "./regex.ts";
+import { referencesIn, type SchemaObject, walkSchema, weightOf } from "./schema-walk.ts";
 
 /** Steps that one check may take: about the schemas that are applied, the values they name and the text they read. Some tenths of a second. */
 export const MAX_CHECK_STEPS = 4_000_000;
@@ -13,7 +13,11 @@ export const MAX_CHECK_STEPS = 4_000_000;
 /** The keyword that counts the steps. It is put into every schema before it is compiled. */
 const STEP = "x-countersign-steps";
 
+/** What a step here counts where a check draws on steps that patterns and expressions take, too: one is up to 60 ns, one of theirs up to 12. */
+const STEPS_EACH = 4;
+
 let left = 0;
+let most = 0;
 
 /**
  * Takes steps off the budget of the check that is under way.
@@ -22,13 +26,27 @@ let left = 0;
  */
 export function spend(steps: number): void {
   left -= steps;
-  if (left < 0) throw new Error(`checking it takes more than ${MAX_CHECK_STEPS} steps`);
+  if (left < 0)
+    throw new Error(`checking it takes more than ${most} steps${most < MAX_CHECK_STEPS ? ", which is what the rest of this judgement leaves" : ""}`);
 }
 
-/** Checks a value within the budget. The same value and schema take the same steps everywhere. @throws Error when it is used up */
-export function checkWithin(validate: ValidateFunction, value: Json): boolean {
-  left = MAX_CHECK_STEPS;
-  return validate(value);
+function begin(steps: number): void {
+  left = most = steps;
+}
+
+/**
+ * Checks a value within the budget, and within what is left of `shared`, from which it takes what it uses. The same value and schema take the
+ * same steps everywhere.
+ *
+ * @throws Error when it is used up
+ */
+export function checkWithin(validate: ValidateFunction, value: Json, shared?: Steps): boolean {
+  begin(Math.min(MAX_CHECK_STEPS, shared === undefined ? MAX_CHECK_STEPS : Math.floor(shared.left / STEPS_EACH)));
+  try {
+    return validate(value);
+  } finally {
+    if (shared !== undefined) shared.left -= Math.ceil(most - Math.max(0, left)) * STEPS_EACH;
+  }
 }
 
 /** The two dialects that are understood, each with a compiler of its own. */
@@ -82,8 +100,9 @@ export function compileBounded(schema: SchemaObject, by: Compilers, compile: (aj
   const { schemas } = walkSchema(rest);
   const plain = isPlain(rest);
   for (const inner of schemas) inner[STEP] = weightOf(inner);
+  makeStatic(rest, schemas);
   const run = (ajv: Ajv) => {
-    left = MAX_CHECK_STEPS; // the schema itself is checked first
+    begin(MAX_CHECK_STEPS); // the schema itself is checked first
     const asked = ajv.opts.validateSchema;
     try {
       if (plain) ajv.opts.validateSchema = false;
@@ -94,14 +113,40 @@ export function compileBounded(schema: SchemaObject, by: Compilers, compile: (aj
     }
   };
   if (typeof $schema === "string") return run(by[$schema.includes("2020-12") ? "2020-12" : "draft-07"]());
+  const newer = by["2020-12"]();
   try {
-    return run(by["2020-12"]());
+    return run(newer);
   } catch (error) {
+    const older = by["draft-07"]();
+    // The older dialect would pass over what only the newer one knows.
+    for (const inner of schemas) for (const keyword of Object.keys(inner)) if (keyword in newer.RULES.all && !(keyword in older.RULES.all)) throw error;
     try {
-      return run(by["draft-07"]());
+      return run(older);
     } catch {
       throw error;
     }
+  }
+}
+
+/**
+ * In a document without an $id inside it, a dynamic reference leads where a plain one does. It is compiled as one: the compiler follows a dynamic
+ * one only to an anchor it has come past, holds the value against the whole schema otherwise, and writes nested dynamic anchors down as often
+ * as two to the power of their depth. It does not find an anchor at the top either.
+ */
+function makeStatic(root: SchemaObject, schemas: ReadonlySet<SchemaObject>): void {
+  const resolve = referencesIn(root);
+  for (const schema of schemas) {
+    const [plain, dynamic] = [schema.$ref, schema.$dynamicRef].map((text) => (typeof text === "string" && resolve(text) === root ? "#" : text));
+    delete schema.$dynamicRef;
+    if (plain !== undefined) schema.$ref = plain;
+    if (dynamic === undefined) continue;
+    if (plain === undefined) schema.$ref = dynamic;
+    else if (schema.allOf === undefined || Array.isArray(schema.allOf)) schema.allOf = [...(schema.allOf ?? []), { $ref: dynamic, [STEP]: 1 }];
+  }
+  for (const schema of schemas) {
+    if (typeof schema.$dynamicAnchor !== "string") continue;
+    schema.$anchor = schema.$dynamicAnchor;
+    delete schema.$dynamicAnchor;
   }
 }
 
@@ -132,7 +177,7 @@ const uniqueItems: FuncKeywordDefinition = {
     const seen = new Set<string>();
     for (const item of items) {
       const text = canonicalize(item);
-      spend(2 + (text.length >> 2));
+      spend(6 + text.length);
       seen.add(text);
     }
     return seen.size === items.length;
@@ -154,10 +199,13 @@ const multipleOf = ({ _, str }: ReturnType<typeof ajv>): FuncKeywordDefinition =
 
 function regExp(pattern: string): { test: (text: string) => boolean } {
   const find = scriptRegex(pattern);
-  spend(20 * find.size); // compiling it takes as long as reading twenty characters with it
+  spend(5 * find.size); // compiling it takes as long as reading some characters with it
   const test = (text: string) => {
-    spend(1 + Math.ceil((text.length * find.size) / 2));
-    return find(text) === true;
+    const steps = { left: left * STEPS_EACH };
+    const found = find(text, steps);
+    // Unknown is not "no": under a "not" it would pass.
+    spend(found === undefined ? Number.POSITIVE_INFINITY : 20 + left - steps.left / STEPS_EACH);
+    return found === true;
   };
   // ajv files expressions by their toString: without one of its own, every pattern would be the first that was ever compiled
   return Object.assign({ test }, { toString: () => `re2:${pattern}` });

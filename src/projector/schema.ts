@@ -1,5 +1,5 @@
 /** Version of the fold and of these tables. Another number in a views file means: rebuild. */
-export const FOLD_VERSION = 8;
+export const FOLD_VERSION = 9;
 
 /**
  * The views. All of them are a function of the log; nothing that can be read from them depends on the order in which topics arrived. Items

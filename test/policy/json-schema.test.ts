@@ -85,6 +85,12 @@ describe("a JSON Schema of arguments", () => {
     expect(() => compileSchema({ multipleOf: 0 })).toThrow("multipleOf");
   });
 
+  it("never takes a text that is too long for a pattern for one without it", () => {
+    const check = compileSchema({ type: "string", not: { pattern: "(x{1,90}y?){1,9}z" } });
+    expect(check("a")).toBeUndefined();
+    expect(check(`${"x".repeat(5000)}z`)?.[0]).toMatchObject({ rule: "schema", message: expect.stringContaining("cannot be checked") });
+  });
+
   it("is read as 2020-12, as draft-07 where it says so, and may carry annotations of other tools", () => {
     expect(compileSchema({ prefixItems: [{ type: "string" }] })([1])).toBeDefined();
     expect(compileSchema({ $schema: "http://json-schema.org/draft-07/schema#", items: [{ type: "string" }] })([1])).toBeDefined();
