@@ -12,7 +12,7 @@ import { partitionOf } from "./log/partitioner.ts";
 import type { SchemaRegistry } from "./log/registry.ts";
 import { loadCodec } from "./log/schemas.ts";
 import { makeFolder } from "./make-folder.ts";
-import type { Classified } from "./policy/compile.ts";
+import type { Classified, Criterion } from "./policy/compile.ts";
 import { type Batches, openBatches } from "./projector/batch-queries.ts";
 import { openBranches } from "./projector/branches.ts";
 import { type EventStore, eventStore } from "./projector/event-store.ts";
@@ -66,7 +66,7 @@ export interface Ledger {
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds, as the policies in force say. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   /** Criteria by which reviewers may score an item with these tools, as the policies in force say. */
-  readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
+  readonly rubric: (workspace: string, tools: readonly string[]) => readonly Criterion[];
   /** The arguments of a tool that the policies in force classify as secret or personal. */
   readonly classified: (workspace: string, tool: string) => readonly Classified[];
   /** Where a tool's amount lies, as the policies in force say. */

@@ -1,7 +1,7 @@
 import { CountersignError, messageOf } from "../errors.ts";
 import type { PolicyRef } from "../events/types.generated.ts";
 import { barAtGrant } from "../policy/at-grant.ts";
-import { type Classified, type CompiledPolicy, claimMs, classifiedOf, compilePolicy, retriesOf, rubricOf } from "../policy/compile.ts";
+import { type Classified, type CompiledPolicy, type Criterion, claimMs, classifiedOf, compilePolicy, retriesOf, rubricOf } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
 import { asItJudged, documentsOf, type Reached } from "../policy/earlier-version.ts";
 import { judge } from "../policy/judge.ts";
@@ -31,7 +31,7 @@ export interface PublishedPolicies {
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   /** Criteria by which reviewers may score an item with these tools. */
-  readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
+  readonly rubric: (workspace: string, tools: readonly string[]) => readonly Criterion[];
   /** The arguments of a tool that are classified. Where a document of the workspace cannot be used nobody knows what it classifies: then all are secret. */
   readonly classified: (workspace: string, tool: string) => readonly Classified[];
 }

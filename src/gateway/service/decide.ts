@@ -8,6 +8,7 @@ import { legalSettle } from "../../ledger/settle.ts";
 import type { DecisionAnswer } from "../../producers/wire/answers.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
 import { checkAttention } from "./attention.ts";
+import { checkInBatch } from "./batches.ts";
 import { branchOf, branchReach } from "./branch.ts";
 import { claimFirst, giveBack, takesOver } from "./claims.ts";
 import { checkFields, type DecideRequest, decisionEvent } from "./decision-event.ts";
@@ -99,6 +100,7 @@ interface Ruled {
 function verdictEvent(context: Context, view: StoredItemView, request: DecideRequest): Ruled {
   const verdict = currentVerdict(context, view, request);
   if (request.kind === "clear") checkCleared(context, view, request);
+  if (request.batchId !== undefined) checkInBatch(context, view.itemId, verdict.id, request.batchId);
   if (request.kind === "withdraw" && view.stage === "done")
     throw new CountersignError("settled", `Nothing is left to withdraw: the item is done (${view.outcome})`, {
       field: "/kind",

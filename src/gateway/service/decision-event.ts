@@ -12,8 +12,8 @@ import { actorOf } from "./identity.ts";
 import type { Context } from "./ledger.ts";
 import { at } from "./proposal-event.ts";
 
-/** A decision as it is asked for; `batchId` where it is one of several on a batch. */
-export type DecideRequest = z.output<typeof decisionRequest> & { readonly batchId?: string };
+/** A decision as it is asked for. */
+export type DecideRequest = z.output<typeof decisionRequest>;
 
 /** Kinds that a reviewer decides by what they saw. */
 export const REVIEWS: ReadonlySet<string> = new Set(["approve", "edit", "reject", "respond", "acknowledge"]);
@@ -31,6 +31,7 @@ const BELONGS: readonly (readonly [field: keyof DecideRequest, kinds: readonly s
   ["incident", ["report"]],
   ["cleared", ["clear"]],
   ["seen", [...REVIEWS]],
+  ["batchId", [...REVIEWS]],
   ["scores", ["approve", "edit", "reject", "respond"]],
 ];
 const NEEDS: { readonly [kind: string]: readonly (keyof DecideRequest)[] } = {
@@ -103,7 +104,8 @@ export function decisionEvent(
 }
 
 /** A criterion that no policy names would be a mean of its own in every report, beside the one that was meant. */
-function checkCriteria({ scores }: DecideRequest, rubric: readonly string[]): void {
+function checkCriteria({ scores }: DecideRequest, criteria: readonly { readonly id: string }[]): void {
+  const rubric = criteria.map(({ id }) => id);
   for (const [i, { criterion }] of scores.entries())
     if (!rubric.includes(criterion))
       throw invalid(
