@@ -1,10 +1,10 @@
 import type { z } from "zod";
 import { CountersignError } from "../../errors.ts";
+import { add, type Decimal, decimalOf, decimalText, ZERO } from "../../events/decimal.ts";
 import { policyItemId } from "../../events/ids.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { approvalsNeeded, isAudit } from "../../ledger/decisions.ts";
 import { nodeOf, termsVerdict } from "../../ledger/item.ts";
-import { add, type Decimal, decimalOf, decimalText, ZERO } from "../../policy/decimal.ts";
 import { actionsOf, readScope, type StandingScope, scopeText, type Use, useOf, within } from "../../policy/standing.ts";
 import type { StandingsAnswer, StandingView, standingRevokeRequest } from "../../producers/wire/standing.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
