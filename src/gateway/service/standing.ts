@@ -5,6 +5,7 @@ import type { EventOf } from "../../events/types.generated.ts";
 import { approvalsNeeded, isAudit } from "../../ledger/decisions.ts";
 import { nodeOf, termsVerdict } from "../../ledger/item.ts";
 import { add, type Decimal, decimalOf, decimalText, ZERO } from "../../policy/decimal.ts";
+import { isReserved } from "../../policy/publish-tool.ts";
 import { amountOf, readScope, type StandingScope, scopeText, within } from "../../policy/standing.ts";
 import type { StandingsAnswer, StandingView, standingRevokeRequest } from "../../producers/wire/standing.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
@@ -34,6 +35,7 @@ export async function standingOf(
   if (event.risk === "critical") throw refused("the risk is critical");
   if (isAudit(verdict.terms)) throw refused("it is reviewed after it has run");
   if (approvalsNeeded(verdict.terms) > 1) throw refused("more than one person decides on it");
+  if (verdict.actions.some(({ tool }) => isReserved(tool))) throw refused("a change of a policy document is decided each time");
   const { max, amount, scope: reach } = request;
   const until = request.until ?? ledger.now() + DAY;
   if (until <= ledger.now() || until > ledger.now() + LONGEST)
