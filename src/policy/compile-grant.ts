@@ -1,5 +1,5 @@
+import { type Decimal, decimalText } from "../events/decimal.ts";
 import { type Check, compileCondition, type Scope } from "./condition.ts";
-import { type Decimal, decimalText } from "./decimal.ts";
 import { meterOf } from "./meter.ts";
 import type { PolicyContent } from "./shape.ts";
 import type { GateContent, GrantContent } from "./shape-grant.ts";

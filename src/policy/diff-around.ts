@@ -1,7 +1,7 @@
 import { DateTime } from "luxon";
 import type { Json } from "../events/canonical.ts";
+import { decimalText } from "../events/decimal.ts";
 import { DAYS } from "./calendar.ts";
-import { decimalText } from "./decimal.ts";
 import { reaches } from "./lint-conditions.ts";
 import { pointerKeys } from "./pointer.ts";
 import type { PolicyContent } from "./shape.ts";

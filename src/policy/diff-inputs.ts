@@ -1,5 +1,5 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
-import { decimalText } from "./decimal.ts";
+import { decimalText } from "../events/decimal.ts";
 import { type Before, earlierOf, timeEdges, timesIn, usedBefore } from "./diff-around.ts";
 import { calmValue, celValues, fitting, leafValues, sampleValues, topNames, unique, type Values } from "./diff-values.ts";
 import { reaches } from "./lint-conditions.ts";

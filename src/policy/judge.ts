@@ -127,7 +127,7 @@ function opinionsOn(own: readonly CompiledPolicy[], fallback: CompiledPolicy | u
 
 function opinionOf(policy: CompiledPolicy, action: CompiledAction, subject: Subject, around: Around): Opinion {
   try {
-    const breaches = action.check?.(subject.facts.args);
+    const breaches = action.check?.(subject.facts.args, subject.facts.steps);
     if (breaches === undefined) return judgeAction(policy, action, subject, around.of(policy, subject.index));
     const message = breaches.map((breach) => plain(breachText(breach, action), 200)).join("; ");
     const opinion = undescribed(policy, subject, `The arguments of ${plain(subject.facts.tool, 80)} break its schema: ${message}`, policy.owner);

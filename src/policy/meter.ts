@@ -1,5 +1,5 @@
 import { canonicalize, type Json, sha256 } from "../events/canonical.ts";
-import { decimalOf } from "./decimal.ts";
+import { decimalOf } from "../events/decimal.ts";
 import { pointerKeys, valueAt } from "./pointer.ts";
 import { glob, isGlob } from "./regex.ts";
 import { plain } from "./render.ts";

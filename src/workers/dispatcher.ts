@@ -1,6 +1,5 @@
 import { CountersignError } from "../errors.ts";
 import type { Draft } from "../events/draft.ts";
-import { effectKeyOf } from "../events/ids.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { effectsOf } from "../ledger/effects.ts";
 import { calledBy, verdictOfGrant } from "../ledger/fold.ts";
@@ -11,6 +10,7 @@ import type { Todo } from "../projector/list-queries.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { StoredItemView } from "../projector/reading.ts";
 import { changesOf, refusedSteps, secretsIn } from "./changes.ts";
+import { earlierFolded, effectKeys, type ProposalsFolded } from "./effect-keys.ts";
 import type { Write } from "./write.ts";
 
 const DEFAULT_TTL_MS = 60 * 60 * 1000;
@@ -27,6 +27,7 @@ export type ItemBar = (view: StoredItemView) => string | null;
  *
  * @param bars what may pass: a halt, a document
  * @param lasting what never does: the rejection of a branch, the revocation of a standing approval
+ * @param proposalsFolded waits for what `retryOf` names where the views are behind; by default nothing is ever behind
  */
 export function dispatcher(
   queries: Queries,
@@ -35,8 +36,12 @@ export function dispatcher(
   now: () => number,
   bars: readonly Bar[] = [],
   lasting: readonly ItemBar[] = [],
+  proposalsFolded: ProposalsFolded = async () => {},
 ): (todo: Todo) => Promise<"wait" | undefined> {
   return async (todo) => {
+    // Before anything of the item is looked at: what may pass, or be taken back, while this waits must be seen.
+    const followed = queries.item(todo.itemId)?.item;
+    if (followed !== undefined && isGrant(todo.names as Called["outcome"])) await earlierFolded(queries, followed, proposalsFolded);
     const view = queries.item(todo.itemId);
     const node = view?.item.nodes.get(todo.cause);
     if (view === undefined || (node?.topic !== "verdicts" && node?.topic !== "decisions") || node.resume !== null) return undefined;
@@ -67,7 +72,7 @@ export function dispatcher(
       actor: { kind: "dispatcher", id: "dispatcher" },
       traceparent: proposal.traceparent,
       outcome,
-      actions: barred === null ? granted(queries, view.item, verdict, due(view.item, verdict, node, called)) : [],
+      actions: barred === null ? await granted(queries, events, view.item, verdict, due(view.item, verdict, node, called)) : [],
       message: barred ?? (await messageFor(events, view.item, node, called.outcome, verdict)),
       run: proposal.run,
       notAfter: isGrant(outcome) ? now() + (verdict.terms.grantTtlMs ?? DEFAULT_TTL_MS) : null,
@@ -118,14 +123,15 @@ function verdictAbove(item: Item, node: VerdictNode | DecisionNode): VerdictNode
   return verdictOfGrant(item, item.nodes.get(above.cause) as ResumeNode);
 }
 
-function granted(
+async function granted(
   queries: Queries,
+  events: EventStore,
   item: Item,
   verdict: VerdictNode,
   actions: readonly { actionId: string; argsSha256: string }[],
-): Draft<EventOf["resumes"]["actions"]> {
-  const root = rootItem(queries, item);
-  return actions.map(({ actionId, argsSha256 }) => {
+): Promise<Draft<EventOf["resumes"]["actions"]>> {
+  const keys = await effectKeys(queries, events, item, actions);
+  return actions.map(({ actionId, argsSha256 }, i) => {
     const terms = verdict.actions.find((a) => a.actionId === actionId && a.argsSha256 === argsSha256) as ActionTerms;
     const step = verdict.terms.steps.find((s) => s.actionId === actionId);
     return {
@@ -135,24 +141,9 @@ function granted(
       argsSha256,
       execution: step?.execution ?? "blind",
       leaseMs: step?.leaseMs ?? 120_000,
-      effectKey: effectKeyOf(root, actionId, argsSha256),
+      effectKey: keys[i] as string,
     };
   });
-}
-
-/** The first item along retryOf: every retry has its effect keys. */
-function rootItem(queries: Queries, item: Item): string {
-  const seen = new Set([item.id]);
-  let root = item.id;
-  let before = nodeOf(item, "proposals", item.proposal)?.retryOf ?? null;
-  while (before !== null && !seen.has(before)) {
-    const earlier = queries.item(before);
-    if (earlier === undefined) break;
-    seen.add(before);
-    root = before;
-    before = nodeOf(earlier.item, "proposals", earlier.item.proposal)?.retryOf ?? null;
-  }
-  return root;
 }
 
 /** Words for the model: what was decided, and what an edit changed. */

@@ -1,7 +1,7 @@
 import { canonicalArgs, type Json } from "../../events/canonical.ts";
+import { add, decimalText, ZERO } from "../../events/decimal.ts";
 import type { ActionProposed } from "../../events/types.generated.ts";
 import type { CompiledPolicy } from "../compile.ts";
-import { add, decimalText, ZERO } from "../decimal.ts";
 import type { Counted, UsageReader } from "../usage.ts";
 import type { PolicyCase } from "./case-shape.ts";
 
