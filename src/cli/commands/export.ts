@@ -151,5 +151,10 @@ function tell(cli: Cli, out: string, manifest: Manifest): void {
   if (manifest.parked > 0) cli.say(`  ${plural(manifest.parked, "decision")} without a cause in the range`);
   if (manifest.redaction.unreadablePolicies.length > 0) cli.note(`Fields of these policies are not known: ${manifest.redaction.unreadablePolicies.join(", ")}`);
   if (manifest.redaction.profile === "raw") cli.note(`Raw: nothing is hidden. Recorded for ${manifest.redaction.by?.id} in the manifest.`);
-  for (const file of manifest.files) cli.say(`  ${file.name}  ${plural(file.rows, "row")}, ${file.bytes} bytes, sha256 ${file.sha256}`);
+  for (const file of manifest.files) cli.say(`  ${file.name}  ${rowsText(file)}${file.bytes} bytes, sha256 ${file.sha256}`);
+}
+
+/** Cards and pictures have no rows that anybody would count. */
+function rowsText({ name, rows }: Manifest["files"][number]): string {
+  return rows === 0 && !/\.(jsonl|parquet)$/.test(name) ? "" : `${plural(rows, "row")}, `;
 }
