@@ -80,7 +80,10 @@ const YOUNG_MIB = 24;
 
 function inThread(data: ThreadData): Lane {
   // Published code is JavaScript, the repository's is not.
-  const worker = new Worker(new URL(`./thread${extname(import.meta.url)}`, import.meta.url), { workerData: data, resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB } });
+  const worker = new Worker(new URL(`./thread${extname(import.meta.url)}`, import.meta.url), {
+    workerData: data,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
+  });
   const waiting: { resolve(result: First | Final): void; reject(error: unknown): void }[] = [];
   let ended: unknown;
   const end = (error: unknown) => {
