@@ -11,7 +11,7 @@ import { pointerKeys } from "./pointer.ts";
 import { policyInvalid } from "./problems.ts";
 import { isReserved, PUBLISH_TOOL } from "./publish-tool.ts";
 import { glob, isGlob } from "./regex.ts";
-import { declares } from "./schema-fields.ts";
+import { declares, saysType } from "./schema-fields.ts";
 import type { ActionContent, PolicyContent, RouteContent, RuleContent } from "./shape.ts";
 import type { Span } from "./span.ts";
 import { parseTemplate, type Template } from "./template.ts";
@@ -28,6 +28,8 @@ export interface CompiledPolicy {
   readonly mode: PolicyContent["mode"];
   /** The document as it was written: what a publication of another version changes. */
   readonly written: Json;
+  /** No longer in force: it only judges edits of what it has judged (`asItJudged`). */
+  readonly earlier?: true;
   readonly calendar: Calendar | undefined;
   readonly thresholds: Thresholds;
   readonly confidence: readonly ConfidenceStep[];
@@ -77,6 +79,8 @@ export interface CompiledAction {
   /** As the catalogue names it: a tool or a glob; undefined for what it does not describe. */
   readonly name: string | undefined;
   readonly check: SchemaCheck | undefined;
+  /** Whether its schema says which values an argument may have. */
+  readonly saysType: (keys: readonly string[]) => boolean;
   readonly reversibility: Reversibility & Exclude<Reversibility, "unrecognized">;
   readonly execution: Exclude<Execution, "unrecognized">;
   readonly basePoints: number;
@@ -236,6 +240,7 @@ function compileAction(name: string | undefined, action: ActionContent, { conten
   return {
     name,
     check: schema === undefined ? undefined : compileSchema(schema),
+    saysType: (keys) => saysType(schema, keys),
     reversibility: action.reversibility,
     execution: action.execution,
     basePoints,

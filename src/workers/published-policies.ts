@@ -28,6 +28,8 @@ export interface PublishedPolicies {
   readonly retries: (workspace: string, tool: string) => number;
   /** Where a tool's amount lies; undefined where no policy says so. */
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
+  /** Whether a policy's schema of a tool says which values an argument may have. */
+  readonly saysType: (workspace: string, tool: string, keys: readonly string[]) => boolean;
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   /** Criteria by which reviewers may score an item with these tools. */
@@ -70,6 +72,10 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
       ),
     retries: (workspace, tool) => retriesOf(current().usable, workspace, tool),
     amountPath: (workspace, tool) => amountPathOf(current().usable, workspace, tool),
+    saysType: (workspace, tool, keys) =>
+      current().usable.some(
+        (policy) => policy.workspace === workspace && policy.mode !== "shadow" && policy.find(tool).some((action) => action.saysType(keys)),
+      ),
     barAtGrant(input, ...rest) {
       const { usable, broken } = current();
       const why = broken.get(input.proposal.workspace);

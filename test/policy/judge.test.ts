@@ -49,7 +49,16 @@ describe("routes", () => {
     const text = act("reversibility: reversible, risk: low", "require: { evidence: [order, photo] }\n");
     expect(judgeCall(text, { evidence: ["order"] })).toMatchObject({ route: "interrupt", gate: "hard", because: ["Evidence is missing: photo"] });
     expect(judgeCall(text, { evidence: ["order", "photo"] }).route).toBe("allow");
-    expect(judgeCall(text, { more: { evidence: [{ label: "order" }, { label: "photo" }] } }).because).toEqual(["Evidence is missing: order, photo"]);
+    for (const nothing of [{}, { value: "" }, { value: " \n\t\u00a0\u200b\ufeff" }, { url: "" }, { value: " ", url: " " }])
+      expect(judgeCall(text, { more: { evidence: [{ label: "order", ...nothing }, { label: "photo" }] } })).toMatchObject({
+        route: "interrupt",
+        because: ["Evidence is missing: order, photo"],
+      });
+    const one = [
+      { label: "order", value: "0" },
+      { label: "photo", value: "", url: "https://photos.example.com/1" },
+    ];
+    expect(judgeCall(text, { more: { evidence: one } }).route).toBe("allow");
   });
 });
 
@@ -212,8 +221,23 @@ describe("who decides", () => {
       { step: 2, at: NOW + 15 * MINUTE, to: "ann", page: false },
     ]);
     expect(v).toMatchObject({ expiresAt: NOW + 16 * MINUTE, onExpiry: "hold" });
-    const short = judgeCall(act(`reversibility: partially, risk: high${ladder}`), { more: { requestedTimeoutMs: 2 * MINUTE } });
-    expect([short.ladder.map((s) => s.at - NOW), (short.expiresAt ?? 0) - NOW]).toEqual([[2 * MINUTE, 4 * MINUTE], 5 * MINUTE]);
+  });
+
+  it("lets the agent end an item sooner, but neither choose who decides nor page anybody: no step of the ladder comes earlier", () => {
+    const ladder = ", timeout: PT10M, ladder: [{ to: role:x, timeout: PT5M, page: true }, { to: ann, timeout: PT1M }]";
+    const wished = (requestedTimeoutMs: number, more = "") => {
+      const v = judgeCall(act(`reversibility: partially, risk: high${ladder}${more}`), { more: { requestedTimeoutMs } });
+      return [v.ladder.map((s) => s.at - NOW), (v.expiresAt ?? 0) - NOW];
+    };
+    const own = [[10 * MINUTE, 15 * MINUTE], 16 * MINUTE];
+    expect(wished(1)).toEqual([[], 1]);
+    expect(wished(10 * MINUTE)).toEqual([[], 10 * MINUTE]);
+    expect(wished(12 * MINUTE)).toEqual([[10 * MINUTE], 12 * MINUTE]);
+    expect(wished(16 * MINUTE)).toEqual(own);
+    expect(wished(1, ", on_expiry: hold")).toEqual(own);
+    expect(judgeCall(act("reversibility: partially, risk: high, timeout: PT10M, on_expiry: hold"), { more: { requestedTimeoutMs: 9 } }).expiresAt).toBe(
+      NOW + 9,
+    );
   });
 
   it("may do what the action allows, on the paths that it opens", () => {
@@ -309,6 +333,32 @@ describe("what no policy covers", () => {
       owner: "role:boss",
       because: ["No policy describes nuke", "role:boss decides, as the owner of policy p"],
     });
+  });
+
+  it("what no policy describes is bound by what every document says without an action: a further document never loosens", () => {
+    const zoo = policy(
+      `policy: zoo\nactions: { y: { reversibility: reversible, risk: low } }
+floors: [{ id: huge, when: { args: { /amount: { above: 100000 } } }, forbid: true, because: "Too much" }, { id: two, raise: { approvals: 2 }, because: "Two people" }]
+routes: [{ when: { agent: { id: { is: bot } } }, separation: [agent_owner], timeout: PT1M }]\n`,
+    );
+    const others = ["another", "default", "zzz"].map((id) => policy(`policy: ${id}\nactions: { x: { reversibility: reversible, risk: low } }\n`));
+    for (const further of [[], ...others.map((one) => [one]), others])
+      for (const policies of [
+        [zoo, ...further],
+        [...further, zoo],
+      ]) {
+        expect(verdict(policies, proposal({ tool: "wire", args: { amount: 200_000 } }))).toMatchObject({ route: "forbid", policy: { id: "zoo" } });
+        const small = verdict(policies, proposal({ tool: "wire", args: { amount: 1 } }));
+        expect(small).toMatchObject({ route: "interrupt", risk: "high", gate: "hard", approvals: 2, separation: ["agent_owner"], expiresAt: NOW + MINUTE });
+      }
+  });
+
+  it("of the documents that say nothing of a tool the one called default lends its owner, else the first by name", () => {
+    const of = (id: string) =>
+      policy(`policy: ${id}\nactions: { x: { reversibility: reversible, risk: low, owner: "role:${id}" } }\n`.replace("\n", `\nmode: enforce\n`));
+    const because = (...ids: string[]) => verdict(ids.map(of), proposal({ tool: "wire" })).because;
+    expect(because("zoo", "another")).toEqual(["No policy describes wire", "role:boss decides, as the owner of policy another"]);
+    expect(because("zoo", "another", "default")).toContain("role:boss decides, as the owner of policy default");
   });
 
   it("a tool called like something that every object inherits is unknown", () => {

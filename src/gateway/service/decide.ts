@@ -10,7 +10,7 @@ import type { StoredItemView } from "../../projector/reading.ts";
 import { checkAttention } from "./attention.ts";
 import { checkInBatch } from "./batches.ts";
 import { branchOf, branchReach } from "./branch.ts";
-import { claimFirst, giveBack, takesOver } from "./claims.ts";
+import { asHolder, claimFirst, giveBack, mustBeAbleToVote, takesOver } from "./claims.ts";
 import { checkFields, type DecideRequest, decisionEvent } from "./decision-event.ts";
 import { findItem } from "./find.ts";
 import { mustNotBeHalted } from "./halt.ts";
@@ -22,7 +22,7 @@ import { afterEdit } from "./rejudged.ts";
 import { decisionRequestContent } from "./same-request.ts";
 import { currentVerdict } from "./stale.ts";
 import { standingOf } from "./standing.ts";
-import { asksForRevocation, judgedItem, wasRevoked } from "./withdraw.ts";
+import { asksForRevocation, fateOf, hasStarted, judgedItem } from "./withdraw.ts";
 import { earlier, type ReadBack, writeAndRead } from "./write.ts";
 
 /**
@@ -39,13 +39,27 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   const view = findItem(context, itemId);
   const again = await earlier(context, "decisions", itemId, request.eventId, () => decisionRequestContent(request));
   if (again === undefined) checkAttention(request.review ?? {}, { at: "/review", since: view.proposedAt, now: context.ledger.now() });
+  if (again === undefined && request.kind === "claim") mustBeAbleToVote(context, view);
   if (again === undefined && mayStart(request)) mustNotBeHalted(context, view, request.kind);
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
   const branch = again === undefined ? branchOf(context.ledger, view, request) : undefined;
   const written = again ?? (await writeAndRead(context, "decisions", itemId, await withStanding(context, now, request)));
-  if (written.status === "superseded" && request.kind === "withdraw" && (await wasRevoked(context, itemId))) return answerOf(context, itemId, request, written);
+  if (request.kind === "withdraw" && (await isTakenBack(context, itemId, written))) return answerOf(context, itemId, request, written);
   if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
   return answerOf(context, itemId, request, written, branch);
+}
+
+/**
+ * Whether a written withdrawal is answered as one: it settled the item, or what was granted was taken back before anybody started it.
+ *
+ * @throws CountersignError settled where a start came first, timeout where that is not known yet
+ */
+async function isTakenBack(context: Context, itemId: string, { eventId, status }: ReadBack): Promise<boolean> {
+  if (status === "illegal") return false;
+  if (status === "effective" && findItem(context, itemId).life.decision?.id === eventId) return true;
+  const fate = await fateOf(context, itemId);
+  if (fate === "started") throw startedBefore(findItem(context, itemId));
+  return fate === "over";
 }
 
 /** The event of a decision, with what it lets run beyond itself. */
@@ -57,6 +71,8 @@ async function withStanding(context: Context, view: StoredItemView, request: Dec
 /** The item after a claim that takes it from whoever holds it, where the decision asks for that. */
 async function afterTakeOver(context: Context, view: StoredItemView, request: DecideRequest): Promise<StoredItemView> {
   if (!takesOver(context, view, request) || request.kind === "claim") return view;
+  // A decision that would be refused all the same must not cost its holder the claim.
+  await withStanding(context, asHolder(view, context.identity.id), request);
   const claimed = await writeAndRead(context, "decisions", view.itemId, legalEvent(context, view, claimFirst(request)));
   if (claimed.status !== "effective") throw refusal(context, view.itemId, { ...request, kind: "claim" }, claimed.reason ?? claimed.status);
   return findItem(context, view.itemId);
@@ -107,7 +123,7 @@ function verdictEvent(context: Context, view: StoredItemView, request: DecideReq
       value: "withdraw",
       fix: "nothing: it has ended",
     });
-  if (request.kind === "withdraw" && verdict.group.closedBy?.kind === "approve" && !asksForRevocation(view, request)) throw approvedBefore(view);
+  if (request.kind === "withdraw" && hasStarted(view)) throw startedBefore(view);
   const event = decisionEvent(context, request, view.itemId, { topic: "verdicts", eventId: verdict.id }, verdict);
   const proposal = nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode;
   if (request.scope === "branch" && proposal.threadId === null)
@@ -123,8 +139,8 @@ function verdictEvent(context: Context, view: StoredItemView, request: DecideReq
 }
 
 /** It has started, so the withdrawal comes too late: whoever asks for it must not believe that nothing runs. */
-function approvedBefore({ stage }: StoredItemView): CountersignError {
-  return new CountersignError("settled", `The withdraw has no effect: it was approved before, and the item is ${stage}`, {
+function startedBefore({ stage, outcome }: StoredItemView): CountersignError {
+  return new CountersignError("settled", `The withdraw comes too late: it was started before, and the item is ${outcome ?? stage}`, {
     field: "/kind",
     value: "withdraw",
     fix: "see its outcome; what has started is not taken back",
