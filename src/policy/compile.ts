@@ -28,6 +28,8 @@ export interface CompiledPolicy {
   readonly mode: PolicyContent["mode"];
   /** The document as it was written: what a publication of another version changes. */
   readonly written: Json;
+  /** No longer in force: it only judges edits of what it has judged (`asItJudged`). */
+  readonly earlier?: true;
   readonly calendar: Calendar | undefined;
   readonly thresholds: Thresholds;
   readonly confidence: readonly ConfidenceStep[];

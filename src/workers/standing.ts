@@ -1,6 +1,7 @@
 import type { EventOf } from "../events/types.generated.ts";
 import { isOwner } from "../ledger/decisions.ts";
 import { nodeOf } from "../ledger/item.ts";
+import { isReserved } from "../policy/publish-tool.ts";
 import { coversAlike, readScope, type StandingScope, type Use, useOf, within } from "../policy/standing.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
@@ -48,6 +49,8 @@ export function standingJudge(
     const { proposal, actions, answers, now } = input;
     if (answers !== "proposal" || input.alone === true || !mayStand(verdict)) return verdict;
     const tools = actions.map(({ tool }) => tool);
+    // A change of a document is decided each time, by somebody who has read it.
+    if (tools.some(isReserved)) return verdict;
     if (isBound(proposal.workspace, tools, verdict.matched?.map(({ rule }) => rule) ?? [])) return verdict;
     const alike = { agent: proposal.agent.id, thread: proposal.run?.threadId ?? null, actions };
     for (const standing of standings.all()) {

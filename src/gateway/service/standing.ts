@@ -5,6 +5,7 @@ import { policyItemId } from "../../events/ids.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { approvalsNeeded, isAudit } from "../../ledger/decisions.ts";
 import { nodeOf, termsVerdict } from "../../ledger/item.ts";
+import { isReserved } from "../../policy/publish-tool.ts";
 import { actionsOf, readScope, type StandingScope, scopeText, type Use, useOf, within } from "../../policy/standing.ts";
 import type { StandingsAnswer, StandingView, standingRevokeRequest } from "../../producers/wire/standing.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
@@ -30,6 +31,7 @@ export async function standingOf(
   const { verdict } = life;
   const event = verdict === null ? undefined : await verdictEvent(context, itemId, termsVerdict(item, verdict));
   if (proposal === undefined || verdict === null || event === undefined) throw refused("there is nothing to approve yet");
+  if (verdict.actions.some(({ tool }) => isReserved(tool))) throw refused("a change of a policy document is decided each time");
   if (event.reversibility === "irreversible") throw refused("the action is irreversible");
   if (event.risk === "critical") throw refused("the risk is critical");
   if (event.gate === "hard") throw refused("a hard gate asks for a person each time");
