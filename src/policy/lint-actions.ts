@@ -1,6 +1,6 @@
 import { DEFAULT_CONFIDENCE } from "./defaults.ts";
-import type { Check, Found } from "./lint.ts";
 import { reaches } from "./lint-conditions.ts";
+import type { Check, Found } from "./lint-finding.ts";
 import { glob, isGlob } from "./regex.ts";
 import type { ActionContent, PolicyContent } from "./shape.ts";
 import { DEFAULT_THRESHOLDS, pointsOf, TIERS, type Tier, tierOf } from "./tiers.ts";

@@ -1,5 +1,5 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
-import type { Check, Found } from "./lint.ts";
+import type { Check, Found } from "./lint-finding.ts";
 import { pointerKeys } from "./pointer.ts";
 import { shown } from "./problems.ts";
 import { glob, isGlob } from "./regex.ts";

@@ -1,7 +1,7 @@
 import { DEFAULT_CONFIDENCE } from "./defaults.ts";
-import type { Check, Found } from "./lint.ts";
 import { baseRiskOf } from "./lint-actions.ts";
 import { reaches } from "./lint-conditions.ts";
+import type { Check, Found } from "./lint-finding.ts";
 import type { ActionContent, PolicyContent, RuleContent } from "./shape.ts";
 import type { GrantContent } from "./shape-grant.ts";
 import { TIERS } from "./tiers.ts";
