@@ -30,7 +30,7 @@ import { policyBar } from "./workers/policy-bar.ts";
 import { type Judge, policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
 import { retrySweep } from "./workers/retries.ts";
-import { standingBar, standingJudge } from "./workers/standing.ts";
+import { standingBar, standingJudge, standingSweep } from "./workers/standing.ts";
 import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
 import { liveUsage } from "./workers/usage.ts";
@@ -185,6 +185,7 @@ function ledger(
       runSweep(haltSweep(acrossItems, halts, now), sweep),
       runSweep(branchSweep(acrossItems, branches), sweep),
       runSweep(withdrawalSweep(acrossItems), sweep),
+      runSweep(standingSweep(acrossItems, standings), sweep),
       runSweep(
         retrySweep(acrossItems, policies.retries, (view) => bars.some((bar) => bar(view) !== null)),
         sweep,
