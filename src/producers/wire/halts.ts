@@ -47,6 +47,7 @@ export const haltAnswer = z
       .describe("What had started already: a halt does not stop it."),
     revoked: z.int().describe("Grants that were taken back before they were started."),
     revoking: z.int().describe("Grants that are still to be taken back. They cannot be started any more."),
+    waiting: z.array(z.string()).describe("Items with a granted roll_back or retry, which nobody has started: it cannot be started before the lift."),
   })
   .meta({ id: "HaltAnswer" });
 
