@@ -1,6 +1,7 @@
 import type { Ajv, FuncKeywordDefinition, Options, ValidateFunction } from "ajv";
 import type { Ajv2020 } from "ajv/dist/2020.js";
 import { canonicalize, type Json } from "./canonical.ts";
+import { decimalOf, isMultiple } from "./decimal.ts";
 import { ajv, ajv2020 } from "./libraries.ts";
 import { isPlain } from "./plain-schema.ts";
 import { type Steps, scriptRegex } from "./regex.ts";
@@ -55,7 +56,8 @@ export type Compilers = { readonly [dialect in "2020-12" | "draft-07"]: () => Aj
 const SCHEMAS_PER_COMPILER = 200;
 
 /**
- * Compilers whose checks take bounded time: patterns through RE2, uniqueItems in linear time, every step counted. Properties are own ones
+ * Compilers whose checks take bounded time: patterns through RE2, uniqueItems in linear time, every step counted. multipleOf
+ * compares decimals. Properties are own ones
  * (`constructor` is not there unless it was sent). `prepare` adds to a new compiler.
  */
 export function compilers(options: Options, prepare: (ajv: Ajv) => void = () => {}): Compilers {
@@ -70,17 +72,19 @@ export function compilers(options: Options, prepare: (ajv: Ajv) => void = () => 
 }
 
 function bounded(make: (options: Options) => Ajv | Ajv2020, options: Options, prepare: (ajv: Ajv) => void): Ajv {
-  const ajv = make({
+  const compiler = make({
     ...options,
     ownProperties: true, // else {"required": ["constructor"]} holds for every object
     inlineRefs: false, // else one schema is written down as often as it is referred to
     code: { regExp: Object.assign(regExp, { code: "re2" }) }, // the code is asked for only when standalone modules are written
   }) as Ajv;
-  prepare(ajv);
-  ajv.removeKeyword("uniqueItems");
-  ajv.addKeyword(uniqueItems);
-  ajv.addKeyword(steps);
-  return ajv;
+  prepare(compiler);
+  compiler.removeKeyword("uniqueItems");
+  compiler.addKeyword(uniqueItems);
+  compiler.removeKeyword("multipleOf");
+  compiler.addKeyword(multipleOf(ajv()));
+  compiler.addKeyword(steps);
+  return compiler;
 }
 
 /**
@@ -180,6 +184,18 @@ const uniqueItems: FuncKeywordDefinition = {
   },
   error: { message: "must not hold the same item twice" },
 };
+
+/** ajv's own divides doubles, and 19.99 would be no multiple of 0.01. */
+const multipleOf = ({ _, str }: ReturnType<typeof ajv>): FuncKeywordDefinition => ({
+  keyword: "multipleOf",
+  type: "number",
+  schemaType: "number",
+  validate: (step: number, value: number) => {
+    const [a, b] = [decimalOf(value), decimalOf(step)];
+    return a !== undefined && b !== undefined && isMultiple(a, b);
+  },
+  error: { message: ({ schemaCode }) => str`must be multiple of ${schemaCode}`, params: ({ schemaCode }) => _`{multipleOf: ${schemaCode}}` },
+});
 
 function regExp(pattern: string): { test: (text: string) => boolean } {
   const find = scriptRegex(pattern);

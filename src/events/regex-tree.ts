@@ -219,12 +219,19 @@ function folded(ranges: readonly Range[]): Range[] {
   return out;
 }
 
+/** The characters of a set as ranges in order. */
+export function rangesOf({ ranges, negated }: CharacterSet): readonly Range[] {
+  const sorted = ranges.toSorted((a, b) => a[0] - b[0]);
+  return negated ? others(sorted) : sorted;
+}
+
+/** All characters that are in none of some ranges, which are in order. */
 function others(ranges: readonly Range[]): Range[] {
   const out: Range[] = [];
   let from = 0;
   for (const [first, last] of ranges) {
     if (first > from) out.push([from, first - 1]);
-    from = last + 1;
+    from = Math.max(from, last + 1);
   }
-  return [...out, [from, LAST]];
+  return from > LAST ? out : [...out, [from, LAST]];
 }

@@ -38,11 +38,27 @@ const quantifier = fc.constantFrom("", "", "", "?", "*", "+", "{2}", "{0,2}", "{
 const flag = fc.constantFrom("", "", "(?i)", "(?s)", "(?m)", "(?im)", "(?is)", "(?-s)", "(?U)");
 const part = fc.tuple(atom, quantifier).map((x) => x.join(""));
 const sequence = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => parts.join(""));
+/** A short part, a run, and so on: what the engine at hand takes of runs has to be found among them. */
+const running = fc
+  .array(
+    fc.tuple(
+      fc.constantFrom("a", "k", "(?:a|1)", "[ab]{1,2}", "\\b1", "(?:ab)?", "^s"),
+      fc.constantFrom("\\s*", "\\s+", "[^a]*", "b*", ".*", "\\d+", "[k-s]{2,}", ""),
+    ),
+    {
+      minLength: 1,
+      maxLength: 3,
+    },
+  )
+  .map((parts) => parts.flat().join(""));
 const group = fc
   .tuple(fc.constantFrom("(", "(?:", "(?i:", "(?P<n>", "(?s-i:"), fc.array(sequence, { minLength: 1, maxLength: 3 }), quantifier)
   .map(([open, parts, times]) => `${open}${parts.join("|")})${times}`);
 const pattern = fc
-  .tuple(flag, fc.array(fc.oneof({ weight: 3, arbitrary: sequence }, group, flag, fc.constant("|")), { minLength: 1, maxLength: 5 }))
+  .tuple(
+    flag,
+    fc.array(fc.oneof({ weight: 3, arbitrary: sequence }, { weight: 2, arbitrary: running }, group, flag, fc.constant("|")), { minLength: 1, maxLength: 5 }),
+  )
   .map(([first, parts]) => first + parts.join(""));
 const text = fc
   .array(fc.constantFrom(..."aabbkKsSſ\u212A1 \n\r\u2028._-/éÉüA", "\u{1F600}", "Ω", "ab", "aa", "\t"), { maxLength: 14 })
@@ -71,7 +87,7 @@ describe("a pattern", () => {
       { numRuns: Number(process.env.RUNS ?? 1500) },
     );
     // It is no proof where one way is hardly taken.
-    for (const count of Object.values(tried)) expect(count).toBeGreaterThan(300);
+    for (const count of Object.values(tried)) expect(count).toBeGreaterThan(200);
   });
 
   it("in which letters are folded is found in every form of them, and in none of another alphabet", () => {
@@ -89,20 +105,39 @@ describe("a pattern", () => {
       expect([source, t, regex(source)(t)]).toEqual([source, t, RE2JS.compile(source).test(t)]);
   });
 
-  it.each(["(?i)lawyer|lawsuit|attorney", "\\b4[0-9]{12}(?:[0-9]{3})?\\b", "charge-?back", "^A-[0-9]{1,8}$", "(?i)ignore (all|any) previous"])(
-    "whose every try is short is tried by the engine at hand: %s",
-    (source) => {
-      expect(byRe2(source)).toBe(false);
-    },
-  );
+  it.each([
+    "(?i)lawyer|lawsuit|attorney",
+    "\\b4[0-9]{12}(?:[0-9]{3})?\\b",
+    "charge-?back",
+    "\\bdrop\\s+table\\b",
+    "(?i)pass(word|phrase)\\s*[:=]",
+    "^[a-z]+@example\\.com$",
+    "x\\s*=\\d+;",
+    "^A-[0-9]{1,8}$",
+    "(?i)ignore (all|any) previous",
+  ])("whose every try is short is tried by the engine at hand: %s", (source) => {
+    expect(byRe2(source)).toBe(false);
+  });
 
-  it.each(["(a+)+$", "a*b", "(?:[ab].{0,30}){3}[de]", "(?:a?){60}a{60}", "((a|b|ab){1,9}){1,9}c", "(?i)über", "\\pL{3}", "\\Qa\\E"])(
-    "whose tries may be long, or that is not read in full, is left to RE2: %s",
-    (source) => {
-      expect(byRe2(source)).toBe(true);
-      expect(() => regex(source)).not.toThrow();
-    },
-  );
+  it.each([
+    "(a+)+$",
+    "a*b",
+    "https?://[^\\s]*\\.ru/",
+    "a[a-c]*d",
+    "ab*b*c",
+    "ab*(?:bc)d*e",
+    "(?:a|b*)c+",
+    "a.*b",
+    "(?:[ab].{0,30}){3}[de]",
+    "(?:a?){60}a{60}",
+    "((a|b|ab){1,9}){1,9}c",
+    "(?i)über",
+    "\\pL{3}",
+    "\\Qa\\E",
+  ])("whose tries may be long, or that is not read in full, is left to RE2: %s", (source) => {
+    expect(byRe2(source)).toBe(true);
+    expect(() => regex(source)).not.toThrow();
+  });
 
   it("takes steps for what is read: as many for the same text every time, whether it was tried before or not", () => {
     const used = (source: string, t: string) => {
@@ -131,6 +166,10 @@ describe("a pattern", () => {
     ["states that multiply", (i: number) => `(?:[ab].{0,30}){3}[de]{1,${i + 1}}`, "abxc"],
     ["states as many as the text has characters", (i: number) => `[ab][abxc]{60}[de]{1,${i + 1}}$`, "abxc"],
     ["tries that end late", (i: number) => `(?:a?b?){30}(?:ab){9}[de]{1,${i + 1}}`, "ab"],
+    ["long runs between short parts", (i: number) => `a{1,3} *(?:a|b){1,3}[de]{1,${i + 1}}`, `aab${" ".repeat(60)}`],
+    ["long runs that are come to from many places", (i: number) => `(?:a|ab|b){1,3}c*[de]{1,${i + 1}}`, `ab${"c".repeat(20)}`],
+    ["two runs", (i: number) => `(?:ab|a) *b{1,2}c*[de]{1,${i + 1}}`, `ab${"c".repeat(20)}${" ".repeat(20)}`],
+    ["a run from the start of the text", (i: number) => `^[abc]*[b-e]{1,3}[de]{1,${i + 1}}f`, "abc"],
     ["many short tries", (i: number) => `(?:a|b|ab|ba){1,3}[ab]{5}[de]{1,${i + 1}}`, "ab"],
     ["letters outside of Latin", (i: number) => `(?:x|ж)[abxcж]{40}[de]{1,${i + 1}}`, "abxcж"],
   ] as [string, (i: number) => string, string][])("never takes longer than its steps say: %s", (_, source, letters) => {

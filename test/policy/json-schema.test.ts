@@ -76,6 +76,15 @@ describe("a JSON Schema of arguments", () => {
     ).toBe("uniqueItems");
   });
 
+  it("compares multiples as decimals: every amount of whole cents is a multiple of 0.01, and no other is", () => {
+    const cents = compileSchema({ type: "number", multipleOf: 0.01 });
+    for (let n = -10_000; n <= 10_000; n++) expect(cents(n / 100)).toBeUndefined();
+    expect(cents(19.991)).toMatchObject([{ rule: "multipleOf", message: expect.stringContaining("must be multiple of 0.01") }]);
+    expect(compileSchema({ multipleOf: 5 })(1e21)).toBeUndefined();
+    expect(compileSchema({ multipleOf: 7 })(-20)).toBeDefined();
+    expect(() => compileSchema({ multipleOf: 0 })).toThrow("multipleOf");
+  });
+
   it("never takes a text that is too long for a pattern for one without it", () => {
     const check = compileSchema({ type: "string", not: { pattern: "(x{1,90}y?){1,9}z" } });
     expect(check("a")).toBeUndefined();

@@ -1,7 +1,7 @@
+import { decimalText } from "../../events/decimal.ts";
 import { assess } from "../assess.ts";
 import { judgeBudgets } from "../budget.ts";
 import type { CompiledPolicy } from "../compile.ts";
-import { decimalText } from "../decimal.ts";
 import { grantReader } from "../grant-use.ts";
 import type { LoadedPolicy } from "../loaded.ts";
 import { glob, isGlob } from "../regex.ts";
