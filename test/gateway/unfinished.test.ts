@@ -1,6 +1,6 @@
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import type { ItemView, ListAnswer } from "../../src/producers/wire/answers.ts";
-import type { HaltAnswer } from "../../src/producers/wire/halts.ts";
+import type { HaltAnswer, HaltsAnswer } from "../../src/producers/wire/halts.ts";
 import { type Answer, openWorld, until, type World } from "./world.ts";
 
 const MINUTE = 60_000;
@@ -44,6 +44,9 @@ beforeAll(async () => {
   world = await openWorld({ now: () => clock.at, policy: POLICY });
 });
 afterAll(() => world.close());
+beforeEach(async () => {
+  for (const made of (await world.call<HaltsAnswer>("halter", "GET", "/v1/halts")).body.halts) await lift({ halt: made });
+});
 
 const view = async (itemId: string) => (await world.call<ItemView>("lead", "GET", `/v1/items/${itemId}`)).body;
 const reaches = (itemId: string, stage: string) => until(async () => ((await view(itemId)).stage === stage ? view(itemId) : undefined));
@@ -56,7 +59,7 @@ const settle = (itemId: string, outcome: string) => {
   return world.call<{ code?: string; detail?: string }>("lead", "POST", `/v1/items/${itemId}/decisions`, { kind: "settle", settlement });
 };
 const halt = async (body: object = {}) => (await world.call<HaltAnswer>("halter", "POST", "/v1/halts", { reason: "look", ...body })).body;
-const lift = (made: HaltAnswer) => world.call("halter", "POST", `/v1/halts/${made.halt.eventId}/lift`, {});
+const lift = (made: Pick<HaltAnswer, "halt">) => world.call("halter", "POST", `/v1/halts/${made.halt.eventId}/lift`, {});
 
 /** A receipt on the grant in force, about its first action or the one named. */
 async function say(itemId: string, kind: string, actionId?: string): Promise<Answer> {
@@ -95,7 +98,7 @@ test("a halt and a withdrawal take no retry back: it is named as waiting, refuse
   await reaches(itemId, "granted");
   const made = await halt();
   expect(made).toMatchObject({ started: [], revoked: 0, waiting: [itemId] });
-  expect((await world.call("agent", "POST", `/v1/items/${itemId}/decisions`, { kind: "withdraw" })).status).toBe(200);
+  expect((await world.call("agent", "POST", `/v1/items/${itemId}/decisions`, { kind: "withdraw" })).body).toMatchObject({ code: "settled" });
   expect((await say(itemId, "started")).body).toMatchObject({ code: "halted" });
   await lift(made);
   await aWhile();
