@@ -30,7 +30,7 @@ import { policyBar } from "./workers/policy-bar.ts";
 import { type Judge, policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
 import { retryBar as barOfRetries, retrySweep } from "./workers/retries.ts";
-import { standingBar, standingJudge } from "./workers/standing.ts";
+import { standingBar, standingJudge, standingSweep } from "./workers/standing.ts";
 import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
 import { liveUsage } from "./workers/usage.ts";
@@ -189,6 +189,7 @@ function ledger(
       runSweep(haltSweep(acrossItems, halts, now), sweep),
       runSweep(branchSweep(acrossItems, branches), sweep),
       runSweep(withdrawalSweep(acrossItems), sweep),
+      runSweep(standingSweep(acrossItems, standings), sweep),
       retries,
       runSweep(authority({ ...acrossItems, events }, now), sweep),
     );

@@ -42,7 +42,7 @@ function isRetry({ truth }: World, itemId: string, cause: string): boolean {
   return topic === "decisions" && truth.fact(itemId, "decisions", id)?.kind === "settle";
 }
 
-/** Nothing is left that a halt, a rejected branch or a withdrawal takes back. */
+/** Nothing is left that a halt, a rejected branch, a withdrawal or the end of a standing approval takes back. */
 function checkSwept(world: World, member: Member): void {
   const { queries } = member.process.ledger;
   for (const [itemId, item] of world.items) {
@@ -55,6 +55,8 @@ function checkSwept(world: World, member: Member): void {
     if (grant === undefined) continue;
     if (world.halted(member, itemId)) world.violate(`${itemId} can be started under a halt`);
     if (inBranch) world.violate(`${itemId} can be started in a rejected branch`);
+    const standing = verdict === null ? null : (world.truth.fact(itemId, "verdicts", verdict.id)?.standing ?? null);
+    if (standing !== null && member.known.revokedStandings.has(standing)) world.violate(`${itemId} can be started on a revoked standing approval`);
     if (verdict?.group.withdrawn) world.violate(`${itemId} can be started though it was withdrawn`);
     const asked = queries.timeline(itemId).some((e) => e.what === "withdraw" && e.status === "superseded" && e.actor === `agent:${item.agent}`);
     if (asked) world.violate(`${itemId} can be started though its agent has withdrawn it`);
