@@ -71,6 +71,8 @@ export interface Ledger {
   readonly classified: (workspace: string, tool: string) => readonly Classified[];
   /** Where a tool's amount lies, as the policies in force say. */
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
+  /** Whether a policy in force has a tool in its catalogue. */
+  readonly describes: (workspace: string, tool: string) => boolean;
   /** Whether a policy in force says by its schema which values an argument of a tool may have. */
   readonly saysType: (workspace: string, tool: string, keys: readonly string[]) => boolean;
   /** Budgets past whose limits an item was granted: a finding. */
@@ -208,6 +210,7 @@ function ledger(
     rubric: policies.rubric,
     classified: policies.classified,
     amountPath: policies.amountPath,
+    describes: policies.describes,
     saysType: policies.saysType,
     overshootsBy: (itemId) => overshootsOf({ queries, events, policies, usage }, now(), itemId),
     halts,

@@ -38,7 +38,6 @@ const BUGS: { readonly [bug: string]: Bug } = {
   "what is granted is not taken back by a halt": { module: "../../src/workers/halted.ts", with: () => ({ haltSweep: NO_SWEEP }) },
   "the gateway takes starts and approvals under a halt": { module: "../../src/gateway/service/halt.ts", with: () => ({ mustNotBeHalted: () => {} }) },
   "a rejected branch is not swept": { module: "../../src/workers/branches.ts", with: () => ({ branchSweep: NO_SWEEP }) },
-  "a revoked standing approval is not swept": { module: "../../src/workers/standing.ts", with: () => ({ standingSweep: NO_SWEEP }) },
   "the clock is ahead of its deadlines": {
     module: "../../src/workers/worker.ts",
     with: (original: typeof Worker) => ({
