@@ -13,7 +13,7 @@ import { type Hidden, nothingHidden, type Profile } from "./redact/redactor.ts";
 import { DEFAULT_SPLIT_SEED } from "./split.ts";
 import { Tally } from "./tally.ts";
 import type { PublishedDocument } from "./targets/target.ts";
-import { Temporary } from "./temporary.ts";
+import { asFault, Temporary } from "./temporary.ts";
 import type { Final, First, Settings } from "./work.ts";
 
 /** What to collect. */
@@ -32,6 +32,8 @@ export interface CollectOptions extends ReadLedgerOptions {
   readonly splitSeed?: string;
   /** Runs whose first proposal is at or after this are the holdout. Milliseconds since the epoch. */
   readonly holdoutFrom?: number;
+  /** Hears of how many of how many partitions the rows are made. */
+  readonly onRows?: (made: number, all: number) => void;
   /** Threads that make the rows, this one among them. They change no byte. Default: one for each processor where there is much to do, else this one alone. */
   readonly threads?: number;
 }
@@ -91,7 +93,7 @@ export async function collect(target: string | null, options: CollectOptions): P
     return { ranges, records, ...collectionOf(ledger, firsts, finals), unreadablePolicies: policies.unreadable, documents: policies.newest, close };
   } catch (error) {
     await close();
-    throw error;
+    throw asFault(error);
   }
 }
 
@@ -112,9 +114,16 @@ function settingsOf(target: string | null, options: CollectOptions, { ranges }: 
   };
 }
 
-async function firstPass(ledger: ReadLedger, crew: Crew, { log, signal }: CollectOptions): Promise<(First | undefined)[]> {
+async function firstPass(ledger: ReadLedger, crew: Crew, { log, signal, onRows }: CollectOptions): Promise<(First | undefined)[]> {
   const sources = Array.from({ length: log.partitions }, (_, partition) => ledger.hand(partition));
-  return together(sources, (source: PileSource | undefined, partition) => (source === undefined ? undefined : crew.first(partition, source)), signal);
+  const all = sources.filter((source) => source !== undefined).length;
+  let made = 0;
+  const first = async (source: PileSource, partition: number) => {
+    const done = await crew.first(partition, source);
+    onRows?.(++made, all);
+    return done;
+  };
+  return together(sources, (source, partition) => (source === undefined ? undefined : first(source, partition)), signal);
 }
 
 async function secondPass(firsts: readonly (First | undefined)[], crew: Crew, { log, holdoutFrom, signal }: CollectOptions): Promise<(Final | undefined)[]> {
