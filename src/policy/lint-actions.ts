@@ -1,15 +1,9 @@
 import { DEFAULT_CONFIDENCE } from "./defaults.ts";
 import type { Check, Found } from "./lint.ts";
-import { reaches } from "./lint-conditions.ts";
+import { baseRiskOf, reaches } from "./lint-places.ts";
 import { glob, isGlob } from "./regex.ts";
 import type { ActionContent, PolicyContent } from "./shape.ts";
-import { DEFAULT_THRESHOLDS, pointsOf, TIERS, type Tier, tierOf } from "./tiers.ts";
-
-/** The tier of an action before any rule. */
-export function baseRiskOf(content: PolicyContent, action: ActionContent): Tier {
-  const thresholds = content.tiers ?? DEFAULT_THRESHOLDS;
-  return tierOf(action.points ?? pointsOf(action.risk ?? "high", thresholds), thresholds);
-}
+import { TIERS } from "./tiers.ts";
 
 /** Whether a person decides on the action even when nothing is unusual. */
 function alwaysAsks(content: PolicyContent, action: ActionContent): boolean {
