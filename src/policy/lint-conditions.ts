@@ -6,6 +6,7 @@ import { baseRiskOf, conditionsOf, type Place, placesOf, reaches, spotsOf } from
 import { joinOrders } from "./people.ts";
 import { pointerKeys } from "./pointer.ts";
 import { shown } from "./problems.ts";
+import { boundsOf } from "./schema-bounds.ts";
 import { fieldTypes } from "./schema-fields.ts";
 import type { ActionContent, PolicyContent } from "./shape.ts";
 import type { Condition } from "./shape-condition.ts";
@@ -108,19 +109,32 @@ export const CONDITION_CHECKS: readonly Check[] = [
   ({ document: { content } }) =>
     content.routes.flatMap((route, i) => {
       const before = content.routes.findIndex((earlier, j) => j < i && covers(earlier.when, route.when));
-      return before < 0
-        ? []
-        : [
-            {
-              code: "shadowed-route",
-              path: ["routes", i],
-              message: `route ${i + 1} is never reached: route ${before + 1} takes everything that it would`,
-              fix: "move it up, or take it out",
-            },
-          ];
+      if (before < 0) return [];
+      const found = { code: "shadowed-route", path: ["routes", i] };
+      // Where a route reads what is missing, those behind it may hold as well.
+      if (mayBeUnknown(content, content.routes[before]?.when))
+        return [
+          {
+            ...found,
+            message: `route ${i + 1} comes too late: route ${before + 1} takes everything that it would, wherever what it reads is there`,
+            fix: "move it up",
+          },
+        ];
+      return [{ ...found, message: `route ${i + 1} is never reached: route ${before + 1} takes everything that it would`, fix: "move it up, or take it out" }];
     }),
   ({ document: { content } }) => shadowedRules(content),
 ];
+
+/** Whether a condition reads anything that a proposal may leave out. */
+function mayBeUnknown(content: PolicyContent, when: Condition | undefined): boolean {
+  if (when === undefined) return false;
+  const isThere = (action: string, pointer: string) => boundsOf(content.actions[action]?.arguments as Json | undefined, pointerKeys(pointer) ?? []).required;
+  return (
+    placesOf(content, when, []).some(({ when: part }) =>
+      [part.target, part.agent, part.origin, part.run, part.cel, part.confidence, part.confidence_source].some((one) => one !== undefined),
+    ) || spotsOf(content, when, []).some(({ open, actions, pointer }) => open || !actions.every((action) => isThere(action, pointer)))
+  );
+}
 
 function foregoneFinding(holds: boolean, path: readonly PropertyKey[], text: string, reason: string): Found {
   const code = holds ? "always-true" : "never-true";

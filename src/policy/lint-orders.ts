@@ -1,5 +1,5 @@
 import type { Check, Found } from "./lint.ts";
-import { reaches } from "./lint-conditions.ts";
+import { reaches } from "./lint-places.ts";
 import type { PolicyContent } from "./shape.ts";
 
 /** An order of approval, where it stands, and who may own what it is asked of. */

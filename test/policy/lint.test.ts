@@ -171,7 +171,7 @@ describe("lint", () => {
   ])("looks at who signs before it takes one rule for idle under another: %s", (_, one, other, found) => {
     const when = (n: number) => `{ action: act, args: { /n: { above: ${n} } } }`;
     const effect = (raise: string) => (raise === "FORBID" ? "forbid: true, because: b" : `raise: { ${raise} }, because: b`);
-    expect(codes(`${ACT}rules:\n${rule(when(10), effect(one), "a")}${rule(when(50), effect(other))}`)).toEqual(found);
+    expect(codes(`${ACT}rules:\n${rule(when(10), effect(one), "a")}${rule(when(50), effect(other))}`, "warning")).toEqual(found);
   });
 
   const BRANCHES = `actions:
@@ -310,6 +310,64 @@ describe("lint", () => {
     expect(codes(ACT.replace("risk: medium", 'risk: medium, ladder: [{ to: "role:boss", timeout: PT1M }]'))).toEqual(["5 same-owner"]);
     expect(codes(ACT.replace("risk: medium", "risk: medium, owner: dana, approvals: 2"))).toEqual(["5 one-person"]);
     expect(codes(ACT.replace("risk: medium", 'risk: medium, owner: "role:dana", approvals: 2'))).toEqual([]);
+  });
+
+  const ANN = ACT.replace("risk: medium", "risk: medium, owner: ann");
+  const when = "{ action: act, args: { /n: { above: 50 } } }";
+  const board = (more: string) => `routes: [{ when: { action: act, ${more} }, owner: "role:board" }]\n`;
+  const two = (raise: string) => `rules:\n${rule(when, `raise: { ${raise} }, because: b`)}`;
+  it.each([
+    ["a rule that brings a second person", ANN + two("approvals: 2"), ["7 warning"]],
+    ["a rule that brings two roles", ANN + two("approval_order: [role:a, role:b]"), ["7 warning"]],
+    ["a floor that brings a second person", ANN + two("approvals: 2").replace("rules", "floors"), ["7 warning"]],
+    [
+      "a budget that brings a second person",
+      `${ANN}budgets: [{ id: b, action: act, measure: { count: true }, window: P1D, limits: [{ above: 5, raise: { approvals: 2 } }] }]\n`,
+      ["6 warning"],
+    ],
+    ["a repetition that brings a second person", `${ANN}duplicates: [{ id: b, action: act, window: P1D, raise: { approvals: 2 } }]\n`, ["6 warning"]],
+    ["the same where a role decides", ACT.replace("risk: medium", "risk: medium, owner: role:ann") + two("approvals: 2"), []],
+    ["the same where a route brings a role just then", ANN + two("risk: high, approvals: 2") + board("risk: { at_least: high }"), []],
+    ["the same where the route comes only later", ANN + two("risk: high, approvals: 2") + board("risk: { is: critical }"), ["7 warning"]],
+    [
+      "a route with one owner for two approvals of its action",
+      ACT.replace("risk: medium", "risk: medium, owner: role:a, approvals: 2") + board("risk: { is: high }").replace("role:board", "ann"),
+      ["6 warning"],
+    ],
+    [
+      "a route about the agents of its owner",
+      `${ACT.replace("risk: medium", "risk: medium, separation: [agent_owner, proposer]")}routes: [{ when: { agent: { owner: { is: ann } } }, owner: ann }]\n`,
+      ["6 warning"],
+    ],
+    [
+      "a rule that separates just then",
+      `${ANN}rules:\n${rule("{ action: act, agent: { owner: { in: [bob, ann] } } }", "raise: { separation: [agent_owner] }, because: b")}`,
+      ["7 warning"],
+    ],
+    [
+      "a rule that separates others",
+      `${ANN}rules:\n${rule("{ action: act, agent: { owner: { is: bob } } }", "raise: { separation: [agent_owner] }, because: b")}`,
+      [],
+    ],
+    ["one owner under separation", ACT.replace("risk: medium", "risk: medium, owner: ann, separation: [agent_owner]"), ["5 note"]],
+    ["the same with a ladder", ACT.replace("risk: medium", "risk: medium, owner: ann, separation: [agent_owner], ladder: [{ to: role:b, timeout: PT1M }]"), []],
+    ["two approvals of a publication", `${ACT}publish: { approval: { owner: ann, approvals: 2 } }\n`, ["6 warning"]],
+    ["one approval of a publication", `${ACT}publish: { approval: { owner: ann } }\n`, ["6 note"]],
+    ["a publication that a role approves", `${ACT}publish: { approval: { approvals: 2 } }\n`, []],
+  ])("tells where one person would have to be two: %s", (_, text, found) => {
+    expect(
+      lint(text)
+        .filter(({ code }) => code === "one-person")
+        .map(({ line, severity }) => `${line} ${severity}`),
+    ).toEqual(found);
+  });
+
+  it("does not advise to take out a route that counts where something is missing", () => {
+    const routes = (n: string) =>
+      `routes:\n  - { when: { action: act, args: { /${n}: { above: 10 } } }, owner: "role:a" }\n  - { when: { action: act, args: { /${n}: { above: 20 } } }, owner: "role:b" }\n`;
+    const fixes = (text: string) => lint(text).map(({ code, fix }) => `${code}: ${fix}`);
+    expect(fixes(ACT + routes("n"))).toEqual(["shadowed-route: move it up, or take it out"]);
+    expect(fixes(ACT.replace("[n, s, e]", "[s, e]") + routes("n"))).toEqual(["shadowed-route: move it up"]);
   });
 
   it("finds limits of a budget at the same amount", () => {

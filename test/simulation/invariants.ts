@@ -47,11 +47,12 @@ function grantsNothingThatIsBarred(world: World, member: Member, itemId: string,
   if (world.halted(member, itemId)) return "a grant under a halt";
   if (member.known.isFlagged(itemId)) return "a grant on a flagged item";
   if (event.outcome === "roll_back") return null;
-  if (world.branchOver(member, itemId)) return "a grant in a rejected branch";
+  const again = event.answers?.topic === "decisions" && world.truth.fact(itemId, "decisions", event.answers.eventId)?.kind === "settle";
+  // A retry clears up what may have run: nothing that was taken back meanwhile keeps it from that.
+  if (!again && world.branchOver(member, itemId)) return "a grant in a rejected branch";
   const verdict = world.verdictOf(itemId, event.answers);
   const standing = verdict?.standing ?? null;
-  if (standing !== null && member.known.revokedStandings.has(standing)) return "a grant on a revoked standing approval";
-  const again = event.answers?.topic === "decisions" && world.truth.fact(itemId, "decisions", event.answers.eventId)?.kind === "settle";
+  if (!again && standing !== null && member.known.revokedStandings.has(standing)) return "a grant on a revoked standing approval";
   const rejected =
     verdict?.gate === "audit" && world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "reject" && d.answers?.eventId === verdict.eventId);
   if (rejected) return "a grant of what its review had refused";
