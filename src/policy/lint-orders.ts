@@ -1,4 +1,4 @@
-import type { Check, Found } from "./lint.ts";
+import type { Check, Found } from "./lint-finding.ts";
 import { reaches } from "./lint-places.ts";
 import type { PolicyContent } from "./shape.ts";
 
