@@ -36,6 +36,8 @@ const MOST = 500;
 interface Attempted {
   active: boolean;
   failures: number;
+  /** Its time comes with something that is not in the item. */
+  waits: boolean;
   /** By performance.now(): not before then again. */
   until: number;
 }
@@ -62,7 +64,7 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
     const now = context.now();
     const owed = new Set<string>();
     let failing = 0;
-    for (const a of attempted.values()) if (a.failures > 0) failing++;
+    for (const a of attempted.values()) if (a.failures > 0 || a.waits) failing++;
     for (const todo of context.todos(now, MOST + failing)) {
       owed.add(keyOfTodo(todo));
       consider(todo);
@@ -107,11 +109,12 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
   }
 
   async function attempt(todo: Todo, key: string, failures: number): Promise<void> {
-    const entry: Attempted = { active: true, failures, until: performance.now() + FOLD_WAIT_MS };
+    const entry: Attempted = { active: true, failures, waits: false, until: performance.now() + FOLD_WAIT_MS };
     attempted.set(key, entry);
     try {
       // What is not to be written yet is looked at again after a moment: its time comes with something that is not in the item.
-      if ((await write(todo)) === "wait") entry.until = performance.now() + RETRY_MS;
+      entry.waits = (await write(todo)) === "wait";
+      if (entry.waits) entry.until = performance.now() + RETRY_MS;
       entry.failures = 0;
     } catch (error) {
       // Left on the list: tried again after a moment, for as long as it is owed.

@@ -1,7 +1,9 @@
 import { isOpen } from "../../src/ledger/describe.ts";
+import type { NodeKey } from "../../src/ledger/item.ts";
 import { mustBeStarted } from "../../src/ledger/must-start.ts";
 import { dumpViews } from "../../src/projector/dump.ts";
 import type { Todo } from "../../src/projector/list-queries.ts";
+import { haltedFor } from "../../src/workers/halted.ts";
 import { unstartedGrants } from "../../src/workers/revoke.ts";
 import { judgeHistory } from "../ledger/oracle.ts";
 import { nameOf } from "./truth.ts";
@@ -26,11 +28,18 @@ function checkOwed(world: World, member: Member): void {
         );
 }
 
-function mayWait(world: World, member: Member, { itemId, duty, names, cause }: Todo): boolean {
+function mayWait(world: World, member: Member, { itemId, duty, names, cause, due }: Todo): boolean {
   const item = world.item(itemId);
   if (duty === "judge") {
     const old = item?.replaces == null ? undefined : member.process.ledger.queries.item(item.replaces);
     return item?.replaces != null && old?.stage !== "done" && cause.startsWith("proposals/");
+  }
+  // What a halt kept from being approved waits as long again.
+  if (duty === "escalate" || duty === "expire") {
+    const { queries, halts, now } = member.process.ledger;
+    const view = queries.item(itemId);
+    const node = view?.item.nodes.get(cause as NodeKey);
+    return view !== undefined && node?.topic === "verdicts" && due + haltedFor(halts)(view, node, now()) > now() - 1000;
   }
   if (duty !== "resume" || !["proceed", "proceed_edited", "roll_back"].includes(names ?? "")) return false;
   const begun = names === "roll_back" || isRetry(world, itemId, cause);
