@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { type Finding, lintPolicy, lintTogether } from "../../src/policy/lint.ts";
+import { lintPolicy, lintTogether } from "../../src/policy/lint.ts";
+import type { Finding } from "../../src/policy/lint-finding.ts";
 import { loaded } from "./testing/helpers.ts";
 
 const HEAD = "policy: p\nworkspace: w\nowner: role:boss\n";
