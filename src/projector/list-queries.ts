@@ -76,7 +76,7 @@ export function listQueries({ views, db, blobs, listed }: Reading) {
       const rows = db
         .prepare(`SELECT ${COLUMNS} FROM item WHERE ${where.join(" AND ")} ORDER BY risk DESC, deadline IS NULL, deadline, proposed, id LIMIT ? OFFSET ?`)
         .all(...values, limit, offset);
-      return (rows as Row[]).map(listed);
+      return (rows as Row[]).map((row) => listed(row));
     },
 
     /** Items, newest first. */
@@ -105,7 +105,7 @@ export function listQueries({ views, db, blobs, listed }: Reading) {
       const rows = db
         .prepare(`SELECT ${COLUMNS} FROM item WHERE ${where.join(" AND ")} ORDER BY proposed DESC, id DESC LIMIT ?`)
         .all(...values, filter.limit ?? 100);
-      return (rows as Row[]).map(listed);
+      return (rows as Row[]).map((row) => listed(row));
     },
 
     /** What a worker owes now. */
