@@ -21,6 +21,7 @@ function checkOwed(world: World, member: Member): void {
     for (const todo of ledger.queries.todos(worker, ledger.now() - 1000, 200))
       if (!mayWait(world, member, todo))
         world.violate(
+          "what is owed is written",
           `${name} owes ${todo.duty} ${todo.names ?? ""} to ${todo.itemId} (${todo.cause}), and nobody writes it: ${member.process.troubles.at(-1) ?? ""}`,
         );
 }
@@ -41,6 +42,8 @@ function isRetry({ truth }: World, itemId: string, cause: string): boolean {
   return topic === "decisions" && truth.fact(itemId, "decisions", id)?.kind === "settle";
 }
 
+const SWEPT = "what is taken back is swept";
+
 /** Nothing is left that a halt, a rejected branch or a withdrawal takes back. */
 function checkSwept(world: World, member: Member): void {
   const { queries } = member.process.ledger;
@@ -49,24 +52,25 @@ function checkSwept(world: World, member: Member): void {
     if (view === undefined) continue;
     const { verdict } = view.life;
     const inBranch = world.branchOver(member, itemId);
-    if (inBranch && verdict !== null && isOpen(verdict)) world.violate(`${itemId} is pending in a rejected branch`);
+    if (inBranch && verdict !== null && isOpen(verdict)) world.violate(SWEPT, `${itemId} is pending in a rejected branch`);
     const [grant] = unstartedGrants(view);
     if (grant === undefined) continue;
-    if (world.halted(member, itemId)) world.violate(`${itemId} can be started under a halt`);
-    if (inBranch) world.violate(`${itemId} can be started in a rejected branch`);
-    if (verdict?.group.withdrawn) world.violate(`${itemId} can be started though it was withdrawn`);
+    if (world.halted(member, itemId)) world.violate(SWEPT, `${itemId} can be started under a halt`);
+    if (inBranch) world.violate(SWEPT, `${itemId} can be started in a rejected branch`);
+    if (verdict?.group.withdrawn) world.violate(SWEPT, `${itemId} can be started though it was withdrawn`);
     const asked = queries.timeline(itemId).some((e) => e.what === "withdraw" && e.status === "superseded" && e.actor === `agent:${item.agent}`);
-    if (asked) world.violate(`${itemId} can be started though its agent has withdrawn it`);
+    if (asked) world.violate(SWEPT, `${itemId} can be started though its agent has withdrawn it`);
   }
 }
 
 /** All processes show the same, row for row. */
 function checkViews({ members, violate }: World): void {
+  if (members.length < 2) return;
   const [first, ...others] = members.map((m) => [...dumpViews(m.process.ledger.projector.views.db)]);
   for (const [i, other] of others.entries()) {
     const at = other.findIndex((line, j) => line !== first?.[j]);
     if (at >= 0 || other.length !== first?.length)
-      violate(`${members[i + 1]?.process.name} shows other views than ${members[0]?.process.name}:\n${first?.[at]}\nis not\n${other[at]}`);
+      violate("one view for all", `${members[i + 1]?.process.name} shows other views than ${members[0]?.process.name}:\n${first?.[at]}\nis not\n${other[at]}`);
   }
 }
 
@@ -78,13 +82,17 @@ export function checkHistory(world: World): void {
     const due = judgeHistory(logs);
     for (const [key, status] of Object.entries(due.events)) {
       const got = truth.statuses.get(`${itemId}/${key}`)?.status ?? "parked";
-      if (got !== status && !key.startsWith("policies/")) world.violate(`${itemId}/${key} is ${got}, and the rules say ${status}: ${due.why[key]}`);
+      if (got !== status && !key.startsWith("policies/"))
+        world.violate("as the rules say", `${itemId}/${key} is ${got}, and the rules say ${status}: ${due.why[key]}`);
     }
   }
   for (const { what, itemId, topic, eventId, effective } of world.told) {
     const is = truth.isEffective(itemId, topic, eventId);
     if (is !== effective)
-      world.violate(`${what} was told that it ${effective ? "took effect" : "had none"}, and it ${is ? "did" : "did not"} (${nameOf(itemId, topic, eventId)})`);
+      world.violate(
+        "what is told is true",
+        `${what} was told that it ${effective ? "took effect" : "had none"}, and it ${is ? "did" : "did not"} (${nameOf(itemId, topic, eventId)})`,
+      );
   }
   for (const { itemId } of world.items.values()) {
     const view = members[0]?.process.ledger.queries.item(itemId);
@@ -92,7 +100,8 @@ export function checkHistory(world: World): void {
     // After days without anybody, nothing is left on its way: it has ended, or waits for a person.
     const waits = view.stage === "pending" ? view.life.verdict?.terms.expiresAt === null || view.life.verdict?.group.held : view.stage === "in_doubt";
     const stopped = world.members.some((m) => m.known.isFlagged(itemId) || world.halted(m, itemId));
-    if (view.stage !== "done" && !waits && !stopped && !isWaitingForReplaced(world, itemId)) world.violate(`${itemId} is ${view.stage} for ever`);
+    if (view.stage !== "done" && !waits && !stopped && !isWaitingForReplaced(world, itemId))
+      world.violate("nothing is left on its way", `${itemId} is ${view.stage} for ever`);
   }
 }
 
