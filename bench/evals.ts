@@ -1,6 +1,6 @@
-/** npm run bench:evals -- [--events N] [--target NAME] [--json]: exports a log of N events and says how fast, and in how much memory. */
+/** npm run bench:evals -- [--events N] [--mix usual|approved] [--target NAME] [--threads N] [--keep DIR] [--json]: exports a log of N events and says how fast, and in how much memory. */
 import { fork } from "node:child_process";
-import { mkdtempSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
@@ -18,63 +18,97 @@ const { values } = parseArgs({
   options: {
     events: { type: "string", default: "1000000" },
     target: { type: "string", default: "jsonl" },
+    /** How many threads make the rows; default: what an export does by itself. */
+    threads: { type: "string" },
+    /** usual, or approved: every item is approved, which gives the most rows. */
+    mix: { type: "string", default: "usual" },
+    /** A folder that keeps the log, for another run. */
+    keep: { type: "string" },
     json: { type: "boolean", default: false },
     /** The folder of a log that is there: this process only exports, so that its memory is the exporter's alone. */
     only: { type: "string" },
   },
 });
 
-/** Events of one item: proposed, judged, approved by a person, granted, started, succeeded. */
-const PER_ITEM = 6;
-const ITEMS_PER_APPEND = 500;
+/** What becomes of an item, and its events. */
+const WAYS = { approved: 6, edited: 7, rejected: 4, allowed: 5, expired: 4 } as const;
+type Way = keyof typeof WAYS;
 
-async function fill(dir: string, events: number): Promise<void> {
+/** Of twenty items: what a queue that works looks like, and the most rows that a number of events can give. */
+const MIXES: { readonly [name: string]: readonly Way[] } = {
+  usual: ["edited", "edited", "rejected", "rejected", "allowed", "allowed", "allowed", "expired", ...new Array<Way>(12).fill("approved")],
+  approved: new Array<Way>(20).fill("approved"),
+};
+const ITEMS_PER_APPEND = 500;
+const NOTE = "The parcel arrived broken, and the customer asks for the money back.";
+
+/** The events of an item, each with its topic. */
+function eventsOf(i: number, way: Way, clock: () => number): [Topic, object][] {
+  const itemId = itemIdOf("bench", "agent", String(i));
+  const made: [Topic, { eventId: string }][] = [];
+  const add = (topic: Topic, draft: object): string => {
+    const last = made.at(-1);
+    const eventId = newEventId();
+    const answers = last === undefined ? {} : { answers: { topic: last[0], eventId: last[1].eventId } };
+    made.push([topic, { eventId, itemId, workspace: "bench", occurredAt: clock(), ...answers, ...draft } as object as { eventId: string }]);
+    return eventId;
+  };
+  const callOf = (amount: number) => ({ actionId: "a", ...canonicalArgs({ order: `A-${i}`, amount, reason: NOTE }) });
+  const proposed = callOf(i % 500);
+  const run = { framework: "bench", threadId: `thread-${i >> 2}`, step: 1 + (i & 3), ended: false };
+  const call = { ...proposed, tool: "issue_refund" };
+  add("proposals", { actor: { kind: "agent", id: "agent" }, idempotencyKey: String(i), ask: "review", agent: { id: "agent" }, run, actions: [call] });
+  const judged = (route: string) =>
+    add("verdicts", {
+      ...{ actor: { kind: "policy", id: "policy" }, engineVersion: "1", route, risk: "high", score: 60, reversibility: "reversible", gate: "soft" },
+      ...{ matched: [], because: ["A refund waits for a person"], owner: "role:lead", approvals: 1, allowedDecisions: ["approve", "edit", "reject"] },
+      ...{ onExpiry: "reject", expiresAt: 1, grantTtlMs: 60_000, editablePaths: [{ actionId: "a", path: "" }] },
+      steps: [{ actionId: "a", execution: "queryable", leaseMs: 1000, reversibility: "reversible" }],
+    });
+  const decided = (kind: string, more: object = {}) =>
+    add("decisions", {
+      ...{ actor: { kind: "person", id: `p${i % 7}`, roles: ["lead"] }, kind, scope: "action", seen: {} },
+      ...{ review: { activeMs: 4000, channel: "console" }, ...more },
+    });
+  const executed = (outcome: string, { actionId, args, argsSha256 }: ReturnType<typeof callOf>) => {
+    const granted = { actionId, tool: "issue_refund", args, argsSha256, execution: "queryable", leaseMs: 1000 };
+    const effectKey = effectKeyOf(itemId, "a", argsSha256);
+    const grant = add("resumes", { actor: { kind: "dispatcher", id: "dispatcher" }, outcome, actions: [{ ...granted, effectKey }] });
+    const receipt = { answers: { topic: "resumes", eventId: grant }, actor: { kind: "executor", id: "x" }, actionId, argsSha256 };
+    add("receipts", { ...receipt, kind: "started", lease: { id: `${grant}/1`, endsAt: clock() } });
+    add("receipts", { ...receipt, kind: "succeeded" });
+  };
+  const ended = (outcome: string) => add("resumes", { actor: { kind: "dispatcher", id: "dispatcher" }, outcome, actions: [] });
+  judged(way === "allowed" ? "allow" : "interrupt");
+  if (way === "rejected") decided("reject", { reasonCodes: ["wrong_amount"], message: "Ask for the order number first." });
+  if (way === "expired") decided("expire", { actor: { kind: "clock", id: "clock" }, seen: null, review: null });
+  if (way === "rejected" || way === "expired") ended(way === "expired" ? "expired" : "refused");
+  if (way === "approved") decided("approve");
+  if (way === "allowed" || way === "approved") executed("proceed", proposed);
+  if (way === "edited") {
+    const after = callOf((i % 500) + 1);
+    decided("edit", { edits: [after] });
+    judged("interrupt");
+    executed("proceed_edited", after);
+  }
+  return made;
+}
+
+async function fill(dir: string, events: number, mix: readonly Way[]): Promise<void> {
   const { log, registry } = await openLog(`sqlite:${dir}`);
   const codec = await loadCodec(registry);
   let at = Date.now();
-  const itemRecords = (i: number): NewRecord[] => {
-    const itemId = itemIdOf("bench", "agent", String(i));
-    const args = canonicalArgs({ order: `A-${i}`, amount: i % 500, reason: "The parcel arrived broken, and the customer asks for the money back." });
-    const action = { actionId: "a", tool: "issue_refund", ...args };
-    const base = () => ({ eventId: newEventId(), itemId, workspace: "bench", occurredAt: at++ });
-    const made: [Topic, { eventId: string }][] = [];
-    const add = (topic: Topic, draft: object) => {
-      const last = made.at(-1);
-      const event = { ...base(), ...(last && { answers: { topic: last[0], eventId: last[1].eventId } }), ...draft };
-      made.push([topic, event]);
-    };
-    const run = { framework: "bench", threadId: `thread-${i >> 2}`, step: i & 3, ended: false };
-    add("proposals", { actor: { kind: "agent", id: "agent" }, idempotencyKey: String(i), ask: "review", agent: { id: "agent" }, run, actions: [action] });
-    add("verdicts", {
-      ...{
-        actor: { kind: "policy", id: "policy" },
-        engineVersion: "1",
-        route: "interrupt",
-        risk: "high",
-        score: 60,
-        reversibility: "reversible",
-        gate: "soft",
-      },
-      ...{ matched: [], because: ["A refund waits for a person"], owner: "role:lead", approvals: 1, allowedDecisions: ["approve", "reject"] },
-      ...{ onExpiry: "reject", grantTtlMs: 60_000, steps: [{ actionId: "a", execution: "queryable", leaseMs: 1000, reversibility: "reversible" }] },
+  const recordsOf = (i: number): NewRecord[] =>
+    eventsOf(i, mix[i % mix.length] as Way, () => at++).map(([topic, draft]) => {
+      const event = complete(topic, draft as never) as AnyEvent;
+      return { topic, key: event.itemId, value: codec.encode(topic, event as never) };
     });
-    add("decisions", {
-      actor: { kind: "person", id: `p${i % 7}`, roles: ["lead"] },
-      kind: "approve",
-      scope: "action",
-      seen: {},
-      review: { activeMs: 4000, channel: "console" },
-    });
-    const granted = { ...action, execution: "queryable", leaseMs: 1000, effectKey: effectKeyOf(itemId, "a", args.argsSha256) };
-    add("resumes", { actor: { kind: "dispatcher", id: "dispatcher" }, outcome: "proceed", actions: [granted] });
-    const grant = made.at(-1)?.[1].eventId as string;
-    const receipt = { answers: { topic: "resumes", eventId: grant }, actor: { kind: "executor", id: "x" }, actionId: "a", argsSha256: args.argsSha256 };
-    add("receipts", { ...receipt, kind: "started", lease: { id: `${grant}/1`, endsAt: at } });
-    add("receipts", { ...receipt, kind: "succeeded" });
-    return made.map(([topic, draft]) => ({ topic, key: itemId, value: codec.encode(topic, complete(topic, draft as never) as AnyEvent as never) }));
-  };
-  for (let i = 0; i < events / PER_ITEM; i += ITEMS_PER_APPEND)
-    await log.append(Array.from({ length: Math.min(ITEMS_PER_APPEND, Math.ceil(events / PER_ITEM) - i) }, (_, k) => itemRecords(i + k)).flat());
+  for (let i = 0, done = 0; done < events; ) {
+    const records: NewRecord[] = [];
+    for (let k = 0; k < ITEMS_PER_APPEND && done + records.length < events; k++) records.push(...recordsOf(i++));
+    await log.append(records);
+    done += records.length;
+  }
   await registry.close();
   await log.close();
 }
@@ -87,6 +121,7 @@ async function measure(dir: string) {
     log,
     codec: await loadCodec(registry),
     key: "the key of the benchmark",
+    ...(values.threads !== undefined && { threads: Number(values.threads) }),
     onProgress: (read) => {
       events = read;
     },
@@ -107,21 +142,24 @@ async function measure(dir: string) {
 
 if (values.only !== undefined) process.send?.(await measure(values.only));
 else {
-  const dir = mkdtempSync(join(tmpdir(), "countersign-bench-evals-"));
+  const mix = MIXES[values.mix];
+  if (mix === undefined) throw new Error(`--mix is one of ${Object.keys(MIXES).join(", ")}`);
+  const dir = values.keep ?? mkdtempSync(join(tmpdir(), "countersign-bench-evals-"));
   try {
-    await fill(dir, Number(values.events));
-    const child = fork(import.meta.filename, ["--only", dir, "--target", values.target]);
+    if (!existsSync(join(dir, "log.db"))) await fill(dir, Number(values.events), mix);
+    const threads = values.threads === undefined ? [] : ["--threads", values.threads];
+    const child = fork(import.meta.filename, ["--only", dir, "--target", values.target, ...threads]);
     const measured = await new Promise<Awaited<ReturnType<typeof measure>>>((resolve, reject) => {
       child.once("message", (message) => resolve(message as Awaited<ReturnType<typeof measure>>));
       child.once("exit", (code) => reject(new Error(`the export ended with ${code}`)));
     });
-    const report = { machine: machine(), target: values.target, ...measured };
+    const report = { machine: machine(), target: values.target, mix: values.mix, ...measured };
     if (values.json) console.log(JSON.stringify(report));
     else
       console.log(
         `${measured.events} events to ${measured.rows} rows of ${values.target}: ${measured.perSecond.toFixed(0)} events/s (${measured.perCpuSecond.toFixed(0)} per second of CPU), peak ${measured.peakMiB.toFixed(0)} MiB; goal ≥ 50000 in ≤ 500 MB`,
       );
   } finally {
-    rmSync(dir, { recursive: true, force: true });
+    if (values.keep === undefined) rmSync(dir, { recursive: true, force: true });
   }
 }

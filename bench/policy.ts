@@ -34,6 +34,9 @@ function fiftyRules(): object[] {
   });
 }
 
+/** Copies of the arguments that are judged in turn. */
+const COPIES = 32;
+
 const PATTERNS = [
   ...["(?i)lawyer|lawsuit|attorney", "(?i)pass(word|phrase)\\s*[:=]", "\\bdrop\\s+table\\b", "(?i)wire transfer", "https?://[^\\s]*\\.ru/"],
   ...["BEGIN (RSA|EC) PRIVATE KEY", "(?i)social security", "charge-?back", "(?i)confidential|internal only", "\\b4[0-9]{12}(?:[0-9]{3})?\\b"],
@@ -100,7 +103,12 @@ function measure(policy: CompiledPolicy, args: object) {
     steps: { left: MAX_JUDGEMENT_STEPS },
     answers: new Map(),
   };
-  const facts: Facts = { ...base, tool: "issue_refund", args: JSON.parse(text), baseRisk: entry.baseRisk, risk: entry.baseRisk };
+  // Parsed for each anew, as a judgement gets them: what an engine keeps of one text must not help with the next.
+  const all = Array.from(
+    { length: COPIES },
+    (): Facts => ({ ...base, tool: "issue_refund", args: JSON.parse(text), baseRisk: entry.baseRisk, risk: entry.baseRisk }),
+  );
+  let turn = 0;
   const none = new Set<string>();
   const around = {
     budgets: [],
@@ -112,6 +120,7 @@ function measure(policy: CompiledPolicy, args: object) {
   return {
     argumentBytes: Buffer.byteLength(text),
     judgement: perSecond(() => {
+      const facts = all[turn++ % COPIES] as Facts;
       facts.steps.left = MAX_JUDGEMENT_STEPS;
       facts.answers.clear();
       return assess(policy, entry, facts, none, around);
@@ -138,8 +147,19 @@ const matching = PATTERNS.map((pattern, i) => ({
 }));
 const bare = PATTERNS.map((pattern) => RE2JS.compile(pattern));
 
+const half = (text: string) => text.slice(0, long.note.length / 2);
+const texts = {
+  plain: long,
+  unicode: { ...long, note: `${half(long.note)} — «naïve» 返金 🙂 ${half(long.note)}`.slice(0, long.note.length) },
+  hits: { ...long, note: `${half(long.note)} My LAWYER says: drop  table. See http://shop.example.ru/ ${half(long.note)}`.slice(0, long.note.length) },
+};
+
 const fifty = measure(policyOf(fiftyRules()), small);
-const regexes = { ...measure(policyOf(matching), long), floorBareRe2: perSecond(() => bare.map((pattern) => pattern.test(long.note))) };
+const tenOn = (args: { note: string }) => ({
+  ...measure(policyOf(matching), args),
+  floorBareRe2: perSecond(() => bare.map((pattern) => pattern.test(args.note))),
+});
+const regexes = { plain: tenOn(texts.plain), unicode: tenOn(texts.unicode), hits: tenOn(texts.hits) };
 const report = { machine: machine(), rounds, fiftyRules: fifty, tenRegexes: regexes };
 
 if (values.json) console.log(JSON.stringify(report));
@@ -156,9 +176,13 @@ else {
   whole verdicts/s       ${show(fifty.verdict)}
   floor: JSON.parse and SHA-256 of the same arguments   ${show(fifty.floorParseAndHash)}
 
-10 regular expressions, ${regexes.argumentBytes} bytes of arguments
-  judgements/s           ${show(regexes.judgement)}   goal ≥ 20,000
-  whole verdicts/s       ${show(regexes.verdict)}
-  floor: JSON.parse and SHA-256 of the same arguments   ${show(regexes.floorParseAndHash)}
-  floor: the same ten patterns in bare re2js            ${show(regexes.floorBareRe2)}`);
+${Object.entries({ "of which none is found": regexes.plain, "the same with letters beyond Latin-1": regexes.unicode, "three of which are found": regexes.hits })
+  .map(
+    ([what, of]) => `10 regular expressions, ${of.argumentBytes} bytes of arguments, ${what}
+  judgements/s           ${show(of.judgement)}   goal ≥ 20,000
+  whole verdicts/s       ${show(of.verdict)}
+  floor: JSON.parse and SHA-256 of the same arguments   ${show(of.floorParseAndHash)}
+  floor: the same ten patterns in bare re2js            ${show(of.floorBareRe2)}`,
+  )
+  .join("\n\n")}`);
 }

@@ -12,7 +12,7 @@ import { partitionOf } from "./log/partitioner.ts";
 import type { SchemaRegistry } from "./log/registry.ts";
 import { loadCodec } from "./log/schemas.ts";
 import { makeFolder } from "./make-folder.ts";
-import type { Classified } from "./policy/compile.ts";
+import type { Classified, Criterion } from "./policy/compile.ts";
 import { type Batches, openBatches } from "./projector/batch-queries.ts";
 import { openBranches } from "./projector/branches.ts";
 import { type EventStore, eventStore } from "./projector/event-store.ts";
@@ -66,11 +66,13 @@ export interface Ledger {
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds, as the policies in force say. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   /** Criteria by which reviewers may score an item with these tools, as the policies in force say. */
-  readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
+  readonly rubric: (workspace: string, tools: readonly string[]) => readonly Criterion[];
   /** The arguments of a tool that the policies in force classify as secret or personal. */
   readonly classified: (workspace: string, tool: string) => readonly Classified[];
   /** Where a tool's amount lies, as the policies in force say. */
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
+  /** Whether a policy in force says by its schema which values an argument of a tool may have. */
+  readonly saysType: (workspace: string, tool: string, keys: readonly string[]) => boolean;
   /** Budgets past whose limits an item was granted: a finding. */
   readonly overshootsBy: (itemId: string) => Promise<readonly Overshoot[]>;
   readonly standings: Standings;
@@ -204,6 +206,7 @@ function ledger(
     rubric: policies.rubric,
     classified: policies.classified,
     amountPath: policies.amountPath,
+    saysType: policies.saysType,
     overshootsBy: (itemId) => overshootsOf({ queries, events, policies, usage }, now(), itemId),
     halts,
     standings,

@@ -50,13 +50,14 @@ export async function recheckLog(
   try {
     const queries = openQueries(projector.views.db);
     const events = eventStore(log, codec, queries, (key) => partitionOf(key, log.partitions));
-    const documents = new Map<string, string>();
+    const documents = new Map<string, { text: string; publishedAt: number[] }>();
     const wanted: { itemId: string; eventId: string }[] = [];
     projector.onFolded((batch) => {
       for (const { topic, itemId, event } of batch.effective) {
         if (topic === "policies") {
-          const { sha256, document } = event as EventOf["policies"];
-          if (sha256 !== null && document !== null) documents.set(sha256, document);
+          const { sha256, document, occurredAt } = event as EventOf["policies"];
+          if (sha256 !== null && document !== null)
+            documents.set(sha256, { text: document, publishedAt: [...(documents.get(sha256)?.publishedAt ?? []), occurredAt] });
         } else if (topic === "verdicts" && isWanted(event as Verdict, range)) wanted.push({ itemId, eventId: event.eventId });
       }
     });
@@ -67,7 +68,7 @@ export async function recheckLog(
       if (known !== undefined) return known;
       const document = documents.get(ref.sha256);
       if (document === undefined) throw new Error(`the log holds no document of policy ${ref.id} with sha256 ${ref.sha256}`);
-      const policy = compilePolicy(parsePolicy(document, { file: `${ref.id}@${ref.version}` }));
+      const policy = compilePolicy(parsePolicy(document.text, { file: `${ref.id}@${ref.version}` }));
       compiled.set(ref.sha256, policy);
       return policy;
     };
@@ -85,7 +86,8 @@ export async function recheckLog(
       try {
         const named = documentsOf(verdict);
         const edited = edit?.topic === "decisions" ? await events.get(itemId, "verdicts", (view.item.nodes.get(edit.cause) as VerdictNode).id) : undefined;
-        const earlier = earlierVersions(named, edited === undefined ? [] : documentsOf(edited));
+        const publishedAt = (ref: PolicyRef) => Math.max(...(documents.get(ref.sha256)?.publishedAt ?? []).filter((time) => time <= verdict.occurredAt));
+        const earlier = earlierVersions(named, edited === undefined ? [] : documentsOf(edited), publishedAt);
         const policies = named.map((ref) => (earlier.has(ref.sha256) && edited !== undefined ? asItJudged(policyOf(ref), edited) : policyOf(ref)));
         const after = afterOf(verdict);
         const fill = (body: Draft<VerdictBody>) => complete("verdicts", { ...verdict, ...body } as Draft<Verdict>);

@@ -1,6 +1,6 @@
 import { existsSync } from "node:fs";
 import { join } from "node:path";
-import type { Command } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import { CountersignError } from "../errors.ts";
 import type { LogRecord } from "../log/log.ts";
 import type { OpenedLog } from "../log/open.ts";
@@ -15,14 +15,23 @@ export interface WhereOptions {
 /** Adds `--log` and `--data`. */
 export function where(command: Command): Command {
   return command
-    .option("--log <url>", "sqlite:DIR or kafka://HOST:PORT?registry=URL (default: COUNTERSIGN_LOG, else sqlite:<data>)")
-    .option("--data <dir>", "folder of views and keys (default: COUNTERSIGN_DATA, else ./data)");
+    .option("--log <url>", "sqlite:DIR or kafka://HOST:PORT?registry=URL (default: COUNTERSIGN_LOG, else sqlite:<data>)", given)
+    .option(...DATA_OPTION);
+}
+
+/** `--data` for commands that open no log. */
+export const DATA_OPTION = ["--data <dir>", "folder of views and keys (default: COUNTERSIGN_DATA, else ./data)", given] as const;
+
+/** A script whose variable is not set must not come to another log than it means. */
+function given(text: string): string {
+  if (text.trim() === "") throw new InvalidArgumentError("It is empty: name one, or leave the option out for the default.");
+  return text;
 }
 
 /** Where log and data lie. */
 export function whereOf(io: Io, options: WhereOptions): { log: string; data: string } {
-  const data = options.data || io.env.COUNTERSIGN_DATA || "data";
-  return { data, log: options.log || io.env.COUNTERSIGN_LOG || `sqlite:${data}` };
+  const data = options.data ?? (io.env.COUNTERSIGN_DATA || "data");
+  return { data, log: options.log ?? (io.env.COUNTERSIGN_LOG || `sqlite:${data}`) };
 }
 
 /** Path of the views file in a data folder. */

@@ -230,7 +230,7 @@ function outcomeOf(folded: FoldedItem, decisions: readonly { event: EventOf["dec
     .map((r) => ({ actionId: r.actionId, error: r.error && `${r.error.code}: ${r.error.message}`, externalRef: r.externalRef, kind: r.kind }));
   const incidents = decisions
     .filter(({ event }) => event.kind === "report" && event.incident !== null)
-    .map(({ event }) => ({ severity: event.incident?.severity as string, message: event.message, url: event.incident?.url ?? null }));
+    .map(({ event }) => ({ message: event.message, severity: event.incident?.severity as string, url: event.incident?.url ?? null }));
   return { class: incidents.length > 0 ? "incident" : classOf(stage, outcome), incidents, outcome, receipts, stage };
 }
 

@@ -1,8 +1,5 @@
-import type { EventOf } from "../events/types.generated.ts";
-import { parsePolicy } from "../policy/document.ts";
 import { glob, isGlob } from "../policy/regex.ts";
-import type { FieldRule, Treatment } from "./redact/treatment.ts";
-import type { PublishedDocument } from "./targets/target.ts";
+import type { FieldRule } from "./redact/treatment.ts";
 
 /** What the policy documents in the log say of a tool's arguments, as far as an export needs it. */
 export interface ToolFields {
@@ -10,35 +7,26 @@ export interface ToolFields {
   readonly isCosmetic: (path: string) => boolean;
 }
 
-/** What a class means where a field names no `export` of its own. */
-const BY_CLASS: { readonly [name: string]: Treatment } = { secret: "drop", personal: "pseudonym" };
-
-interface Described {
-  readonly matches: (tool: string) => boolean;
+/** What a version of a policy says of the fields of a tool, or of the tools that a glob names. */
+export interface DescribedAction {
+  readonly tool: string;
   readonly rules: readonly FieldRule[];
   readonly cosmetic: readonly string[];
 }
 
-/** The action catalogues of all workspaces, from the policy documents that were published before the end of the range. */
-export class Catalogue {
-  /** By workspace and policy id, the newest by event id last: the order of the log, also where it was moved. */
-  private readonly documents = new Map<string, { eventId: string; text: string; described: readonly Described[] | undefined }[]>();
-  private readonly known = new Map<string, ToolFields>();
-  /** Documents that this version cannot read: what they classify is not known. */
-  readonly unreadable = new Set<string>();
+/** A policy with its versions, the newest last; undefined where a version cannot be read. Plain data, so that it can be sent to a thread. */
+export interface DescribedPolicy {
+  readonly workspace: string;
+  readonly versions: readonly (readonly DescribedAction[] | undefined)[];
+}
 
-  add(event: EventOf["policies"]): void {
-    if (event.kind !== "policy" || event.document === null || event.actor.kind !== "authority") return;
-    const name = `${event.policyId}@${event.version ?? "?"}`;
-    const described = this.described(event.document, name);
-    const id = `${event.workspace}\0${event.policyId}`;
-    const versions = this.documents.get(id) ?? [];
-    versions.push({ eventId: event.eventId, text: event.document, described });
-    this.documents.set(
-      id,
-      versions.sort((a, b) => (a.eventId < b.eventId ? -1 : 1)),
-    );
-    this.known.clear();
+/** The action catalogues of all workspaces. */
+export class Catalogue {
+  private readonly policies: readonly DescribedPolicy[];
+  private readonly known = new Map<string, ToolFields>();
+
+  constructor(policies: readonly DescribedPolicy[]) {
+    this.policies = policies;
   }
 
   /**
@@ -49,9 +37,9 @@ export class Catalogue {
     const key = `${workspace}\0${tool}`;
     const known = this.known.get(key);
     if (known !== undefined) return known;
-    const own = [...this.documents].filter(([id]) => id.startsWith(`${workspace}\0`)).map(([, versions]) => versions);
-    const found = own.flatMap((versions) => versions.map((v) => (v.described ?? []).filter((d) => d.matches(tool))).findLast((d) => d.length > 0) ?? []);
-    const unknown: FieldRule[] = own.some((versions) => versions.at(-1)?.described === undefined) ? [{ path: "", treatment: "mask" }] : [];
+    const own = this.policies.filter((policy) => policy.workspace === workspace).map(({ versions }) => versions);
+    const found = own.flatMap((versions) => versions.map((v) => (v ?? []).filter((d) => matches(d.tool, tool))).findLast((d) => d.length > 0) ?? []);
+    const unknown: FieldRule[] = own.some((versions) => versions.at(-1) === undefined) ? [{ path: "", treatment: "mask" }] : [];
     const cosmetic = found.flatMap((d) => d.cosmetic);
     const fields: ToolFields = {
       rules: [...unknown, ...found.flatMap((d) => d.rules)],
@@ -60,34 +48,8 @@ export class Catalogue {
     this.known.set(key, fields);
     return fields;
   }
+}
 
-  /** Every policy as it was last published. */
-  newest(): PublishedDocument[] {
-    const all = [...this.documents].map(([id, versions]) => {
-      const [workspace = "", policyId = ""] = id.split("\0");
-      return { workspace, policyId, text: versions.at(-1)?.text ?? "" };
-    });
-    return all.sort((a, b) => (`${a.workspace}\0${a.policyId}` < `${b.workspace}\0${b.policyId}` ? -1 : 1));
-  }
-
-  private described(document: string, name: string): readonly Described[] | undefined {
-    try {
-      const { content } = parsePolicy(document, { file: name });
-      return Object.entries(content.actions).map(([tool, action]) => {
-        const pattern = isGlob(tool) ? glob(tool) : undefined;
-        const fields = Object.entries(action.fields ?? {});
-        return {
-          matches: pattern === undefined ? (given: string) => given === tool : (given: string) => pattern(given) !== false,
-          rules: fields.flatMap(([path, field]) => {
-            const treatment = field.export ?? (field.class === undefined ? undefined : BY_CLASS[field.class]);
-            return treatment === undefined ? [] : [{ path, treatment }];
-          }),
-          cosmetic: fields.filter(([, field]) => field.cosmetic === true).map(([path]) => path),
-        };
-      });
-    } catch {
-      this.unreadable.add(name);
-      return undefined;
-    }
-  }
+function matches(name: string, tool: string): boolean {
+  return isGlob(name) ? glob(name)(tool) !== false : name === tool;
 }

@@ -41,7 +41,7 @@ export function changesOf(actionId: string, before: Json, operations: readonly P
     const was = operation.op === "add" ? null : (at(before, operation.path) ?? null);
     const is = operation.op === "remove" ? null : operation.value;
     const cosmetic = isCosmetic(operation.path) || (typeof was === "string" && typeof is === "string" && folded(was) === folded(is));
-    return { actionId, path: operation.path, kind: cosmetic ? "cosmetic" : "material", before: was, after: is };
+    return { actionId, after: is, before: was, kind: cosmetic ? "cosmetic" : "material", path: operation.path };
   });
 }
 

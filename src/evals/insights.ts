@@ -1,8 +1,8 @@
 import type { EventOf } from "../events/types.generated.ts";
 import { lifeOf } from "../ledger/life.ts";
 import type { Draft } from "./build-example.ts";
-import type { FoldedItem } from "./fold-items.ts";
-import { proposalOf } from "./others.ts";
+import { digestOf, Least, type LeastParts } from "./digests.ts";
+import { type FoldedItem, proposalOf } from "./fold-items.ts";
 
 /** A count with what it counts. */
 export interface Count {
@@ -41,14 +41,22 @@ export interface InsightsReport {
 const FAILED = new Set(["failed", "unknown", "lapsed"]);
 const PEOPLE = new Set(["approve", "edit", "reject", "respond", "acknowledge"]);
 
+/** What was counted, as plain data. */
+export interface InsightsParts {
+  readonly totals: { readonly items: number; readonly judged: number; readonly edits: number; readonly cosmeticOnly: number; readonly rejections: number };
+  readonly counts: ReadonlyMap<string, ReadonlyMap<string, number>>;
+  readonly scores: ReadonlyMap<string, { readonly count: number; readonly sum: number }>;
+  readonly runs: LeastParts;
+}
+
 /** Counts while items pass by. Holds counts, not items. */
 export class Insights {
   private items = 0;
   private judged = 0;
   private readonly counts = new Map<string, Map<string, number>>();
   private readonly scores = new Map<string, { count: number; sum: number }>();
-  /** Per run: the first step at which a person was needed, or null, and whether steps are told. */
-  private readonly runs = new Map<string, number | null>();
+  /** Of each run that tells its steps: the first at which a person was needed, infinity where none was. */
+  private readonly runs = new Least();
   private edits = 0;
   private cosmeticOnly = 0;
   private rejections = 0;
@@ -69,23 +77,19 @@ export class Insights {
   private addItem(folded: FoldedItem, proposal: EventOf["proposals"]): void {
     this.items++;
     const life = lifeOf(folded.item);
-    const person = [...folded.memory.statuses.values()].some(
-      ({ status, entry }) => status === "effective" && entry.topic === "decisions" && PEOPLE.has((entry.event as EventOf["decisions"]).kind),
-    );
+    let person = false;
+    for (const { status, entry } of folded.memory.statuses.values())
+      person ||= status === "effective" && entry.topic === "decisions" && PEOPLE.has((entry.event as EventOf["decisions"]).kind);
     if (person) this.judged++;
     this.count("routes", life.verdict?.terms.route ?? "not judged");
     if (proposal.run?.step == null) return;
-    const run = `${proposal.workspace}\0${proposal.run.threadId}`;
-    const before = this.runs.get(run) ?? null;
-    this.runs.set(run, person ? Math.min(before ?? Number.POSITIVE_INFINITY, proposal.run.step) : before);
+    this.runs.add(person ? proposal.run.step : Number.POSITIVE_INFINITY, digestOf(proposal.workspace, proposal.run.threadId));
   }
 
   private addExample(draft: Draft): void {
     const tools = [...new Set(draft.presented.map((a) => a.tool))].join(" + ") || draft.ask;
     for (const { criterion, score } of draft.review.scores) {
-      const at = `${tools} ${criterion}`;
-      const before = this.scores.get(at) ?? { count: 0, sum: 0 };
-      this.scores.set(at, { count: before.count + 1, sum: before.sum + score });
+      this.score(`${tools} ${criterion}`, 1, score);
     }
     if (draft.decision.kind === "edit") {
       this.edits++;
@@ -117,10 +121,15 @@ export class Insights {
     this.count("errors", receipt.error?.code ?? receipt.kind);
   }
 
-  private count(group: string, what: string): void {
+  private count(group: string, what: string, n = 1): void {
     let of = this.counts.get(group);
     if (of === undefined) this.counts.set(group, (of = new Map()));
-    of.set(what, (of.get(what) ?? 0) + 1);
+    of.set(what, (of.get(what) ?? 0) + n);
+  }
+
+  private score(at: string, count: number, sum: number): void {
+    const before = this.scores.get(at) ?? { count: 0, sum: 0 };
+    this.scores.set(at, { count: before.count + count, sum: before.sum + sum });
   }
 
   private top(group: string, most = 20): Count[] {
@@ -128,10 +137,31 @@ export class Insights {
     return all.sort((a, b) => b.count - a.count || (a.what < b.what ? -1 : 1)).slice(0, most);
   }
 
+  /** As plain data. */
+  parts(): InsightsParts {
+    const { items, judged, edits, cosmeticOnly, rejections, counts, scores } = this;
+    return { totals: { items, judged, edits, cosmeticOnly, rejections }, counts, scores, runs: this.runs.parts() };
+  }
+
+  /** Adds what another one has counted. */
+  merge({ totals, counts, scores, runs }: InsightsParts): void {
+    this.items += totals.items;
+    this.judged += totals.judged;
+    this.edits += totals.edits;
+    this.cosmeticOnly += totals.cosmeticOnly;
+    this.rejections += totals.rejections;
+    for (const [group, of] of counts) for (const [what, n] of of) this.count(group, what, n);
+    for (const [at, { count, sum }] of scores) this.score(at, count, sum);
+    this.runs.merge(runs);
+  }
+
   /** What was counted. */
   report(): InsightsReport {
-    const needed = [...this.runs.values()].filter((step) => step !== null).sort((a, b) => a - b);
-    const before = needed.map((step) => step - 1);
+    const runs = this.runs.values();
+    const before = runs
+      .filter((step) => step !== Number.POSITIVE_INFINITY)
+      .map((step) => step - 1)
+      .sort();
     const sum = (counts: readonly Count[]) => counts.reduce((n, { count }) => n + count, 0);
     const timeouts = this.top("timeouts");
     return {
@@ -143,10 +173,10 @@ export class Insights {
         before.length === 0
           ? null
           : {
-              runs: this.runs.size,
+              runs: runs.length,
               median: before[Math.floor((before.length - 1) / 2)] as number,
               mean: rounded(before.reduce((a, b) => a + b, 0) / before.length),
-              neverNeeded: this.runs.size - before.length,
+              neverNeeded: runs.length - before.length,
             },
       edits: { total: this.edits, cosmeticOnly: this.cosmeticOnly, fields: this.top("edit fields"), agents: this.top("edit agents") },
       rejections: { total: this.rejections, withoutRule: this.top("no rule"), byRule: this.top("rules"), reasons: this.top("reasons") },

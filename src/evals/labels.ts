@@ -2,19 +2,6 @@ import type { Json } from "../events/canonical.ts";
 import { isNegativeByIncident } from "./quality.ts";
 import type { ExampleAction, ReviewedExample } from "./reviewed-example.ts";
 
-/** What a decision can become. */
-export const LABEL_CLASSES = [
-  "preference",
-  "sft",
-  "kto_positive",
-  "kto_negative",
-  "should_not_call",
-  "should_have_asked",
-  "policy_test",
-  "regression",
-] as const;
-export type LabelClass = (typeof LABEL_CLASSES)[number];
-
 /** Calls of one side of a label. */
 export type Calls = readonly Pick<ExampleAction, "actionId" | "tool" | "args">[];
 

@@ -3,7 +3,6 @@ import type { LABEL_MAP } from "./labels.ts";
 import type { Ranges } from "./ranges.ts";
 import type { Hidden, Profile } from "./redact/redactor.ts";
 import type { ExampleKind } from "./reviewed-example.ts";
-import type { FileEntry } from "./sinks.ts";
 
 /** Form of the rows and of the manifest. It changes when the same events would give other bytes. */
 export const EXPORT_FORMAT = 3;
@@ -18,6 +17,14 @@ export interface Cell {
   readonly split: string;
   readonly tier: string;
   readonly rows: number;
+}
+
+/** A file that was written. */
+export interface FileEntry {
+  readonly name: string;
+  readonly rows: number;
+  readonly bytes: number;
+  readonly sha256: string;
 }
 
 /** What lies beside the rows and says what they are. It names no time of its own: the same ranges and the same configuration give the same bytes. */

@@ -1,8 +1,4 @@
-import type { ReviewedExample } from "./reviewed-example.ts";
-
-/** How far an example can be trusted, best first. */
-export const TIERS = ["gold", "silver", "bronze", "disputed"] as const;
-export type Tier = (typeof TIERS)[number];
+import type { ReviewedExample, Tier } from "./reviewed-example.ts";
 
 /** Active time below this is taken for a rubber stamp. */
 const GLANCE_MS = 1000;

@@ -56,7 +56,7 @@ export function redactedDraft(draft: Draft, redaction: Redaction, catalogue: Cat
       ...draft.outcome,
       receipts: draft.outcome.receipts.map((r) => ({
         ...r,
-        externalRef: r.externalRef && { system: r.externalRef.system, id: text(r.externalRef.id), url: text(r.externalRef.url) },
+        externalRef: r.externalRef && { id: text(r.externalRef.id), system: r.externalRef.system, url: text(r.externalRef.url) },
         error: text(r.error),
       })),
       incidents: draft.outcome.incidents.map((i) => ({ ...i, message: text(i.message), url: text(i.url) })),

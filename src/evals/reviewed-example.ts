@@ -3,13 +3,17 @@ import type { Topic } from "../events/topics.ts";
 import type { ExternalRef, PolicyRef } from "../events/types.generated.ts";
 import type { Outcome, Stage } from "../ledger/stages.ts";
 import type { FieldChange, PatchOperation } from "./diff.ts";
-import type { LabelClass } from "./labels.ts";
-import type { Tier } from "./quality.ts";
 import type { Split } from "./split.ts";
 
 /** The decisions of people that make an example. */
 export const EXAMPLE_KINDS = ["approve", "edit", "reject", "respond", "acknowledge"] as const;
 export type ExampleKind = (typeof EXAMPLE_KINDS)[number];
+
+/** What a decision can become. */
+export type LabelClass = "preference" | "sft" | "kto_positive" | "kto_negative" | "should_not_call" | "should_have_asked" | "policy_test" | "regression";
+
+/** How far an example can be trusted, best first. */
+export type Tier = "gold" | "silver" | "bronze" | "disputed";
 
 /** An action with its arguments as a JSON value. */
 export interface ExampleAction {

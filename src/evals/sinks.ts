@@ -3,16 +3,9 @@ import { closeSync, fsyncSync, openSync, renameSync, rmSync, writeSync } from "n
 import { dirname, join } from "node:path";
 import { ByteWriter, ParquetWriter, schemaFromColumnData } from "hyparquet-writer";
 import { makeFolder } from "../make-folder.ts";
-import { REJECTED_FILE } from "./manifest.ts";
+import type { FileEntry } from "./manifest.ts";
+import { bytesOf, dropPart, framesOf, type Part } from "./output.ts";
 import type { Column } from "./targets/target.ts";
-
-/** A file that was written. */
-export interface FileEntry {
-  readonly name: string;
-  readonly rows: number;
-  readonly bytes: number;
-  readonly sha256: string;
-}
 
 /** A file under way: it has its own name only once it is whole. */
 class OpenFile {
@@ -44,7 +37,9 @@ class OpenFile {
     if (text !== "") this.write(Buffer.from(text));
   }
 
+  /** Writes bytes behind the texts. */
   write(bytes: Uint8Array): void {
+    this.flush();
     this.hash.update(bytes);
     for (let done = 0; done < bytes.length; ) done += writeSync(this.fd, bytes, done);
     this.bytes += bytes.length;
@@ -66,6 +61,7 @@ class OpenFile {
 
 interface Sink {
   add(row: object): void;
+  part(part: Part): void;
   finish(): FileEntry;
   abandon(): void;
 }
@@ -76,6 +72,10 @@ function lines(file: OpenFile, textOf: (row: object) => string): Sink {
     add(row) {
       rows++;
       file.text(textOf(row));
+    },
+    part(part) {
+      rows += part.rows;
+      for (const bytes of bytesOf(part)) file.write(bytes);
     },
     finish: () => file.finish(rows),
     abandon: () => file.abandon(),
@@ -104,12 +104,16 @@ function parquetFile(file: OpenFile, columns: readonly Column[]): Sink {
     held = 0;
     drain();
   };
+  const add = (row: object) => {
+    rows++;
+    group.push(row as Record<string, unknown>);
+    for (const value of Object.values(row)) if (typeof value === "string") held += value.length;
+    if (group.length >= GROUP_ROWS || held >= GROUP_CHARACTERS) flush();
+  };
   return {
-    add(row) {
-      rows++;
-      group.push(row as Record<string, unknown>);
-      for (const value of Object.values(row)) if (typeof value === "string") held += value.length;
-      if (group.length >= GROUP_ROWS || held >= GROUP_CHARACTERS) flush();
+    add,
+    part(part) {
+      for (const row of framesOf(part)) add(row);
     },
     finish() {
       if (group.length > 0) flush();
@@ -143,6 +147,17 @@ export class Sinks {
 
   /** Adds a row to a file, or only makes sure that the file is there. */
   add(name: string, row?: object): void {
+    const sink = this.sinkOf(name);
+    if (row !== undefined) sink.add(row);
+  }
+
+  /** Adds the rows of a part to its file, and removes the part. */
+  part(part: Part): void {
+    this.sinkOf(part.name).part(part);
+    dropPart(part);
+  }
+
+  private sinkOf(name: string): Sink {
     let sink = this.open.get(name);
     if (sink === undefined) {
       const file = new OpenFile(this.directory, name);
@@ -150,11 +165,10 @@ export class Sinks {
       sink = format === "parquet" ? parquetFile(file, this.forms.columns(name)) : this.textFile(file);
       this.open.set(name, sink);
     }
-    if (row !== undefined) sink.add(row);
+    return sink;
   }
 
   private textFile(file: OpenFile): Sink {
-    if (file.name === REJECTED_FILE) return lines(file, (row) => `${JSON.stringify(row)}\n`);
     file.text(this.forms.head(file.name));
     return lines(file, this.forms.text);
   }
@@ -163,7 +177,7 @@ export class Sinks {
   whole(name: string, text: string): void {
     const file = new OpenFile(this.directory, name);
     file.text(text);
-    this.open.set(name, { add: () => {}, finish: () => file.finish(0), abandon: () => file.abandon() });
+    this.open.set(name, { add: () => {}, part: () => {}, finish: () => file.finish(0), abandon: () => file.abandon() });
   }
 
   /** Names of the files so far. */

@@ -1,10 +1,11 @@
 import type { Ajv, FuncKeywordDefinition, Options, ValidateFunction } from "ajv";
 import type { Ajv2020 } from "ajv/dist/2020.js";
 import { canonicalize, type Json } from "./canonical.ts";
+import { decimalOf, isMultiple } from "./decimal.ts";
 import { ajv, ajv2020 } from "./libraries.ts";
 import { isPlain } from "./plain-schema.ts";
-import { scriptRegex } from "./regex.ts";
-import { type SchemaObject, walkSchema, weightOf } from "./schema-walk.ts";
+import { type Steps, scriptRegex } from "./regex.ts";
+import { referencesIn, type SchemaObject, walkSchema, weightOf } from "./schema-walk.ts";
 
 /** Steps that one check may take: about the schemas that are applied, the values they name and the text they read. Some tenths of a second. */
 export const MAX_CHECK_STEPS = 4_000_000;
@@ -12,7 +13,11 @@ export const MAX_CHECK_STEPS = 4_000_000;
 /** The keyword that counts the steps. It is put into every schema before it is compiled. */
 const STEP = "x-countersign-steps";
 
+/** What a step here counts where a check draws on steps that patterns and expressions take, too: one is up to 60 ns, one of theirs up to 12. */
+const STEPS_EACH = 4;
+
 let left = 0;
+let most = 0;
 
 /**
  * Takes steps off the budget of the check that is under way.
@@ -21,13 +26,27 @@ let left = 0;
  */
 export function spend(steps: number): void {
   left -= steps;
-  if (left < 0) throw new Error(`checking it takes more than ${MAX_CHECK_STEPS} steps`);
+  if (left < 0)
+    throw new Error(`checking it takes more than ${most} steps${most < MAX_CHECK_STEPS ? ", which is what the rest of this judgement leaves" : ""}`);
 }
 
-/** Checks a value within the budget. The same value and schema take the same steps everywhere. @throws Error when it is used up */
-export function checkWithin(validate: ValidateFunction, value: Json): boolean {
-  left = MAX_CHECK_STEPS;
-  return validate(value);
+function begin(steps: number): void {
+  left = most = steps;
+}
+
+/**
+ * Checks a value within the budget, and within what is left of `shared`, from which it takes what it uses. The same value and schema take the
+ * same steps everywhere.
+ *
+ * @throws Error when it is used up
+ */
+export function checkWithin(validate: ValidateFunction, value: Json, shared?: Steps): boolean {
+  begin(Math.min(MAX_CHECK_STEPS, shared === undefined ? MAX_CHECK_STEPS : Math.floor(shared.left / STEPS_EACH)));
+  try {
+    return validate(value);
+  } finally {
+    if (shared !== undefined) shared.left -= Math.ceil(most - Math.max(0, left)) * STEPS_EACH;
+  }
 }
 
 /** The two dialects that are understood, each with a compiler of its own. */
@@ -37,7 +56,8 @@ export type Compilers = { readonly [dialect in "2020-12" | "draft-07"]: () => Aj
 const SCHEMAS_PER_COMPILER = 200;
 
 /**
- * Compilers whose checks take bounded time: patterns through RE2, uniqueItems in linear time, every step counted. Properties are own ones
+ * Compilers whose checks take bounded time: patterns through RE2, uniqueItems in linear time, every step counted. multipleOf
+ * compares decimals. Properties are own ones
  * (`constructor` is not there unless it was sent). `prepare` adds to a new compiler.
  */
 export function compilers(options: Options, prepare: (ajv: Ajv) => void = () => {}): Compilers {
@@ -52,17 +72,19 @@ export function compilers(options: Options, prepare: (ajv: Ajv) => void = () => 
 }
 
 function bounded(make: (options: Options) => Ajv | Ajv2020, options: Options, prepare: (ajv: Ajv) => void): Ajv {
-  const ajv = make({
+  const compiler = make({
     ...options,
     ownProperties: true, // else {"required": ["constructor"]} holds for every object
     inlineRefs: false, // else one schema is written down as often as it is referred to
     code: { regExp: Object.assign(regExp, { code: "re2" }) }, // the code is asked for only when standalone modules are written
   }) as Ajv;
-  prepare(ajv);
-  ajv.removeKeyword("uniqueItems");
-  ajv.addKeyword(uniqueItems);
-  ajv.addKeyword(steps);
-  return ajv;
+  prepare(compiler);
+  compiler.removeKeyword("uniqueItems");
+  compiler.addKeyword(uniqueItems);
+  compiler.removeKeyword("multipleOf");
+  compiler.addKeyword(multipleOf(ajv()));
+  compiler.addKeyword(steps);
+  return compiler;
 }
 
 /**
@@ -78,8 +100,9 @@ export function compileBounded(schema: SchemaObject, by: Compilers, compile: (aj
   const { schemas } = walkSchema(rest);
   const plain = isPlain(rest);
   for (const inner of schemas) inner[STEP] = weightOf(inner);
+  makeStatic(rest, schemas);
   const run = (ajv: Ajv) => {
-    left = MAX_CHECK_STEPS; // the schema itself is checked first
+    begin(MAX_CHECK_STEPS); // the schema itself is checked first
     const asked = ajv.opts.validateSchema;
     try {
       if (plain) ajv.opts.validateSchema = false;
@@ -90,14 +113,40 @@ export function compileBounded(schema: SchemaObject, by: Compilers, compile: (aj
     }
   };
   if (typeof $schema === "string") return run(by[$schema.includes("2020-12") ? "2020-12" : "draft-07"]());
+  const newer = by["2020-12"]();
   try {
-    return run(by["2020-12"]());
+    return run(newer);
   } catch (error) {
+    const older = by["draft-07"]();
+    // The older dialect would pass over what only the newer one knows.
+    for (const inner of schemas) for (const keyword of Object.keys(inner)) if (keyword in newer.RULES.all && !(keyword in older.RULES.all)) throw error;
     try {
-      return run(by["draft-07"]());
+      return run(older);
     } catch {
       throw error;
     }
+  }
+}
+
+/**
+ * In a document without an $id inside it, a dynamic reference leads where a plain one does. It is compiled as one: the compiler follows a dynamic
+ * one only to an anchor it has come past, holds the value against the whole schema otherwise, and writes nested dynamic anchors down as often
+ * as two to the power of their depth. It does not find an anchor at the top either.
+ */
+function makeStatic(root: SchemaObject, schemas: ReadonlySet<SchemaObject>): void {
+  const resolve = referencesIn(root);
+  for (const schema of schemas) {
+    const [plain, dynamic] = [schema.$ref, schema.$dynamicRef].map((text) => (typeof text === "string" && resolve(text) === root ? "#" : text));
+    delete schema.$dynamicRef;
+    if (plain !== undefined) schema.$ref = plain;
+    if (dynamic === undefined) continue;
+    if (plain === undefined) schema.$ref = dynamic;
+    else if (schema.allOf === undefined || Array.isArray(schema.allOf)) schema.allOf = [...(schema.allOf ?? []), { $ref: dynamic, [STEP]: 1 }];
+  }
+  for (const schema of schemas) {
+    if (typeof schema.$dynamicAnchor !== "string") continue;
+    schema.$anchor = schema.$dynamicAnchor;
+    delete schema.$dynamicAnchor;
   }
 }
 
@@ -128,7 +177,7 @@ const uniqueItems: FuncKeywordDefinition = {
     const seen = new Set<string>();
     for (const item of items) {
       const text = canonicalize(item);
-      spend(2 + (text.length >> 2));
+      spend(6 + text.length);
       seen.add(text);
     }
     return seen.size === items.length;
@@ -136,12 +185,27 @@ const uniqueItems: FuncKeywordDefinition = {
   error: { message: "must not hold the same item twice" },
 };
 
+/** ajv's own divides doubles, and 19.99 would be no multiple of 0.01. */
+const multipleOf = ({ _, str }: ReturnType<typeof ajv>): FuncKeywordDefinition => ({
+  keyword: "multipleOf",
+  type: "number",
+  schemaType: "number",
+  validate: (step: number, value: number) => {
+    const [a, b] = [decimalOf(value), decimalOf(step)];
+    return a !== undefined && b !== undefined && isMultiple(a, b);
+  },
+  error: { message: ({ schemaCode }) => str`must be multiple of ${schemaCode}`, params: ({ schemaCode }) => _`{multipleOf: ${schemaCode}}` },
+});
+
 function regExp(pattern: string): { test: (text: string) => boolean } {
   const find = scriptRegex(pattern);
-  spend(20 * find.size); // compiling it takes as long as reading twenty characters with it
+  spend(5 * find.size); // compiling it takes as long as reading some characters with it
   const test = (text: string) => {
-    spend(1 + Math.ceil((text.length * find.size) / 2));
-    return find(text) === true;
+    const steps = { left: left * STEPS_EACH };
+    const found = find(text, steps);
+    // Unknown is not "no": under a "not" it would pass.
+    spend(found === undefined ? Number.POSITIVE_INFINITY : 20 + left - steps.left / STEPS_EACH);
+    return found === true;
   };
   // ajv files expressions by their toString: without one of its own, every pattern would be the first that was ever compiled
   return Object.assign({ test }, { toString: () => `re2:${pattern}` });

@@ -53,6 +53,11 @@ export class Codec {
     return this.writerTexts.has(id);
   }
 
+  /** The schemas that are known, for a codec in another thread. */
+  schemas(): (readonly [id: number, text: string])[] {
+    return [...this.writerTexts];
+  }
+
   /** Sets the id under which this build's schema of a topic is registered. */
   use(topic: Topic, id: number): void {
     this.writerIds[topic] = id;

@@ -1,14 +1,30 @@
 import { RE2JS } from "re2js";
-import { literalFilter, literalsOf } from "./literal-filter.ts";
+import { neededWords } from "./literal-filter.ts";
+import { scriptOf, visitsOf } from "./regex-script.ts";
+import { type Tree, treeOf } from "./regex-tree.ts";
 
 /** Longest text that a pattern is tried on, in UTF-16 units. */
 export const MAX_REGEX_TEXT = 64 * 1024;
 
-/** RE2 takes time in proportion to text times pattern. A million steps are up to 0.07 s, while the engine is still cold; most patterns need far less. */
+/** RE2 takes time in proportion to text times pattern. A million of these are up to 0.07 s, while the engine is still cold; most patterns need far less. */
 export const MAX_REGEX_STEPS = 1_000_000;
 
 /** Longest pattern. */
 const MAX_PATTERN = 1000;
+
+/** Places of an expression that JavaScript's engine comes to in the time of a step. */
+const VISITS_PER_STEP = 8;
+/** Most places for one start in a text: a pattern that could take more is left to RE2. */
+const MAX_VISITS = 1000;
+
+/**
+ * What RE2 takes for a character and an instruction of its program, in steps: while it still finds out about a text, and from then on. How
+ * many characters that is its memory decides, in bytes.
+ */
+const STEPS_AT_FIRST = 8;
+const STEPS_EACH = 2;
+const AT_FIRST = 400;
+const RE2_MEMORY = 64 * 1024;
 
 /** Steps that several pieces of work may still take together. */
 export interface Steps {
@@ -25,7 +41,7 @@ export function take(steps: Steps, count: number): boolean {
 /** Looks for a pattern in a text; undefined where the text is too long for it, or for the steps that are left. */
 export interface Find {
   (text: string, steps?: Steps): boolean | undefined;
-  /** Steps that a character of the text costs at most. */
+  /** Steps that a character of a long text costs at most. */
   readonly size: number;
 }
 
@@ -33,24 +49,71 @@ export interface Find {
  * A pattern in RE2 syntax, found anywhere in the text. The answer is undefined for a text that is too long for it: so no pattern and no
  * text can hold the process.
  *
+ * What a pattern needs is looked for first, and a pattern whose every try is short is tried by JavaScript's engine, which is many times faster
+ * than RE2 in JavaScript; all others by RE2. The answers are the same, and so are the steps on every machine.
+ *
  * @throws Error in the words of RE2 when the pattern is outside RE2
  */
 export function regex(pattern: string): Find {
   if (pattern.length > MAX_PATTERN) throw new Error(`the pattern has ${pattern.length} characters, more than ${MAX_PATTERN}`);
   const compiled = RE2JS.compile(pattern);
-  const size = Math.max(1, compiled.programSize());
-  const longest = Math.min(MAX_REGEX_TEXT, MAX_REGEX_STEPS / size);
-  const literals = literalsOf(pattern);
-  const mayMatch = literals === undefined ? () => true : literalFilter(literals);
-  const find = (text: string, steps?: Steps) => {
-    if (text.length > longest || (steps !== undefined && !take(steps, text.length >> 4))) return undefined;
-    if (!mayMatch(text)) return false;
-    return steps !== undefined && !take(steps, text.length * size) ? undefined : compiled.test(text);
-  };
-  return Object.assign(find, { size });
+  const program = Math.max(1, compiled.programSize());
+  const tree = treeOf(pattern);
+  const short = tree && searchOf(tree);
+  if (short !== undefined) return finding(short, undefined, longestFor(short.perCharacter));
+  const words = tree && neededWords(tree);
+  const filter = words && searchOf({ kind: "any", parts: words.map((word) => ({ kind: "all", parts: word })) });
+  return finding(filter, re2Search(compiled, program), longestFor(program));
 }
 
 /** A pattern in the syntax of JavaScript, as JSON Schemas hold them. @throws as `regex` */
 export function scriptRegex(pattern: string): Find {
   return regex(RE2JS.translateRegExp(pattern));
+}
+
+/** One way to look for something. */
+interface Search {
+  readonly test: (text: string) => boolean;
+  readonly steps: (length: number) => number;
+  readonly perCharacter: number;
+}
+
+/** Tries the first search, and the second where it finds something. */
+function finding(first: Search | undefined, second: Search | undefined, longest: number): Find {
+  const find = (text: string, steps?: Steps): boolean | undefined => {
+    if (text.length > longest) return undefined;
+    for (const search of [first, second]) {
+      if (search === undefined) continue;
+      if (steps !== undefined && !take(steps, search.steps(text.length))) return undefined;
+      if (!search.test(text)) return false;
+    }
+    return true;
+  };
+  const size = Math.ceil((first?.perCharacter ?? 0) + (second?.perCharacter ?? 0));
+  return Object.assign(find, { size });
+}
+
+function longestFor(perCharacter: number): number {
+  return Math.min(MAX_REGEX_TEXT, MAX_REGEX_STEPS / perCharacter);
+}
+
+/** JavaScript's own engine, for an expression whose every try is short. */
+function searchOf(tree: Tree): Search | undefined {
+  const visits = visitsOf(tree, MAX_VISITS);
+  if (visits === Number.POSITIVE_INFINITY) return undefined;
+  const expression = new RegExp(scriptOf(tree), "u");
+  const perCharacter = visits / VISITS_PER_STEP;
+  return { test: (text) => expression.test(text), steps: (length) => Math.ceil(length * perCharacter), perCharacter };
+}
+
+function re2Search(compiled: RE2JS, program: number): Search {
+  // It makes a state for every character of some texts, each of which takes as long as a hundred characters otherwise: with less memory it
+  // goes over to a way that takes the same for each.
+  const { dfa } = compiled.re2();
+  dfa.stateBudget = dfa.memBudget = RE2_MEMORY;
+  return {
+    test: (text) => compiled.test(text),
+    steps: (length) => program * (length * STEPS_EACH + Math.min(length, AT_FIRST) * STEPS_AT_FIRST),
+    perCharacter: program * 2 * STEPS_EACH,
+  };
 }

@@ -75,6 +75,7 @@ export function walkSchema(root: SchemaObject): Walked {
   for (let schema = waiting.pop(); schema !== undefined; schema = waiting.pop()) {
     // It would answer with a promise: taken for true, and ending the process when it is rejected.
     if (schema.$async !== undefined) throw new Error("$async is not supported");
+    checkReferences(schema);
     if (schema.$id !== undefined && schema !== root && !String(schema.$id).startsWith("#"))
       throw new Error("$id below the top is not supported: put what is shared under $defs");
     for (const child of childrenOf(schema)) reach(child.schema);
@@ -92,6 +93,20 @@ export function walkSchema(root: SchemaObject): Walked {
   if (schemas.size > MAX_RECURSIVE && counts.recursive(root))
     throw new Error(`it refers to itself and has ${schemas.size} schemas: more than ${MAX_RECURSIVE} are not followed ${MAX_DEPTH} levels deep`);
   return { schemas };
+}
+
+/** What a compiler passes over where it stands in another draft, or is no text: it would check nothing. */
+function checkReferences(schema: SchemaObject): void {
+  if (schema.$recursiveRef !== undefined || schema.$recursiveAnchor !== undefined)
+    throw new Error("$recursiveRef and $recursiveAnchor are not supported: use $ref, or $dynamicRef and $dynamicAnchor");
+  for (const keyword of ["$ref", "$dynamicRef", "$anchor", "$dynamicAnchor"])
+    if (schema[keyword] !== undefined && typeof schema[keyword] !== "string")
+      throw new Error(`${keyword} must be a text, not ${JSON.stringify(schema[keyword]).slice(0, 100)}`);
+  const { $anchor, $dynamicAnchor } = schema;
+  if ($anchor !== undefined && $dynamicAnchor !== undefined && $anchor !== $dynamicAnchor)
+    throw new Error(
+      `$anchor ${JSON.stringify($anchor).slice(0, 100)} and $dynamicAnchor ${JSON.stringify($dynamicAnchor).slice(0, 100)} name one place: keep one of them`,
+    );
 }
 
 /**

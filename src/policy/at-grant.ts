@@ -1,7 +1,6 @@
 import { type Hit, hitsOf, uncheckable } from "./assess.ts";
 import { type BudgetOutcome, judgeBudgets } from "./budget.ts";
 import type { CompiledAction, CompiledPolicy, CompiledRule } from "./compile.ts";
-import { fallbackOf } from "./opinion.ts";
 import { countablesOf, type JudgeInput, subjectsOf } from "./subjects.ts";
 import type { UsageReader } from "./usage.ts";
 
@@ -70,11 +69,9 @@ function forbids(hit: Hit): boolean {
   return hit.rule.forbid && !uncheckable(hit);
 }
 
-/** The entries that judge a tool; what no document describes is judged by the rules for the undescribed of one of them, as in `judge`. */
+/** The entries that judge a tool; what no document describes is judged by the rules for the undescribed of all of them, as in `judge`. */
 function entriesFor(own: readonly CompiledPolicy[], policy: CompiledPolicy, tool: string): readonly CompiledAction[] {
-  const entries = policy.find(tool);
-  if (entries.length > 0 || policy !== fallbackOf(own) || own.some((other) => other.find(tool).length > 0)) return entries;
-  return [policy.undescribed];
+  return own.some((other) => other.find(tool).length > 0) ? policy.find(tool) : [policy.undescribed];
 }
 
 /**

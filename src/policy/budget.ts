@@ -1,9 +1,9 @@
 import type { Json } from "../events/canonical.ts";
+import { add, compare, type Decimal, decimalOf, decimalText, subtract, ZERO } from "../events/decimal.ts";
 import type { BudgetUse } from "../events/types.generated.ts";
 import type { Hit } from "./assess.ts";
 import type { CompiledPolicy, CompiledRule } from "./compile.ts";
 import type { Reading } from "./condition.ts";
-import { add, compare, type Decimal, decimalOf, decimalText, subtract, ZERO } from "./decimal.ts";
 import { durationText } from "./duration.ts";
 import { meterOf, namesMatcher } from "./meter.ts";
 import { pointerKeys, valueAt } from "./pointer.ts";

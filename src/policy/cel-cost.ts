@@ -23,15 +23,15 @@ const NODE = 3000;
 const PER_CHARACTER: Readonly<Record<string, number>> = { contains: 5, startsWith: 5, endsWith: 5, size: 50, "_<_": 50, "_<=_": 50, "_>_": 50, "_>=_": 50 };
 const DEAREST = 300;
 
-/** For each character that a pattern is tried on, and each instruction of its program. */
+/** For each step that a pattern takes for a character. */
 const PER_STEP = 50;
 
 /** How large the value is that a path of names leads to, such as ["args", "customer", "id"]. */
 export type SizeAt = (path: readonly string[]) => InputSize;
 
 /** An upper bound for the time that an expression takes on inputs of a size, whatever they hold. */
-export function costOf(expr: Expr, size: SizeAt, programSize: (pattern: string) => number): number {
-  return bound(expr, size, new Map(), programSize).ns;
+export function costOf(expr: Expr, size: SizeAt, stepsOf: (pattern: string) => number): number {
+  return bound(expr, size, new Map(), stepsOf).ns;
 }
 
 /** args.a.b as its names; undefined where it does not start with a name. */
@@ -45,8 +45,8 @@ export function selected(expr: Expr): string[] | undefined {
 
 type Known = ReadonlyMap<string, Bound>;
 
-function bound(expr: Expr | undefined, size: SizeAt, known: Known, programSize: (pattern: string) => number): Bound {
-  const of = (part: Expr | undefined, more: Known = known): Bound => bound(part, size, more, programSize);
+function bound(expr: Expr | undefined, size: SizeAt, known: Known, stepsOf: (pattern: string) => number): Bound {
+  const of = (part: Expr | undefined, more: Known = known): Bound => bound(part, size, more, stepsOf);
   const kind = expr?.exprKind;
   switch (kind?.case) {
     case "constExpr":
@@ -66,7 +66,7 @@ function bound(expr: Expr | undefined, size: SizeAt, known: Known, programSize: 
       const { target, args } = kind.value;
       const parts = [...(target === undefined ? [] : [target]), ...args];
       const all = together(parts.map((part) => of(part)));
-      if (kind.value.function === "matches") return { ns: all.ns + all.characters * PER_STEP * programSize(literal(args[0]) ?? ""), characters: 0, members: 0 };
+      if (kind.value.function === "matches") return { ns: all.ns + all.characters * PER_STEP * stepsOf(literal(args[0]) ?? ""), characters: 0, members: 0 };
       const perCharacter = PER_CHARACTER[kind.value.function] ?? DEAREST;
       // Comparing with a literal ends where the literal ends.
       const compared = parts.some((part) => part.exprKind.case === "constExpr") ? Math.min(...parts.map((part) => of(part).characters)) : all.characters;

@@ -1,5 +1,5 @@
 import type { Json } from "../events/canonical.ts";
-import { compare, decimalText } from "./decimal.ts";
+import { compare, decimalText } from "../events/decimal.ts";
 import { pointerKeys } from "./pointer.ts";
 import { didYouMean, type Problem, shown } from "./problems.ts";
 import { glob, isGlob } from "./regex.ts";

@@ -1,5 +1,5 @@
 import { checkCondition, meets, type Report } from "./check-condition.ts";
-import { amountPath } from "./compile-grant.ts";
+import { amountMeterId, amountPath } from "./compile-grant.ts";
 import { shown } from "./problems.ts";
 import { isGlob } from "./regex.ts";
 import type { ActionContent, PolicyContent } from "./shape.ts";
@@ -35,6 +35,13 @@ export function checkGrants(content: PolicyContent, report: Report): void {
     taken.add(grant.id);
     checkGrant(grant, content, (path, message) => report(["grants", i, ...path], message));
   }
+  // Two meters of one name would be one: the budget would count what the grant let through, and nothing else.
+  for (const [i, grant] of content.grants.entries())
+    if (grant.cap.amount !== undefined && taken.has(amountMeterId(grant)))
+      report(
+        ["grants", i, "id"],
+        `${shown(grant.id)} counts its amount as ${shown(amountMeterId(grant))}, and that is the id of something else; rename one of them`,
+      );
 }
 
 function checkGrant(grant: GrantContent, content: PolicyContent, report: Report): void {

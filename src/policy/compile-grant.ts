@@ -1,5 +1,5 @@
+import { type Decimal, decimalText } from "../events/decimal.ts";
 import { type Check, compileCondition, type Scope } from "./condition.ts";
-import { type Decimal, decimalText } from "./decimal.ts";
 import { meterOf } from "./meter.ts";
 import type { PolicyContent } from "./shape.ts";
 import type { GateContent, GrantContent } from "./shape-grant.ts";
@@ -46,6 +46,11 @@ export interface Cap {
   readonly text: string;
 }
 
+/** By what name a grant's amount is counted, and recorded in verdicts. */
+export function amountMeterId(grant: Pick<GrantContent, "id">): string {
+  return `${grant.id}.amount`;
+}
+
 /** The caps of a grant: a number of actions, and an amount where it names one. */
 export function capsOf(content: PolicyContent, grant: GrantContent): Cap[] {
   const { max, amount, per, window } = grant.cap;
@@ -54,7 +59,7 @@ export function capsOf(content: PolicyContent, grant: GrantContent): Cap[] {
   const path = amount && amountPath(content, grant);
   if (amount !== undefined && path !== undefined)
     caps.push({
-      meter: flowing(meterOf(content, { ...head, id: `${grant.id}.amount` }, { kind: "sum", path })),
+      meter: flowing(meterOf(content, { ...head, id: amountMeterId(grant) }, { kind: "sum", path })),
       most: amount,
       text: decimalText(amount),
     });

@@ -11,7 +11,7 @@ import { pointerKeys } from "./pointer.ts";
 import { policyInvalid } from "./problems.ts";
 import { isReserved, PUBLISH_TOOL } from "./publish-tool.ts";
 import { glob, isGlob } from "./regex.ts";
-import { declares } from "./schema-fields.ts";
+import { declares, saysType } from "./schema-fields.ts";
 import type { ActionContent, PolicyContent, RouteContent, RuleContent } from "./shape.ts";
 import type { Span } from "./span.ts";
 import { parseTemplate, type Template } from "./template.ts";
@@ -28,6 +28,8 @@ export interface CompiledPolicy {
   readonly mode: PolicyContent["mode"];
   /** The document as it was written: what a publication of another version changes. */
   readonly written: Json;
+  /** No longer in force: it only judges edits of what it has judged (`asItJudged`). */
+  readonly earlier?: true;
   readonly calendar: Calendar | undefined;
   readonly thresholds: Thresholds;
   readonly confidence: readonly ConfidenceStep[];
@@ -66,11 +68,19 @@ export interface People {
   readonly on_expiry?: OnExpiry | undefined;
 }
 
+/** A criterion by which reviewers may score an action, 1 to 5. */
+export interface Criterion {
+  readonly id: string;
+  readonly label: string | null;
+}
+
 /** One action of a catalogue. */
 export interface CompiledAction {
   /** As the catalogue names it: a tool or a glob; undefined for what it does not describe. */
   readonly name: string | undefined;
   readonly check: SchemaCheck | undefined;
+  /** Whether its schema says which values an argument may have. */
+  readonly saysType: (keys: readonly string[]) => boolean;
   readonly reversibility: Reversibility & Exclude<Reversibility, "unrecognized">;
   readonly execution: Exclude<Execution, "unrecognized">;
   readonly basePoints: number;
@@ -85,8 +95,8 @@ export interface CompiledAction {
   readonly decisions: readonly AllowedDecision[];
   readonly editable: readonly string[];
   readonly claimMs: number;
-  /** Ids of the criteria that reviewers may score. */
-  readonly rubric: readonly string[];
+  /** Criteria that reviewers may score. */
+  readonly rubric: readonly Criterion[];
   /** How often the clock tries it again when nobody knows how it ended; 0 on what is not idempotent. */
   readonly retries: number;
   readonly leaseMs: number;
@@ -230,6 +240,7 @@ function compileAction(name: string | undefined, action: ActionContent, { conten
   return {
     name,
     check: schema === undefined ? undefined : compileSchema(schema),
+    saysType: (keys) => saysType(schema, keys),
     reversibility: action.reversibility,
     execution: action.execution,
     basePoints,
@@ -244,7 +255,7 @@ function compileAction(name: string | undefined, action: ActionContent, { conten
     decisions: action.decisions,
     editable: edits ? (action.editable ?? [""]) : [],
     claimMs: action.claim ?? DEFAULT_CLAIM,
-    rubric: (action.rubric ?? []).map((criterion) => criterion.id),
+    rubric: (action.rubric ?? []).map(({ id, label }) => ({ id, label: label ?? null })),
     retries: action.retries ?? 0,
     leaseMs: action.lease ?? DEFAULT_LEASE,
     grantTtlMs: action.grant_ttl ?? DEFAULT_GRANT_TTL,
@@ -301,10 +312,13 @@ export function claimMs(policies: readonly CompiledPolicy[], workspace: string, 
   return found.length === 0 ? DEFAULT_CLAIM : Math.min(...found.map((action) => action.claimMs));
 }
 
-/** Criteria that the policies of a workspace name for any of these tools. */
-export function rubricOf(policies: readonly CompiledPolicy[], workspace: string, tools: readonly string[]): readonly string[] {
+/** Criteria that the policies of a workspace name for any of these tools, each once. */
+export function rubricOf(policies: readonly CompiledPolicy[], workspace: string, tools: readonly string[]): readonly Criterion[] {
   const own = policies.filter((policy) => policy.workspace === workspace);
-  return [...new Set(own.flatMap((policy) => tools.flatMap((tool) => policy.find(tool).flatMap((action) => action.rubric))))];
+  const named = own.flatMap((policy) => tools.flatMap((tool) => policy.find(tool).flatMap((action) => action.rubric)));
+  const byId = new Map<string, Criterion>();
+  for (const criterion of named) if ((byId.get(criterion.id)?.label ?? null) === null) byId.set(criterion.id, criterion);
+  return [...byId.values()];
 }
 
 /** An argument that policy classifies: nobody outside the review needs its value. */

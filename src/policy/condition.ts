@@ -3,7 +3,7 @@ import type { Calendar } from "./calendar.ts";
 import { compileCel } from "./cel.ts";
 import { type Facts, present, runFacts } from "./facts.ts";
 import { OPERATORS, type Test } from "./operators.ts";
-import { pointerKeys, valueReader } from "./pointer.ts";
+import { plainKeyOf, pointerKeys, valueReader } from "./pointer.ts";
 import { glob, isGlob, type Steps } from "./regex.ts";
 import { type Condition, type Leaf, RUN_FIELDS } from "./shape-condition.ts";
 import { TIERS } from "./tiers.ts";
@@ -176,7 +176,21 @@ function argumentCheck(path: string, leaf: Leaf, declared: Declares): Check {
   const known = declared(keys);
   if (known === "no") return constant(NEVER);
   const read = valueReader(keys);
-  return leafCheck(path, leaf, (facts) => read(facts.args), known === "yes" ? UNKNOWN : NEVER, true);
+  const check = leafCheck(path, leaf, (facts) => read(facts.args), known === "yes" ? UNKNOWN : NEVER, true);
+  const plainKey = plainKeyOf(keys);
+  return plainKey === undefined ? check : { ...check, test: directTest(plainKey, leaf, known === "yes" ? UNKNOWN : NEVER) ?? check.test };
+}
+
+/** The comparison of one argument at the top in one closure: most rules are made of these, and each call from closure to closure costs as much as it does. */
+function directTest(key: string, { operator, threshold }: Leaf, missing: Truth): Check["test"] | undefined {
+  const compare = OPERATORS[operator]?.compile(threshold);
+  if (compare === undefined || isDear(operator)) return undefined;
+  return ({ args, steps }) => {
+    const value = typeof args === "object" && args !== null ? (args as { [key: string]: Json })[key] : undefined;
+    if (value === undefined) return missing;
+    const result = compare(value, steps);
+    return result === undefined ? UNKNOWN : result ? YES : NO;
+  };
 }
 
 function factCheck(path: string, leaf: Leaf, value: (facts: Facts) => Json | undefined): Check {
@@ -185,12 +199,11 @@ function factCheck(path: string, leaf: Leaf, value: (facts: Facts) => Json | und
 
 function leafCheck(path: string, { operator, threshold }: Leaf, value: (facts: Facts) => Json | undefined, missing: Truth, isArgument: boolean): Check {
   const test: Test | undefined = OPERATORS[operator]?.compile(threshold);
-  const dear = PATTERNS.has(operator) || operator === "domain_in";
   // One closure for each kind: what a comparison of numbers does not need it does not ask for.
   const compare: (operand: Json | undefined, facts: Facts) => Truth =
     test === undefined // exists
       ? (operand) => truthOf((operand !== undefined) === threshold)
-      : dear
+      : isDear(operator)
         ? (operand, facts) => (operand === undefined ? missing : truthOf(once(test, operand, facts)))
         : (operand, facts) => (operand === undefined ? missing : truthOf(test(operand, facts.steps)));
   return {
@@ -205,6 +218,9 @@ function leafCheck(path: string, { operator, threshold }: Leaf, value: (facts: F
     can: test === undefined ? [NO, YES] : unique([missing, NO, UNKNOWN, YES]),
   };
 }
+
+/** Whether an operator may take steps, so that its answer is kept. */
+const isDear = (operator: string): boolean => PATTERNS.has(operator) || operator === "domain_in";
 
 function timeCheck(inside: (at: number) => boolean, threshold: Json): Check {
   return {

@@ -1,7 +1,7 @@
 import { DateTime } from "luxon";
 import type { Json } from "../events/canonical.ts";
+import { decimalText } from "../events/decimal.ts";
 import { DAYS } from "./calendar.ts";
-import { decimalText } from "./decimal.ts";
 import { reaches } from "./lint-conditions.ts";
 import { pointerKeys } from "./pointer.ts";
 import type { PolicyContent } from "./shape.ts";
@@ -12,8 +12,11 @@ import type { Earlier } from "./testing/earlier.ts";
 /** Monday of a week without anything special; cases that name no time are judged on its Tuesday. */
 const WEEK = "2026-01-05";
 const NOON = 720;
-/** More earlier actions than this are told as usage, not one by one. */
-const MOST_EARLIER = 50;
+/** More earlier actions, and more different values, than a case can tell. */
+const MOST_EARLIER = 1_000_000;
+const MOST_VALUES = 1000;
+/** Most other actions that count for the same budget of which one is tried each. */
+const MOST_SIBLINGS = 5;
 
 /** Times beside each edge of what conditions and grants say about time, in milliseconds since the epoch. */
 export function timeEdges(content: PolicyContent, conditions: readonly Condition[], tool: string): number[] {
@@ -67,43 +70,65 @@ export interface Before {
   readonly set: { readonly [pointer: string]: Json };
   /** What of it was another than now. */
   readonly another: keyof typeof ANOTHER | null;
+  /** Another action that counts for the same; left out: the one that is judged. */
+  readonly action?: string;
 }
 
 /** Somebody else, in the words of a case. */
 const ANOTHER = { agent: { agent: "another-agent" }, on_behalf_of: { on_behalf_of: "another-person" }, run: { thread: "another-run" } } as const;
 
-/** Earlier actions that use up budgets, repeat, or use up grants: within each window and just outside of it, by the same agent and by another. */
+/**
+ * Earlier actions that use up budgets, repeat, or use up grants: within each window and just outside of it, by the same agent and by another,
+ * with the same action and with another that counts for the same.
+ */
 export function usedBefore(content: PolicyContent, tool: string): Before[] {
-  const within = (windowMs: number, times: number, per: readonly string[], set: Before["set"] = {}): Before[] => [
-    ...[60_000, windowMs - 1000, windowMs + 1000].map((ago) => ({ ago, times, set, another: null })),
-    ...(Object.keys(ANOTHER) as (keyof typeof ANOTHER)[]).map((another) => ({ ago: 60_000, times, set, another })),
-    ...per.filter((part) => part.startsWith("/")).map((path) => ({ ago: 60_000, times, set: { ...set, [path]: "another" }, another: null })),
-  ];
+  const within = (head: { window: number; per: readonly string[]; action: readonly string[] }, times: number, set: Before["set"] = {}): Before[] => {
+    const { window, per } = head;
+    const ago = Math.ceil(Math.min(60_000, window / 2));
+    const edge = Math.min(1000, window / 4);
+    const siblings = Object.keys(content.actions)
+      .map(toolOf)
+      .filter((name) => name !== tool && reaches({ action: head.action }, name))
+      .slice(0, MOST_SIBLINGS);
+    return [
+      ...[ago, Math.ceil(window - edge), Math.ceil(window + edge)].map((at) => ({ ago: at, times, set, another: null })),
+      ...(Object.keys(ANOTHER) as (keyof typeof ANOTHER)[]).map((another) => ({ ago, times, set, another })),
+      ...per.filter((part) => part.startsWith("/")).map((path) => ({ ago, times, set: { ...set, [path]: "another" }, another: null })),
+      ...siblings.map((action) => ({ ago, times, set, another: null, action })),
+    ];
+  };
   const budgets = content.budgets.filter(({ action }) => reaches({ action }, tool));
   const duplicates = content.duplicates.filter(({ action }) => reaches({ action }, tool));
   const grants = content.grants.filter(({ when }) => reaches(when, tool));
   return [
-    ...budgets.flatMap(({ measure, window, limits, per }) =>
-      limits.flatMap(({ above }) => {
-        const most = Number(decimalText(above));
-        if (measure.kind === "sum") return within(window, 1, per, { [measure.path]: most });
-        return measure.kind === "count" && most >= 1 && most <= MOST_EARLIER ? within(window, most, per) : [];
+    ...budgets.flatMap((budget) =>
+      budget.limits.flatMap(({ above }) => {
+        const { measure } = budget;
+        const most = Math.floor(Number(decimalText(above)));
+        if (measure.kind === "sum") return within(budget, 1, { [measure.path]: Number(decimalText(above)) });
+        if (measure.kind === "count") return most >= 1 && most <= MOST_EARLIER ? within(budget, most) : [];
+        return most >= 1 && most <= MOST_VALUES ? within(budget, 1, { [measure.path]: Array.from({ length: most }, (_, i) => `earlier ${i + 1}`) }) : [];
       }),
     ),
     // The same again, and the same but for one of the arguments that make two calls the same.
-    ...duplicates.flatMap(({ window, by, per }) => [
-      ...within(window, 1, per),
-      ...(by ?? []).map((path) => ({ ago: 60_000, times: 1, set: { [path]: "another" }, another: null })),
+    ...duplicates.flatMap((duplicate) => [
+      ...within(duplicate, 1),
+      ...(duplicate.by ?? []).map((path) => ({ ago: Math.ceil(Math.min(60_000, duplicate.window / 2)), times: 1, set: { [path]: "another" }, another: null })),
     ]),
-    ...grants.flatMap(({ cap }) => (cap.max <= MOST_EARLIER ? within(cap.window, cap.max, cap.per) : [])),
+    ...grants.flatMap(({ cap, when }) => (cap.max <= MOST_EARLIER ? within({ ...cap, action: when.action ?? [] }, cap.max) : [])),
   ];
 }
 
+/** A tool that an entry of a catalogue describes: itself, or a name that its glob finds. */
+export function toolOf(name: string): string {
+  return name.replaceAll("*", "x").replaceAll("?", "x");
+}
+
 /** What came earlier, in the words of a case. */
-export function earlierOf({ ago, times, set, another }: Before, action: string, args: Json): Earlier {
+export function earlierOf({ ago, times, set, another, action }: Before, tool: string, args: Json): Earlier {
   const by = another === null ? {} : ANOTHER[another];
   const changed = Object.entries(set).reduce<Json>((value, [pointer, to]) => replaced(value, pointerKeys(pointer) ?? [], to), args);
-  return [{ ago, ...(times > 1 && { times }), action, args: changed, ...by }] as unknown as Earlier;
+  return [{ ago, ...(times > 1 && { times }), action: action ?? tool, args: changed, ...by }] as unknown as Earlier;
 }
 
 function replaced(value: Json, keys: readonly string[], to: Json): Json {

@@ -1,13 +1,13 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
-import { decimalText } from "./decimal.ts";
-import { type Before, earlierOf, timeEdges, timesIn, usedBefore } from "./diff-around.ts";
+import { decimalText } from "../events/decimal.ts";
+import { type Before, earlierOf, timeEdges, timesIn, toolOf, usedBefore } from "./diff-around.ts";
 import { calmValue, celValues, fitting, leafValues, sampleValues, topNames, unique, type Values } from "./diff-values.ts";
 import { reaches } from "./lint-conditions.ts";
 import type { LoadedPolicy } from "./loaded.ts";
 import { pointerKeys } from "./pointer.ts";
 import { fieldSchemas, requiredNames } from "./schema-fields.ts";
 import type { PolicyContent } from "./shape.ts";
-import type { Condition, Leaf } from "./shape-condition.ts";
+import { type Condition, type Leaf, RUN_FIELDS } from "./shape-condition.ts";
 import { DEFAULT_AT, type Described } from "./testing/input.ts";
 import { compileCalendar, compileTimeWindow } from "./time-window.ts";
 
@@ -25,7 +25,7 @@ const MOST = 6000;
 
 /** Tools that documents speak of; for a glob one name that it finds, and one tool that nobody describes. */
 export function toolsOf(contents: readonly PolicyContent[]): string[] {
-  const names = contents.flatMap((content) => Object.keys(content.actions).map((name) => name.replaceAll("*", "x").replaceAll("?", "x")));
+  const names = contents.flatMap((content) => Object.keys(content.actions).map(toolOf));
   return [...new Set([...names, "a_tool_that_nobody_describes"])];
 }
 
@@ -151,6 +151,7 @@ function possible([group, key]: readonly string[], values: Values): Values {
   if (group === "confidence") return number((n) => n >= 0 && n <= 1);
   if (group === "run" && key === "step") return number((n) => Number.isInteger(n) && n >= 0);
   if (group === "run" && key === "cost_usd") return number((n) => n >= 0);
+  if (group === "run" && key === "ended") return [undefined, true, false];
   if (group === "confidence_source") return ["logprobs", "self_rating", "other"];
   return group === "target" ? values : values.filter((value) => value === undefined || typeof value === "string");
 }
@@ -185,7 +186,7 @@ function walk(when: Condition, see: (path: readonly string[], leaf: Leaf) => voi
   const of = (group: object | undefined) => Object.entries((group ?? {}) as Readonly<Record<string, Leaf | undefined>>);
   for (const group of ["args", "target"] as const) for (const [key, leaf] of of(when[group])) if (leaf) see([group, ...(pointerKeys(key) ?? [])], leaf);
   for (const group of ["agent", "origin"] as const) for (const [key, leaf] of of(when[group])) if (leaf) see([group, key], leaf);
-  for (const [key, leaf] of of(when.run)) if (leaf && ["framework", "thread", "step", "cost_usd"].includes(key)) see(["run", key], leaf);
+  for (const [key, leaf] of of(when.run)) if (leaf && (RUN_FIELDS as readonly string[]).includes(key)) see(["run", key], leaf);
   if (when.confidence !== undefined) see(["confidence"], when.confidence);
   if (when.confidence_source !== undefined) see(["confidence_source"], when.confidence_source);
   for (const part of partsOf(when)) walk(part, see);

@@ -18,13 +18,21 @@ export function documentsOf({ policy, policies }: Pick<Reached, "policy" | "poli
 export function asItJudged(policy: CompiledPolicy, { matched }: Pick<Reached, "matched">): CompiledPolicy {
   const held = policy.budgets.filter(({ id }) => matched.some(({ rule }) => rule === id)).flatMap((budget) => everyLimit(budget) ?? []);
   const asThen = (action: CompiledAction): CompiledAction => ({ ...action, grants: [], rules: [...action.rules, ...held] });
-  return { ...policy, budgets: [], meters: [], find: (tool) => policy.find(tool).map(asThen), undescribed: asThen(policy.undescribed) };
+  return { ...policy, earlier: true, budgets: [], meters: [], find: (tool) => policy.find(tool).map(asThen), undescribed: asThen(policy.undescribed) };
 }
 
-/** Of the documents of a verdict on an edit those that were no longer in force: they judged what was edited, and the verdict names a newer version. */
-export function earlierVersions(named: readonly PolicyRef[], before: readonly PolicyRef[]): ReadonlySet<string> {
-  const earlier = named.filter(
-    (ref) => before.some(({ sha256 }) => sha256 === ref.sha256) && named.some((other) => other.id === ref.id && other.sha256 !== ref.sha256),
-  );
+/**
+ * Of the documents of a verdict on an edit those that were no longer in force: they judged what was edited, and the verdict names another
+ * version. Where more than one version judged it (an edit of an edit), that is in force which was published last. `publishedAt`: when a
+ * version was last published before the verdict.
+ */
+export function earlierVersions(named: readonly PolicyRef[], before: readonly PolicyRef[], publishedAt: (ref: PolicyRef) => number): ReadonlySet<string> {
+  const hadJudged = ({ sha256 }: PolicyRef) => before.some((ref) => ref.sha256 === sha256);
+  const earlier = named.filter((ref) => {
+    const versions = named.filter(({ id }) => id === ref.id);
+    const fresh = versions.filter((version) => !hadJudged(version));
+    const inForce = fresh.length === 1 ? fresh[0] : versions.reduce((last, version) => (publishedAt(version) > publishedAt(last) ? version : last));
+    return hadJudged(ref) && inForce?.sha256 !== ref.sha256;
+  });
   return new Set(earlier.map(({ sha256 }) => sha256));
 }

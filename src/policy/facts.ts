@@ -4,9 +4,9 @@ import type { Steps } from "./regex.ts";
 import type { Tier } from "./tiers.ts";
 
 /**
- * Steps that all conditions of one judgement may take together, for patterns, CEL and long lists. Measured are up to 12 ns for each, so that
+ * Steps that everything in one judgement may take together, for patterns, CEL, long lists and schemas. Measured are up to 12 ns for each, so that
  * they end within 50 ms. They are counted by what is read, not by a clock: a judgement comes to the same everywhere. What they do not reach for
- * is unknown.
+ * is unknown; arguments that they do not reach to hold against their schema break it.
  */
 export const MAX_JUDGEMENT_STEPS = 4_000_000;
 

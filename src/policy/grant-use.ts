@@ -1,6 +1,6 @@
+import { add, compare, decimalOf, decimalText, subtract, ZERO } from "../events/decimal.ts";
 import type { BudgetUse } from "../events/types.generated.ts";
 import type { Cap, CompiledGrant } from "./compile-grant.ts";
-import { add, compare, decimalOf, decimalText, subtract, ZERO } from "./decimal.ts";
 import { durationText } from "./duration.ts";
 import { plain } from "./render.ts";
 import type { Countable, Counted, UsageReader } from "./usage.ts";

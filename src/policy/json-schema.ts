@@ -3,6 +3,7 @@ import { checkWithin, compileBounded, compilers, spend } from "../events/bounded
 import type { Json } from "../events/canonical.ts";
 import { ajvFormats } from "../events/libraries.ts";
 import { didYouMean, nearest, shown } from "./problems.ts";
+import type { Steps } from "./regex.ts";
 
 /** What a value breaks in a schema. */
 export interface Breach {
@@ -22,8 +23,11 @@ export const MOST_BREACHES = 10;
 /** Values whose text is longer are told their first breach only: every part of a large one may be an error of its own. */
 const MOST_TEXT = 32 * 1024;
 
-/** Checks a value: what it breaks, at most MOST_BREACHES; undefined when it conforms. */
-export type SchemaCheck = (value: Json) => readonly [Breach, ...Breach[]] | undefined;
+/**
+ * Checks a value: what it breaks, at most MOST_BREACHES; undefined when it conforms. It takes from `steps` what it uses; a value for which they
+ * are not enough breaks the schema.
+ */
+export type SchemaCheck = (value: Json, steps?: Steps) => readonly [Breach, ...Breach[]] | undefined;
 
 /** Longest text that a format is tried on: some of the formats' own expressions are quadratic. */
 const MAX_FORMATTED = 4096;
@@ -111,18 +115,18 @@ function bounded(name: string, format: Formats[string]): Formats[string] {
 
 function checkOf(validate: ValidateFunction, thorough: () => ValidateFunction): SchemaCheck {
   let all: ValidateFunction | undefined;
-  return (value) => {
-    const first = firstBreach(validate, value);
+  return (value, steps) => {
+    const first = firstBreach(validate, value, steps);
     if (first === undefined) return undefined;
     if (first.rule === "schema" || JSON.stringify(value).length > MOST_TEXT) return [first];
-    const others = everyBreach((all ??= thorough()), value).filter(({ message }) => message !== first.message);
+    const others = everyBreach((all ??= thorough()), value, steps).filter(({ message }) => message !== first.message);
     return [first, ...others.slice(0, MOST_BREACHES - 1)];
   };
 }
 
-function firstBreach(validate: ValidateFunction, value: Json): Breach | undefined {
+function firstBreach(validate: ValidateFunction, value: Json, steps: Steps | undefined): Breach | undefined {
   try {
-    if (checkWithin(validate, value)) return undefined;
+    if (checkWithin(validate, value, steps)) return undefined;
   } catch (error) {
     return { path: "", rule: "schema", message: `the arguments cannot be checked: ${(error as Error).message}`, value: undefined };
   }
@@ -137,9 +141,9 @@ function firstBreach(validate: ValidateFunction, value: Json): Breach | undefine
 const SUMS: ReadonlySet<string> = new Set(["if", "anyOf", "oneOf"]);
 
 /** Each breach once. None where the longer check takes too many steps: the first one stands by itself then. */
-function everyBreach(validate: ValidateFunction, value: Json): Breach[] {
+function everyBreach(validate: ValidateFunction, value: Json, steps: Steps | undefined): Breach[] {
   try {
-    checkWithin(validate, value);
+    checkWithin(validate, value, steps);
     const breaches = new Map<string, Breach>();
     for (const error of validate.errors ?? []) {
       // What the branches of a choice want is no list of what is wrong: only one of them has to hold.

@@ -11,7 +11,7 @@ import { joinOpinions } from "./join.ts";
 import type { Breach } from "./json-schema.ts";
 import { judgeAction } from "./judge-action.ts";
 import { judgePublication } from "./judge-publication.ts";
-import { fallbackOf, type Opinion, type Subject, undescribed } from "./opinion.ts";
+import { fallbackOf, isInForce, type Opinion, type Subject, undescribed } from "./opinion.ts";
 import { PUBLISH_TOOL } from "./publish-tool.ts";
 import { told } from "./reasons.ts";
 import { fillExact, plain } from "./render.ts";
@@ -34,9 +34,9 @@ export function judge(policies: readonly CompiledPolicy[], input: JudgeInput): D
 
 function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<VerdictBody> {
   const { proposal } = input;
-  const all = policies.filter((policy) => policy.workspace === proposal.workspace).sort((a, b) => (a.ref.id < b.ref.id ? -1 : a.ref.id > b.ref.id ? 1 : 0));
+  const all = policies.filter((policy) => policy.workspace === proposal.workspace).sort(byIdThenHash);
   const own = all.filter((policy) => policy.mode !== "shadow");
-  const fallback = fallbackOf(own);
+  const fallback = fallbackOf(own.filter(isInForce));
   if (proposal.ask === "question" || proposal.ask === "notify") return asked(fallback, input, proposal.ask);
   if (proposal.ask !== "review") return broken(policies, input, { code: "event_invalid", message: "This version does not know what the proposal asks for" });
   const fault = faultOf(input);
@@ -71,6 +71,11 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
     budgets: [...[...around.budgets.values()].flatMap(({ used }) => used), ...watched.flatMap(({ budgets }) => budgets)],
     shadow: watched.map(({ said }) => said),
   });
+}
+
+/** An edit may be judged by two versions of one document: their hashes tell them apart, in whatever order they come. */
+function byIdThenHash({ ref: a }: CompiledPolicy, { ref: b }: CompiledPolicy): number {
+  return a.id === b.id ? (a.sha256 < b.sha256 ? -1 : a.sha256 > b.sha256 ? 1 : 0) : a.id < b.id ? -1 : 1;
 }
 
 /** What stands around the actions of an item: budgets, and what is left of grants. */
@@ -112,22 +117,34 @@ function watching(policy: CompiledPolicy, subjects: readonly Subject[], input: J
   }
 }
 
-/** One opinion per policy and entry that describes the tool; where none does, that of the fallback on the undescribed. */
+/**
+ * One opinion per policy and entry that describes the tool. Where no version in force does, every document in force says what its rules and
+ * floors without an action ask for: what nobody describes is bound by all of them, whatever an earlier version says of it.
+ */
 function opinionsOn(own: readonly CompiledPolicy[], fallback: CompiledPolicy | undefined, subject: Subject, around: Around): Opinion[] {
   const { tool } = subject.facts;
   const opinions = own.flatMap((policy) => policy.find(tool).map((action) => opinionOf(policy, action, subject, around)));
-  if (opinions.length > 0) return opinions;
-  if (fallback === undefined) return [undescribed(undefined, subject, `No policy of this workspace describes ${plain(tool, 80)}`, LAST_OWNER)];
-  const opinion = opinionOf(fallback, fallback.undescribed, subject, around);
-  // A document that says nothing of the tool has not judged it: it only lends its owner.
-  const judged = opinion.matched.length > 0 || opinion.error !== null;
-  const lent = { weight: 4, text: `${opinion.owner} decides, as the owner of policy ${fallback.ref.id}` };
-  return [judged ? opinion : { ...opinion, policy: null, because: [...opinion.because, lent] }];
+  if (own.some((policy) => isInForce(policy) && policy.find(tool).length > 0)) return opinions;
+  if (fallback === undefined) return [...opinions, undescribed(undefined, subject, `No policy of this workspace describes ${plain(tool, 80)}`, LAST_OWNER)];
+  const bound = own.filter(isInForce).map((policy): Opinion => {
+    const opinion = opinionOf(policy, policy.undescribed, subject, around);
+    if (hasJudged(opinion)) return opinion;
+    return { ...opinion, rank: `~${policy === fallback ? "" : opinion.rank}` };
+  });
+  const joined = joinOpinions(bound);
+  if (bound.some((opinion) => opinion.policy === joined.policy && hasJudged(opinion))) return [...opinions, joined];
+  const lent = { weight: 4, text: `${joined.owner} decides, as the owner of policy ${joined.policy?.id}` };
+  return [...opinions, { ...joined, policy: null, because: [...joined.because, lent] }];
+}
+
+/** A document that says nothing of a tool has not judged it: it only lends its owner, where no other says more. */
+function hasJudged({ matched, error }: Opinion): boolean {
+  return matched.length > 0 || error !== null;
 }
 
 function opinionOf(policy: CompiledPolicy, action: CompiledAction, subject: Subject, around: Around): Opinion {
   try {
-    const breaches = action.check?.(subject.facts.args);
+    const breaches = action.check?.(subject.facts.args, subject.facts.steps);
     if (breaches === undefined) return judgeAction(policy, action, subject, around.of(policy, subject.index));
     const message = breaches.map((breach) => plain(breachText(breach, action), 200)).join("; ");
     const opinion = undescribed(policy, subject, `The arguments of ${plain(subject.facts.tool, 80)} break its schema: ${message}`, policy.owner);

@@ -6,7 +6,7 @@ import { glob, isGlob } from "./regex.ts";
 import { fieldSchemas, fieldTypes, requiredNames } from "./schema-fields.ts";
 import type { PolicyContent } from "./shape.ts";
 import type { Condition, Leaf } from "./shape-condition.ts";
-import { TIERS } from "./tiers.ts";
+import { DEFAULT_THRESHOLDS, TIERS } from "./tiers.ts";
 
 /** Whether a condition may concern an action, as far as its `action` says. */
 export function reaches(when: Condition | undefined, name: string): boolean {
@@ -209,16 +209,16 @@ type Rule = PolicyContent["rules"][number];
 function shadowedRules(content: PolicyContent): Found[] {
   const rules = (["rules", "floors"] as const).flatMap((layer) => content[layer].map((rule, i) => ({ rule, path: [layer, i] as const, layer })));
   return rules.flatMap(({ rule, path, layer }): Found[] => {
-    const stronger = rules.find(({ rule: other }) => other !== rule && covers(other.when, rule.when) && outdoes(other, rule));
+    const stronger = rules.find(({ rule: other }) => other !== rule && covers(other.when, rule.when) && outdoes(other, rule, content));
     if (
       stronger !== undefined &&
-      (stronger.path[0] !== layer || stronger.path[1] < path[1] || !(outdoes(rule, stronger.rule) && covers(rule.when, stronger.rule.when)))
+      (stronger.path[0] !== layer || stronger.path[1] < path[1] || !(outdoes(rule, stronger.rule, content) && covers(rule.when, stronger.rule.when)))
     )
       return [
         {
           code: layer === "floors" ? "shadowed-floor" : "shadowed-rule",
           path,
-          message: `${rule.id} adds nothing: ${stronger.rule.id} matches wherever it does, and asks for as much`,
+          message: `${rule.id} adds nothing: ${stronger.rule.id} matches wherever it does, and ${(rule.raise?.points ?? 0) > 0 && !stronger.rule.forbid ? "is critical already" : "asks for as much"}`,
           fix: "take one of the two out",
         },
       ];
@@ -227,14 +227,19 @@ function shadowedRules(content: PolicyContent): Found[] {
 }
 
 /** Whether one effect is at least as severe as another in every part. */
-function outdoes(one: Rule, other: Rule): boolean {
+function outdoes(one: Rule, other: Rule, content: PolicyContent): boolean {
   if (one.forbid === true) return true;
   if (other.forbid === true) return false;
   const [a, b] = [one.raise, other.raise];
   const rank = (raise: Rule["raise"]) => (raise?.risk === undefined ? -1 : TIERS.indexOf(raise.risk));
   const separated = (b?.separation ?? []).every((word) => a?.separation?.includes(word));
-  // Points add up, so a rule with points always adds something.
-  return (
-    rank(a) >= rank(b) && (b?.points ?? 0) === 0 && (a?.approvals ?? 1) >= (b?.approvals ?? 1) && (b?.gate === undefined || a?.gate === "hard") && separated
-  );
+  const raised = isCritical(a, content) || (rank(a) >= rank(b) && (b?.points ?? 0) === 0);
+  const order = b?.approval_order ?? [];
+  const ordered = order.length === 0 || canonicalize([...order]) === canonicalize([...(a?.approval_order ?? [])]);
+  return raised && ordered && (a?.approvals ?? 1) >= (b?.approvals ?? 1) && (b?.gate === undefined || a?.gate === "hard") && separated;
+}
+
+/** Points add up, so a rule with points always adds something, unless what it adds to is as high as it gets. */
+function isCritical(raise: Rule["raise"], { tiers = DEFAULT_THRESHOLDS }: PolicyContent): boolean {
+  return raise?.risk === "critical" || (raise?.points ?? 0) >= tiers.critical;
 }

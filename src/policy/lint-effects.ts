@@ -62,7 +62,7 @@ function isThere(
   const hard = action.reversibility === "irreversible" || (action.gate?.kind === "hard" && !lowered);
   return (
     !(floor && lowered) &&
-    (points ?? 0) === 0 &&
+    ((points ?? 0) === 0 || baseRiskOf(content, action) === "critical") &&
     (approval_order ?? []).length === 0 &&
     (separation ?? []).every((word) => action.separation?.includes(word)) &&
     (risk === undefined || TIERS.indexOf(baseRiskOf(content, action)) >= TIERS.indexOf(risk)) &&

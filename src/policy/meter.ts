@@ -1,6 +1,7 @@
 import { canonicalize, type Json, sha256 } from "../events/canonical.ts";
-import { decimalOf } from "./decimal.ts";
+import { decimalOf } from "../events/decimal.ts";
 import { pointerKeys, valueAt } from "./pointer.ts";
+import { isReserved } from "./publish-tool.ts";
 import { glob, isGlob } from "./regex.ts";
 import { plain } from "./render.ts";
 import type { PolicyContent } from "./shape.ts";
@@ -94,11 +95,11 @@ function sameness({ tool, args, argsSha256 }: Countable, same: readonly (readonl
   return values.includes(undefined) ? undefined : `same=${sha256(`${tool}\0${canonicalize(values as Json)}`).slice(0, 16)}`;
 }
 
-/** Whether a tool is one of names and globs. */
+/** Whether a tool is one of names and globs. No glob means a tool of Countersign itself: what agents do must not keep a document from being changed. */
 export function namesMatcher(names: readonly string[]): (tool: string) => boolean {
   const exact = new Set(names.filter((name) => !isGlob(name)));
   const globs = names.filter(isGlob).map(glob);
-  return (tool) => exact.has(tool) || globs.some((matches) => matches(tool) === true);
+  return (tool) => exact.has(tool) || (!isReserved(tool) && globs.some((matches) => matches(tool) === true));
 }
 
 function secretPaths(content: PolicyContent): string[] {

@@ -20,7 +20,12 @@ import type { Facts } from "./condition.ts";
 import { peopleOf } from "./people.ts";
 import type { Tier } from "./tiers.ts";
 
-/** Of the documents of a workspace the one that judges what none of them describes. They are sorted by id. */
+/** Whether a document is the version in force, and not one that only judges edits of what it judged before. */
+export function isInForce({ earlier }: CompiledPolicy): boolean {
+  return earlier !== true;
+}
+
+/** Of the documents of a workspace the one whose owner is asked first about what none of them describes. They are sorted by id. */
 export function fallbackOf(own: readonly CompiledPolicy[]): CompiledPolicy | undefined {
   return own.find((policy) => policy.ref.id === "default") ?? own[0];
 }

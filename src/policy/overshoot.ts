@@ -1,6 +1,6 @@
+import { add, compare, type Decimal, decimalText, ZERO } from "../events/decimal.ts";
 import { isShortOf } from "./at-grant.ts";
 import type { CompiledBudget } from "./budget.ts";
-import { add, compare, type Decimal, decimalText, ZERO } from "./decimal.ts";
 
 /** One action that counts for a key of a budget, and how it was let through. */
 export interface LetThrough {

@@ -24,9 +24,14 @@ export function valueAt(value: Json, keys: readonly string[]): Json | undefined 
 
 /** `valueAt` for keys that are known beforehand: the plain case, one key of an object, is read at once. */
 export function valueReader(keys: readonly string[]): (value: Json) => Json | undefined {
-  const [key, ...rest] = keys;
-  if (key === undefined || rest.length > 0) return (value) => valueAt(value, keys);
-  if (key in Object.prototype || /^\d+$/.test(key) || key === "length") return (value) => valueAt(value, keys);
-  // What no object inherits and no list has needs no check whose property it is.
+  const key = plainKeyOf(keys);
+  if (key === undefined) return (value) => valueAt(value, keys);
   return (value) => (typeof value === "object" && value !== null ? (value as { [key: string]: Json })[key] : undefined);
+}
+
+/** The one key of a pointer that no object inherits and no list has, so that it needs no check whose property it is; undefined for all others. */
+export function plainKeyOf(keys: readonly string[]): string | undefined {
+  const [key, ...rest] = keys;
+  const isPlain = key !== undefined && rest.length === 0 && !(key in Object.prototype) && !(key in Array.prototype) && !/^\d+$/.test(key);
+  return isPlain ? key : undefined;
 }

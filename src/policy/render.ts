@@ -11,12 +11,15 @@ export const MASKED = "••••••";
 // Control characters, invisible ones and those that turn the direction of writing: an agent could make a text read as another.
 const HIDDEN = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cn}\p{Co}\p{Cs}]|[\u115f\u1160\u3164\uffa0]|[\ufe00-\ufe0f]/u;
 
+/** Most texts: nothing of the above is in it, which is found out ten times faster. */
+const PRINTABLE = /^[\x20-\x7e]*$/;
+
 /**
  * Untrusted text as one line of plain text: line ends as ⏎, tabs as ⇥, everything invisible or unassigned as ⟨U+202E⟩, and more than `most`
  * characters cut with an ellipsis and the length.
  */
 export function plain(text: string, most: number): string {
-  if (text.length <= most && !HIDDEN.test(text)) return text;
+  if (text.length <= most && (PRINTABLE.test(text) || !HIDDEN.test(text))) return text;
   let out = "";
   let length = 0;
   for (const c of text.replaceAll("\r\n", "\n")) {

@@ -22,6 +22,11 @@ export function fieldTypes(schema: Json | undefined, keys: readonly string[]): s
   return fieldSchemas(schema, keys).flatMap(({ type }) => (Array.isArray(type) ? type.map(String) : typeof type === "string" ? [type] : []));
 }
 
+/** Whether a schema says which values a field may have. */
+export function saysType(schema: Json | undefined, keys: readonly string[]): boolean {
+  return fieldSchemas(schema, keys).some((part) => part.type !== undefined || part.enum !== undefined || part.const !== undefined);
+}
+
 /** Names of the fields that a value must have at the top of a schema. */
 export function requiredNames(schema: Json | undefined, keys: readonly string[] = []): string[] {
   return [...new Set(fieldSchemas(schema, keys).flatMap(({ required }) => (Array.isArray(required) ? required.map(String) : [])))];

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { compare, type Decimal, decimalOf } from "./decimal.ts";
+import { compare, type Decimal, decimalOf } from "../events/decimal.ts";
 import { pointerKeys } from "./pointer.ts";
 import { didYouMean, shown } from "./problems.ts";
 import { actionNames } from "./shape-condition.ts";

@@ -1,5 +1,5 @@
 import type { z } from "zod";
-import { compare, type Decimal, decimalOf } from "./decimal.ts";
+import { compare, type Decimal, decimalOf } from "../events/decimal.ts";
 import { shown } from "./problems.ts";
 import { per } from "./shape-budget.ts";
 import { condition } from "./shape-condition.ts";

@@ -1,6 +1,6 @@
 import { canonicalize, type Json, parseStrict } from "../events/canonical.ts";
+import { add, compare, type Decimal, decimalOf, ZERO } from "../events/decimal.ts";
 import type { CompiledPolicy } from "./compile.ts";
-import { add, compare, type Decimal, decimalOf, ZERO } from "./decimal.ts";
 import { pointerKeys } from "./pointer.ts";
 
 /** What a standing approval covers: proposals of one agent whose every step uses one of these tools. */
@@ -45,8 +45,21 @@ export function coversAlike(scope: StandingScope, { agent, thread, actions }: Al
   );
 }
 
+/** What one item takes of a standing approval. */
+export interface Use {
+  /** Each step of a plan counts: five of them are five actions that nobody looks at. */
+  readonly actions: number;
+  /** Undefined where an argument does not tell. */
+  readonly amount: Decimal | undefined;
+}
+
+/** What a proposal takes of a standing approval; the amount only tells where the scope says where it lies. */
+export function useOf(scope: StandingScope | undefined, actions: Alike["actions"]): Use {
+  return { actions: actions.length, amount: scope === undefined ? undefined : amountOf(scope, actions) };
+}
+
 /** What a proposal takes of the amount; undefined where an argument does not tell. */
-export function amountOf(scope: StandingScope, actions: Alike["actions"]): Decimal | undefined {
+function amountOf(scope: StandingScope, actions: Alike["actions"]): Decimal | undefined {
   let sum = ZERO;
   for (const { tool, args } of actions) {
     const keys = pointerKeys(scope.amountPaths?.[tool] ?? "");
@@ -62,16 +75,21 @@ export function amountOf(scope: StandingScope, actions: Alike["actions"]): Decim
 }
 
 /** Whether uses stay within the bounds of a standing approval. An amount that cannot be told is never within one. */
-export function within(bounds: { readonly max: number; readonly amount: string | null }, uses: readonly (Decimal | undefined)[]): boolean {
-  if (uses.length > bounds.max) return false;
+export function within(bounds: { readonly max: number; readonly amount: string | null }, uses: readonly Use[]): boolean {
+  if (actionsOf(uses) > bounds.max) return false;
   if (bounds.amount === null) return true;
   const most = decimalOf(bounds.amount);
   let sum = ZERO;
-  for (const amount of uses) {
+  for (const { amount } of uses) {
     if (amount === undefined) return false;
     sum = add(sum, amount);
   }
   return most !== undefined && compare(sum, most) <= 0;
+}
+
+/** Actions in all. */
+export function actionsOf(uses: readonly Use[]): number {
+  return uses.reduce((sum, { actions }) => sum + actions, 0);
 }
 
 /** Where a tool's amount lies, as the policies of a workspace say; undefined where they do not, or contradict each other. */

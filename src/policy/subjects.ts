@@ -52,7 +52,7 @@ export function faultOf({ proposal, actions }: JudgeInput): EventError | undefin
 /** The actions with everything that conditions read of them. */
 export function subjectsOf({ proposal, actions, now }: Pick<JudgeInput, "proposal" | "actions" | "now">): Subject[] {
   const proposed = new Map(proposal.actions.map((action) => [action.actionId, action]));
-  const evidence = new Set(proposal.evidence.filter((piece) => piece.value !== null || piece.url !== null).map((piece) => piece.label));
+  const evidence = new Set(proposal.evidence.filter((piece) => isSaying(piece.value) || isSaying(piece.url)).map((piece) => piece.label));
   const steps = { left: MAX_JUDGEMENT_STEPS };
   return actions.map(({ actionId, tool, args }, index) => {
     const { targetState = null, confidence = null, confidenceSource = null } = proposed.get(actionId) ?? {};
@@ -76,6 +76,11 @@ export function subjectsOf({ proposal, actions, now }: Pick<JudgeInput, "proposa
       },
     };
   });
+}
+
+/** Whether there is anything to read: a label with nothing behind it, or with invisible characters only, is no evidence. */
+function isSaying(text: string | null): boolean {
+  return text !== null && /[\p{L}\p{N}\p{P}\p{S}]/u.test(text);
 }
 
 /** A state that is not what its hash says is no state. */

@@ -1,4 +1,4 @@
-import { add, type Decimal, subtract, ZERO } from "./decimal.ts";
+import { add, type Decimal, subtract, ZERO } from "../events/decimal.ts";
 import type { LetThrough } from "./overshoot.ts";
 
 /** One action that counts, at its place in time. */

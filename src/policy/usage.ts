@@ -1,5 +1,5 @@
 import type { Json } from "../events/canonical.ts";
-import type { Decimal } from "./decimal.ts";
+import type { Decimal } from "../events/decimal.ts";
 
 /** What is asked of usage: how much of a meter others have used up, for one key, in the rolling window that ends at `asOf`. */
 export interface UsageQuestion {

@@ -5,7 +5,7 @@ import type { Opinion } from "./opinion.ts";
 import { spanEnd } from "./span.ts";
 
 /** Version of the engine, in every verdict: the same inputs and the same version give the same verdict. */
-export const ENGINE_VERSION = "2";
+export const ENGINE_VERSION = "3";
 
 /** What a verdict says, without the envelope that the policy worker adds. */
 export type VerdictBody = Omit<VerdictReached, "eventId" | "itemId" | "workspace" | "answers" | "occurredAt" | "actor" | "traceparent">;

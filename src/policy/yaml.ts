@@ -19,7 +19,7 @@ export function readYaml(text: string): Source {
   const nowhere = () => ({ line: 1, column: 1 });
   const failed = (message: string): Source => ({ value: undefined, problems: [{ path: [], message, line: 1, column: 1 }], place: nowhere });
   if (text.length > MAX_TEXT) return failed(`the document has ${text.length} characters, more than ${MAX_TEXT}`);
-  const { LineCounter, parseDocument, visit } = yaml();
+  const { isScalar, LineCounter, parseDocument, visit } = yaml();
   const lines = new LineCounter();
   try {
     const doc = parseDocument(text, { lineCounter: lines, version: "1.2", prettyErrors: false });
@@ -30,6 +30,11 @@ export function readYaml(text: string): Source {
     const problems: Problem[] = [...doc.errors, ...doc.warnings].map((error) => ({ path: [], message: error.message, ...at(error.pos[0]) }));
     if (problems.length > 0) return { value: undefined, problems, place: nowhere };
     visit(doc, {
+      Pair: (_, { key }) => {
+        // An ordinary key in YAML 1.2. Inside a JSON Schema, where other keys pass as annotations, what was to be merged would silently be missing.
+        if (isScalar(key) && key.value === "<<" && key.type === "PLAIN")
+          problems.push({ path: [], message: "merge keys (<<) are not in YAML 1.2; write out what is to be merged", ...at(key.range?.[0] ?? 0) });
+      },
       Scalar: (_, node) => {
         const { source, value } = node;
         // 12345678901234567890 would be compared as another number than the one that is written here.

@@ -4,6 +4,7 @@ import type { Duty, WorkerName } from "../ledger/owed.ts";
 import { OUTCOMES, type Outcome, STAGES, type Stage } from "../ledger/stages.ts";
 import { itemBytes, itemIdOfBytes } from "./keys.ts";
 import { COLUMNS, type ListedItem, type Reading, type Row } from "./reading.ts";
+import { NEVER, QUEUE_ORDER } from "./schema.ts";
 import { readState } from "./state.ts";
 import { riskRank } from "./summary.ts";
 
@@ -27,9 +28,6 @@ export interface QueueFilter {
 
 /** A place in the order of the queue: rank of the risk, deadline, when it was proposed, item. */
 export type QueuePlace = readonly [risk: number, deadline: number, proposedAt: number, itemId: string];
-
-/** Stands for "no deadline" in the order of the queue. */
-const NEVER = Number.MAX_SAFE_INTEGER;
 
 /** The place of a listed item in the queue. */
 export function queuePlace(item: ListedItem): QueuePlace {
@@ -62,20 +60,16 @@ export function listQueries({ views, db, blobs, listed }: Reading) {
     /** What waits for a person: by risk, highest first, then by deadline, then by age. */
     queue(filter: QueueFilter = {}): ListedItem[] {
       const { owners, limit = 100, offset = 0, after } = filter;
-      const where = ["waits = 1"];
-      const values: (string | number | Buffer)[] = [];
-      const add = (sql: string, ...v: (string | number | Buffer)[]) => {
-        where.push(sql);
-        values.push(...v);
-      };
-      if (owners !== undefined) add(`owner IN (${owners.map(() => "?").join(",")})`, ...owners);
-      if (after !== undefined) {
-        const [risk, deadline, proposed, itemId] = after;
-        add(`(-COALESCE(risk, -1), COALESCE(deadline, ${NEVER}), proposed, id) > (?, ?, ?, ?)`, -risk, deadline, proposed, itemBytes(itemId));
-      }
-      const rows = db
-        .prepare(`SELECT ${COLUMNS} FROM item WHERE ${where.join(" AND ")} ORDER BY risk DESC, deadline IS NULL, deadline, proposed, id LIMIT ? OFFSET ?`)
-        .all(...values, limit, offset);
+      const place = after === undefined ? [] : [-after[0], after[1], after[2], itemBytes(after[3])];
+      const rest = `${place.length === 0 ? "" : `AND (${QUEUE_ORDER}) > (?, ?, ?, ?)`} ORDER BY ${QUEUE_ORDER} LIMIT`;
+      if (owners === undefined)
+        return (db.prepare(`SELECT ${COLUMNS} FROM item WHERE waits = 1 ${rest} ? OFFSET ?`).all(...place, limit, offset) as Row[]).map((row) => listed(row));
+      if (owners.length === 0) return [];
+      // Each owner's are in order already, and a page takes no more than a page of each: else all that waits would be sorted for every page.
+      const each = [...new Set(owners)];
+      const own = each.map(() => `SELECT * FROM (SELECT ${COLUMNS} FROM item WHERE waits = 1 AND owner = ? ${rest} ?)`).join(" UNION ALL ");
+      const values = each.flatMap((owner) => [owner, ...place, limit + offset]);
+      const rows = db.prepare(`SELECT * FROM (${own}) ORDER BY ${QUEUE_ORDER} LIMIT ? OFFSET ?`).all(...values, limit, offset);
       return (rows as Row[]).map((row) => listed(row));
     },
 

@@ -1,5 +1,11 @@
 /** Version of the fold and of these tables. Another number in a views file means: rebuild. */
-export const FOLD_VERSION = 8;
+export const FOLD_VERSION = 10;
+
+/** Stands for "no deadline" in the order of the queue. */
+export const NEVER = Number.MAX_SAFE_INTEGER;
+
+/** The order of the queue: by risk, highest first, then by deadline, then by age. The indexes are in the same words, else nobody uses them. */
+export const QUEUE_ORDER = `-COALESCE(risk, -1), COALESCE(deadline, ${NEVER}), proposed, id`;
 
 /**
  * The views. All of them are a function of the log; nothing that can be read from them depends on the order in which topics arrived. Items
@@ -19,8 +25,9 @@ CREATE TABLE item (
   owner TEXT, agent TEXT, risk INTEGER, deadline INTEGER, proposed INTEGER, flagged INTEGER NOT NULL DEFAULT 0, spent INTEGER,
   waits INTEGER NOT NULL DEFAULT 0, thread TEXT
 );
--- What waits for a person: for a decision, for the review of what runs already, or to be settled.
-CREATE INDEX item_queue ON item (owner, risk DESC, deadline) WHERE waits = 1;
+-- What waits for a person: for a decision, for the review of what runs already, or to be settled; of one owner, and of all.
+CREATE INDEX item_queue ON item (owner, ${QUEUE_ORDER}) WHERE waits = 1;
+CREATE INDEX item_waits ON item (${QUEUE_ORDER}) WHERE waits = 1;
 -- What is not done, by its run: what the rejection of a branch reaches.
 CREATE INDEX item_thread ON item (thread) WHERE thread IS NOT NULL AND stage < 8;
 -- What may run, runs, or did and nobody knows how it ended: what a halt looks for.

@@ -1,4 +1,4 @@
-import { compare } from "../policy/decimal.ts";
+import { compare } from "../events/decimal.ts";
 import { documentsOf } from "../policy/earlier-version.ts";
 import { type PastLimit, pastLimits } from "../policy/overshoot.ts";
 import type { EventStore } from "../projector/event-store.ts";

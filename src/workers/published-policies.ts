@@ -1,7 +1,7 @@
 import { CountersignError, messageOf } from "../errors.ts";
 import type { PolicyRef } from "../events/types.generated.ts";
 import { barAtGrant } from "../policy/at-grant.ts";
-import { type Classified, type CompiledPolicy, claimMs, classifiedOf, compilePolicy, retriesOf, rubricOf } from "../policy/compile.ts";
+import { type Classified, type CompiledPolicy, type Criterion, claimMs, classifiedOf, compilePolicy, retriesOf, rubricOf } from "../policy/compile.ts";
 import { parsePolicy } from "../policy/document.ts";
 import { asItJudged, documentsOf, type Reached } from "../policy/earlier-version.ts";
 import { judge } from "../policy/judge.ts";
@@ -28,10 +28,12 @@ export interface PublishedPolicies {
   readonly retries: (workspace: string, tool: string) => number;
   /** Where a tool's amount lies; undefined where no policy says so. */
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
+  /** Whether a policy's schema of a tool says which values an argument may have. */
+  readonly saysType: (workspace: string, tool: string, keys: readonly string[]) => boolean;
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   /** Criteria by which reviewers may score an item with these tools. */
-  readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
+  readonly rubric: (workspace: string, tools: readonly string[]) => readonly Criterion[];
   /** The arguments of a tool that are classified. Where a document of the workspace cannot be used nobody knows what it classifies: then all are secret. */
   readonly classified: (workspace: string, tool: string) => readonly Classified[];
 }
@@ -70,6 +72,10 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
       ),
     retries: (workspace, tool) => retriesOf(current().usable, workspace, tool),
     amountPath: (workspace, tool) => amountPathOf(current().usable, workspace, tool),
+    saysType: (workspace, tool, keys) =>
+      current().usable.some(
+        (policy) => policy.workspace === workspace && policy.mode !== "shadow" && policy.find(tool).some((action) => action.saysType(keys)),
+      ),
     barAtGrant(input, ...rest) {
       const { usable, broken } = current();
       const why = broken.get(input.proposal.workspace);

@@ -1,8 +1,8 @@
 import type { EventOf } from "../events/types.generated.ts";
 import { isOwner } from "../ledger/decisions.ts";
 import { nodeOf } from "../ledger/item.ts";
-import type { Decimal } from "../policy/decimal.ts";
-import { amountOf, coversAlike, readScope, type StandingScope, within } from "../policy/standing.ts";
+import { isReserved } from "../policy/publish-tool.ts";
+import { coversAlike, readScope, type StandingScope, type Use, useOf, within } from "../policy/standing.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { Standing, Standings } from "../projector/standings.ts";
@@ -12,11 +12,11 @@ import type { PublishedPolicies } from "./published-policies.ts";
 
 type Verdict = ReturnType<Judge>;
 
-/** What an item that used a standing approval took of its amount. */
-export function usedAmount(queries: Queries, scope: StandingScope, itemId: string): Decimal | undefined {
+/** What an item that used a standing approval took of it. */
+function usedBy(queries: Queries, scope: StandingScope | undefined, itemId: string): Use {
   const item = queries.item(itemId)?.item;
   const proposal = item === undefined ? undefined : nodeOf(item, "proposals", item.proposal);
-  return proposal === undefined ? undefined : amountOf(scope, proposal.actions);
+  return useOf(scope, proposal?.actions ?? []);
 }
 
 /**
@@ -32,16 +32,16 @@ export function standingJudge(
     isBound,
   }: Pick<PublishedPolicies, "isBound"> & { queries: Queries; standings: Standings; onFolded: (listener: (batch: FoldedBatch) => void) => () => void },
 ): Judge {
-  const reserved = new Map<string, { standing: string; amount: Decimal | undefined }>();
+  const reserved = new Map<string, { standing: string; use: Use }>();
   onFolded((batch) => {
     for (const { topic, itemId } of batch.effective) if (topic === "verdicts") reserved.delete(itemId);
   });
 
-  function hasRoom(standing: Standing, scope: StandingScope, itemId: string, amount: Decimal | undefined): boolean {
-    const taken = standing.uses.filter((use) => use.itemId !== itemId).map((use) => usedAmount(queries, scope, use.itemId));
+  function hasRoom(standing: Standing, scope: StandingScope, itemId: string, own: Use): boolean {
+    const taken = standing.uses.filter((use) => use.itemId !== itemId).map((use) => usedBy(queries, scope, use.itemId));
     for (const [other, hold] of reserved)
-      if (other !== itemId && hold.standing === standing.eventId && !standing.uses.some((use) => use.itemId === other)) taken.push(hold.amount);
-    return within(standing, [...taken, amount]);
+      if (other !== itemId && hold.standing === standing.eventId && !standing.uses.some((use) => use.itemId === other)) taken.push(hold.use);
+    return within(standing, [...taken, own]);
   }
 
   return (input) => {
@@ -49,26 +49,29 @@ export function standingJudge(
     const { proposal, actions, answers, now } = input;
     if (answers !== "proposal" || input.alone === true || !mayStand(verdict)) return verdict;
     const tools = actions.map(({ tool }) => tool);
+    // A change of a document is decided each time, by somebody who has read it.
+    if (tools.some(isReserved)) return verdict;
     if (isBound(proposal.workspace, tools, verdict.matched?.map(({ rule }) => rule) ?? [])) return verdict;
     const alike = { agent: proposal.agent.id, thread: proposal.run?.threadId ?? null, actions };
     for (const standing of standings.all()) {
       if (standing.workspace !== proposal.workspace || standing.revoked !== null || standing.until <= now || standing.itemId === proposal.itemId) continue;
       const scope = readScope(standing.scope);
       if (scope === undefined || !coversAlike(scope, alike) || !isEntitled(standing, verdict, proposal)) continue;
-      const amount = standing.amount === null ? undefined : amountOf(scope, actions);
-      if (!hasRoom(standing, scope, proposal.itemId, amount)) continue;
-      reserved.set(proposal.itemId, { standing: standing.eventId, amount });
+      const use = useOf(scope, actions);
+      if (!hasRoom(standing, scope, proposal.itemId, use)) continue;
+      reserved.set(proposal.itemId, { standing: standing.eventId, use });
       return underStanding(verdict, standing.eventId, wordsOf(standing));
     }
     return verdict;
   };
 }
 
-/** Standing approvals stand in for the one person that a verdict asks for; never for what is irreversible, critical, or under a halt. */
+/** Standing approvals stand in for the one person that a verdict asks for; never for what is irreversible, critical, behind a hard gate, or under a halt. */
 function mayStand({ route, gate, reversibility, risk, approvals, error }: Verdict): boolean {
   if (route !== "interrupt" && route !== "batch") return false;
   return (
     gate !== "audit" &&
+    gate !== "hard" &&
     reversibility !== "irreversible" &&
     reversibility !== "unrecognized" &&
     (risk === "low" || risk === "medium" || risk === "high") &&
@@ -119,8 +122,8 @@ export function overshootOf(queries: Queries, standing: Standing, itemId: string
   if (standing.revoked !== null) return `The standing approval of ${standing.by} was revoked by ${standing.revoked.by}`;
   const scope = readScope(standing.scope);
   const upTo = standing.uses.slice(0, standing.uses.findIndex((use) => use.itemId === itemId) + 1);
-  const amounts = upTo.map((use) => (scope === undefined ? undefined : usedAmount(queries, scope, use.itemId)));
-  return within(standing, amounts) ? null : `The standing approval of ${standing.by} was used up by others`;
+  const uses = upTo.map((use) => usedBy(queries, scope, use.itemId));
+  return within(standing, uses) ? null : `The standing approval of ${standing.by} was used up by others`;
 }
 
 /** What a standing approval let pass is looked at again before it is granted: two judges may have used it at once. */

@@ -94,6 +94,7 @@ export const REFUND: ItemView = {
   edits: [],
   grant: null,
   receipts: [],
+  rubric: [],
   batches: [],
   batchDue: null,
   incidents: [],

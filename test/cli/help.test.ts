@@ -36,6 +36,21 @@ describe("every command", () => {
     }
   });
 
+  it("refuses an empty --log and an empty --data, which would come to the default", async () => {
+    let tried = 0;
+    for (const leaf of leaves(program))
+      for (const option of ["--log", "--data"]) {
+        if (!leaf.options.some(({ long }) => long === option)) continue;
+        tried++;
+        for (const empty of ["", " "]) {
+          const { code, err } = await cli([...nameOf(leaf).split(" "), option, empty], { env: { COUNTERSIGN_LOG: "sqlite:elsewhere" } });
+          expect([nameOf(leaf), option, code]).toEqual([nameOf(leaf), option, 2]);
+          expect(err).toMatch(new RegExp(`${option} <\\w+>[\\s\\S]*It is empty`));
+        }
+      }
+    expect(tried).toBeGreaterThan(25);
+  });
+
   it("is written in its examples with options that it has", () => {
     const source = leaves(program).map((leaf) => ({ leaf, flags: new Set(leaf.options.flatMap((o) => [o.short, o.long])) }));
     const lines = read("docs/cli.md")

@@ -103,6 +103,16 @@ describe("policy diff", () => {
     expect([await judged(notes), await judged(looser)]).toMatchObject([{ risk: "high" }, { risk: "low" }]);
   });
 
+  it("ends with 3 where the next publication needs fewer people, and says that no proposal shows it", async () => {
+    const guarded = file("guarded.yaml", `${POLICY}publish: { approval: { approvals: 2, owner: role:board } }\n`);
+    const { code, out } = await cli(["policy", "diff", guarded, notes]);
+    expect(code).toBe(3);
+    expect(out).toBe(
+      "(the publication of this document): more permissive\n  approvals: 2 → 0\n  owner: role:board → nobody\n  expires: after 1 day → never\n  as the documents say: no single proposal shows it\n\n1 region more permissive, 0 stricter, 0 in other hands or at other times (--all shows them)\n",
+    );
+    expect(lines((await cli(["policy", "diff", guarded, notes, "--json"])).out)).toMatchObject([{ direction: "looser", witness: null }]);
+  });
+
   it("gives one object per region with --json, and says where two different policies are compared", async () => {
     const [region] = lines((await cli(["policy", "diff", notes, looser, "--json"])).out);
     expect(region).toMatchObject({ action: "note", direction: "looser", lost: ["large"], witness: { action: "note", args: { size: expect.any(Number) } } });

@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { canonicalArgs } from "../../src/events/canonical.ts";
 import { MINUTE, openBench, POLICY, WORKSPACE } from "../support/bench-ledger.ts";
 import { tempDir } from "../support/views.ts";
 import { cli, lines } from "./harness.ts";
@@ -39,6 +40,47 @@ describe("policy recheck", () => {
     const { dir } = await filled();
     const { code, out, err } = await cli(["policy", "recheck", "--log", `sqlite:${dir}`, "--data", dir]);
     expect({ code, out, err }).toEqual({ code: 0, out: "7 verdicts recomputed: all are as recorded.\n", err: "" });
+  });
+
+  test("finds an edit as recorded that two versions of one document judged, and an edit of that edit, of a plan as well", async () => {
+    const version = (name: string) => `
+policy: shop
+workspace: support
+owner: role:lead
+actions:
+  pay: { arguments: { type: object, properties: { amount: { type: number } }, required: [amount] }, reversibility: partially, risk: medium, approvals: 3 }
+  buy: { arguments: { type: object, properties: { amount: { type: number } }, required: [amount] }, reversibility: partially, risk: medium, approvals: 3 }
+rules:
+  - { id: pay-${name}, when: { action: pay }, raise: { points: ${name.length + (name === "one" ? 1 : 0)} }, because: "pay, ${name}" }
+  - { id: buy-${name}, when: { action: buy }, raise: { points: 1 }, because: "buy, ${name}" }
+budgets: [{ id: day-${name}, action: [pay, buy], measure: { sum: /amount }, window: P1D, limits: [{ above: 1000, raise: { risk: high } }] }]
+`;
+    const dir = tempDir();
+    const bench = await openBench({ dir });
+    const step = (actionId: string, tool: string, amount: number) => ({ actionId, tool, ...canonicalArgs({ amount }) });
+    const edited = (amount: number) => ({
+      edits: [
+        { actionId: "a1", ...canonicalArgs({ amount }) },
+        { actionId: "a2", ...canonicalArgs({ amount: amount + 1 }) },
+      ],
+    });
+    for (const [first, second] of [
+      ["one", "two"],
+      ["two", "one"],
+    ] as const) {
+      await bench.publish(version(first));
+      const plan = await bench.propose(`from ${first}`, "pay", {}, { actions: [step("a1", "pay", 20), step("a2", "buy", 30)] });
+      const single = await bench.propose(`single from ${first}`, "pay", { amount: 5 });
+      await bench.at(bench.clock.now + 1000);
+      await bench.publish(version(second));
+      for (const amount of [4, 3]) {
+        await bench.decide(plan, "edit", edited(amount));
+        await bench.decide(single, "edit", { edits: [{ actionId: "a1", ...canonicalArgs({ amount }) }] });
+      }
+      await bench.at(bench.clock.now + 1000);
+    }
+    const { code, out } = await cli(["policy", "recheck", "--log", `sqlite:${dir}`]);
+    expect({ code, out }).toEqual({ code: 0, out: "12 verdicts recomputed: all are as recorded.\n" });
   });
 
   test("names each field in which a verdict is not what its record leads to, and ends with 3", async () => {

@@ -93,6 +93,18 @@ describe("show at 80 columns", () => {
     for (const text of texts) expect(text).not.toMatch(/[\p{Cf}\p{DI}\u2800]/u);
   });
 
+  it("names the criteria of the rubric while a decision can score them, and how", () => {
+    const rubric = [
+      { id: "tone", label: "Tone towards the customer" },
+      { id: "right_amount", label: null },
+    ];
+    const text = renderShow({ ...REFUND, rubric }, plain);
+    expect(text.replaceAll(/\s+/g, " ")).toContain("Score 1 to 5 for tone (Tone towards the customer), right_amount: --score tone=N");
+    expect(longest(text)).toBeLessThanOrEqual(80);
+    expect(renderShow({ ...DONE, rubric }, plain)).not.toContain("--score");
+    expect(renderShow(REFUND, plain)).not.toContain("--score");
+  });
+
   it("offers to settle with a retry exactly where the action may be tried again", () => {
     const doubt = (execution: "blind" | "queryable" | "idempotent") =>
       renderShow(

@@ -5,6 +5,8 @@ import fc from "fast-check";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { Buckets } from "../../src/evals/buckets.ts";
 import { exportDataset } from "../../src/evals/export.ts";
+import { itemsOf, type PileSource } from "../../src/evals/pile.ts";
+import { Temporary } from "../../src/evals/temporary.ts";
 import type { LogRecord } from "../../src/log/log.ts";
 import { TEST_KEY } from "./collected.ts";
 import { story } from "./story.ts";
@@ -43,7 +45,8 @@ describe("buckets", () => {
   test("give every item its records in the order they were added, items by their first decision, whether they lie in memory or in files", () => {
     fc.assert(
       fc.property(fc.array(record, { maxLength: 60 }), fc.constantFrom(1, 100, 1000, 5000, 1e6), (records, mostHeld) => {
-        const buckets = new Buckets(3, mostHeld);
+        const folder = new Temporary();
+        const buckets = new Buckets(3, folder, mostHeld);
         const expected = new Map<string, { first: number; records: Seen[] }>();
         records.forEach(({ topic, partition, item, value }, offset) => {
           buckets.add({ topic, partition, offset } as LogRecord, item, value);
@@ -56,12 +59,15 @@ describe("buckets", () => {
         for (const partition of [0, 1, 2]) {
           // Copied while they pass: what a bucket gives must stand until the next is asked for.
           const found = [];
-          for (const { itemId, records: given } of buckets.items(partition, "decisions")) found.push({ itemId, records: given.map(seen) });
+          const source = buckets.hand(partition);
+          const items = source === undefined ? [] : itemsOf(source, partition, "decisions");
+          for (const { itemId, records: given } of items) found.push({ itemId, records: given.map(seen) });
           const due = [...expected].filter(([id]) => id.startsWith(`${partition} `)).map(([id, rest]) => ({ itemId: id.slice(2), ...rest }));
           due.sort((a, b) => (a.first === b.first ? (a.itemId < b.itemId ? -1 : 1) : a.first - b.first));
           expect(found).toEqual(due.map(({ itemId, records: given }) => ({ itemId, records: given })));
         }
         buckets.close();
+        folder.close();
         expect(spilled()).toEqual([]);
       }),
       { numRuns: 200 },
@@ -69,7 +75,8 @@ describe("buckets", () => {
   });
 
   test("hold no more than they may: the rest lies in files that nobody else can read, until close", () => {
-    const buckets = new Buckets(1, 10_000);
+    const folder = new Temporary();
+    const buckets = new Buckets(1, folder, 10_000);
     for (let offset = 0; offset < 100; offset++)
       buckets.add({ topic: "proposals", partition: 0, offset } as LogRecord, `item-${offset % 7}`, new Uint8Array(1000).fill(offset));
     const [file, ...more] = spilled();
@@ -77,8 +84,15 @@ describe("buckets", () => {
     const { size, mode } = statSync(join(file?.parentPath as string, file?.name as string));
     expect(mode & 0o777).toBe(0o600);
     expect(size).toBeGreaterThan(90_000);
-    expect([...buckets.items(0, "proposals")].map(({ records }) => records.length)).toEqual([15, 15, 14, 14, 14, 14, 14]);
-    buckets.close();
+    const source = buckets.hand(0) as PileSource;
+    expect([...itemsOf(source, 0, "proposals")].map(({ records }) => records.length)).toEqual([15, 15, 14, 14, 14, 14, 14]);
+    // Only some of them: those keep their places.
+    const some = [...itemsOf(source, 0, "proposals", (ordinal) => ordinal > 4)].map(({ itemId, ordinal }) => [itemId, ordinal]);
+    expect(some).toEqual([
+      ["item-5", 5],
+      ["item-6", 6],
+    ]);
+    folder.close();
     expect(readdirSync(temporary)).toEqual([]);
   });
 });

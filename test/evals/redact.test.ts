@@ -5,7 +5,7 @@ import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { exportDataset } from "../../src/evals/export.ts";
 import { detected, isCard, isIban, isPhone } from "../../src/evals/redact/detectors.ts";
-import { redactor } from "../../src/evals/redact/redactor.ts";
+import { redactedMessages, redactor } from "../../src/evals/redact/redactor.ts";
 import { bucketOf, treatmentOf } from "../../src/evals/redact/treatment.ts";
 import { TARGETS } from "../../src/evals/targets/table.ts";
 import { canonicalize, type Json } from "../../src/events/canonical.ts";
@@ -29,6 +29,12 @@ describe("detectors", () => {
     ["call +41 44 668 18 00 or (415) 555-2671", "call <phone> or <phone>"],
     ["0041446681800", "<phone>"],
     ["tel 044 668 18 00", "tel <phone>"],
+    ["0044 20 7946 0958", "<phone>"],
+    ["card 4111\u00a01111\u00a01111\u00a01111", "card <card>"],
+    ["4111\u20111111\u20111111\u20111111", "<card>"],
+    ["4111_1111_1111_1111 and 4111111111111111_x", "<card> and <card>_x"],
+    ["iban_DE89370400440532013000", "iban_<iban>"],
+    ["CH93\u00a00076\u00a02011\u00a06238\u00a05295\u00a07", "<iban>"],
   ])("%s becomes %s", (text, after) => expect(hide(text)).toBe(after));
 
   test.each([
@@ -41,6 +47,11 @@ describe("detectors", () => {
     "amount 1250.75 of 3 at 10:30",
     "a@b",
     "0192f3a4-5b6c-7d8e-9f01-234567890abc",
+    "00000000-0000-4000-8000-000000000001",
+    "05-15-2024",
+    "2024-05-15 2024-05-16",
+    "from 05/15/2024 to 15.05.2024",
+    "order 0012345678",
   ])("%s stays", (text) => expect(hide(text)).toBe(text));
 
   test("checksums decide, not looks", () => {
@@ -94,6 +105,50 @@ describe("treatments", () => {
     redaction.args({ customer: "mia_li_3668" }, [{ path: "/customer", treatment: "mask" }]);
     expect(redaction.text("Refund for mia_li_3668, please")).toBe("Refund for [masked], please");
   });
+
+  const fresh = () => redactor("strict", "k", { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } })("w");
+  const MASK = [
+    { path: "/pin", treatment: "mask" },
+    { path: "/who", treatment: "mask" },
+  ] as const;
+
+  test("what a classified field holds is hidden in fields before it too", () => {
+    expect(fresh().args({ body: "Dear Zebedee Quux", who: "Zebedee Quux" }, MASK)).toEqual({ body: "Dear [masked]", who: "[masked]" });
+  });
+
+  test("of two texts of which one holds the other nothing stays", () => {
+    const redaction = fresh();
+    redaction.args({ who: "Zoë Müller", pin: "Zoë Müller-9931" }, MASK);
+    expect(redaction.text("Zoë Müller has Zoë Müller-9931")).toBe("[masked] has [masked]");
+  });
+
+  test("a text is found as JSON writes it, with its escapes", () => {
+    const redaction = fresh();
+    redaction.args({ who: 'Zoë "Zed" Müller\nBasel' }, MASK);
+    expect(redaction.text(JSON.stringify({ said: 'Zoë "Zed" Müller\nBasel' }))).toBe('{"said":"[masked]"}');
+    expect(redaction.text('{"said": "Zo\\u00eb \\"Zed\\" M\\u00fcller\\nBasel"}')).toBe('{"said": "[masked]"}');
+  });
+
+  test.each([
+    ["of OpenAI", (args: string) => ({ role: "assistant", tool_calls: [{ id: "1", type: "function", function: { name: "msg", arguments: args } }] })],
+    ["of OpenAI before tools", (args: string) => ({ role: "assistant", function_call: { name: "msg", arguments: args } })],
+    ["of LangChain", (args: string) => ({ type: "ai", tool_calls: [{ name: "msg", args: JSON.parse(args) as Json, id: "1" }] })],
+    ["of Anthropic", (args: string) => ({ role: "assistant", content: [{ type: "tool_use", name: "msg", input: JSON.parse(args) as Json }] })],
+  ])("earlier calls %s are treated by class, and so is what was said of them", (_, message) => {
+    const messages = [{ role: "user", content: "my pin is hunter2-secret" }, message('{"pin":"hunter2-secret","n":1}')];
+    const out = JSON.stringify(redactedMessages(messages, fresh(), () => MASK));
+    expect(out).not.toContain("hunter2");
+    expect(out).toContain("[masked]");
+    expect(JSON.parse(out)).toHaveLength(2);
+  });
+
+  test.each(['{"pin":"hunter2-secret","n":12345678901234567890}', '{"pin":"a","pin":"hunter2-secret"}', '{"pin":"hunter2-secret","n":'])(
+    "arguments that are not strict JSON hide no less: %s",
+    (args) => {
+      const messages = [{ role: "assistant", tool_calls: [{ function: { name: "msg", arguments: args } }] }];
+      expect(JSON.stringify(redactedMessages(messages, fresh(), () => MASK))).not.toContain("hunter2");
+    },
+  );
 });
 
 const POLICY = `

@@ -36,6 +36,10 @@ const TOO_MUCH: readonly (readonly [what: string, schema: { [key: string]: Json 
   ["a reference out of the document", { $ref: "https://example.com/other.json" }, "not inside it"],
   ["a reference into a constant", { enum: [{ type: "string" }], $ref: "#/enum/0" }, "a constant"],
   ["another document inside", { $defs: { a: { $id: "https://example.com/a", type: "string" } }, $ref: "#/$defs/a" }, "$id below the top"],
+  ["a reference of another draft", { $recursiveAnchor: true, properties: { a: { $recursiveRef: "#" } } }, "$recursiveRef"],
+  ["a reference that is no text", { properties: { a: { $dynamicRef: 3 } } }, "$dynamicRef must be a text"],
+  ["one place with two names", { $defs: { a: { $anchor: "a", $dynamicAnchor: "b" } }, $ref: "#a" }, "keep one of them"],
+  ["a keyword of 2020-12 that is wrong, where only draft-07 would pass over it", { prefixItems: 3 }, "prefixItems must be array"],
   ["an answer by promise", { $async: true, required: ["a"] }, "$async"],
   ["patterns whose programs are huge", { allOf: many(400, (i) => ({ pattern: `(a{1,300}){1,3}c${i}` })) }, "steps"],
 ];
@@ -94,6 +98,58 @@ describe("a JSON Schema", () => {
     expect(argsFault(JSON.stringify(self), { x: "1" })?.path).toBe("/x");
     expect(argsFault('{"items":[{"type":"string"}]}', [1])?.path).toBe("/0");
     expect(argsFault('{"prefixItems":[{"type":"string"}]}', [1])?.path).toBe("/0");
+  });
+
+  it.each([
+    ["an anchor below the top", { $defs: { s: { $dynamicAnchor: "s", type: "string" } }, properties: { a: { $dynamicRef: "#s" } } }],
+    [
+      "an anchor that was come past",
+      {
+        $defs: { s: { $dynamicAnchor: "s", type: "string" } },
+        allOf: [{ properties: { a: { $ref: "#/$defs/s" } } }],
+        properties: { a: { $dynamicRef: "#s" } },
+      },
+    ],
+    ["a plain anchor", { $defs: { s: { $anchor: "s", type: "string" } }, properties: { a: { $dynamicRef: "#s" } } }],
+    ["a pointer", { $defs: { s: { type: "string" } }, properties: { a: { $dynamicRef: "#/$defs/s" } } }],
+    [
+      "an anchor behind the schema's own name",
+      { $id: "https://example.com/t", $defs: { s: { $dynamicAnchor: "s", type: "string" } }, properties: { a: { $dynamicRef: "https://example.com/t#s" } } },
+    ],
+    [
+      "an anchor beside a plain reference",
+      { $defs: { s: { $dynamicAnchor: "s", type: "string" }, m: { maxLength: 3 } }, properties: { a: { $ref: "#/$defs/m", $dynamicRef: "#s" } } },
+    ],
+    [
+      "a schema that says it is of draft-07",
+      {
+        $schema: "http://json-schema.org/draft-07/schema#",
+        definitions: { s: { $dynamicAnchor: "s", type: "string" } },
+        properties: { a: { $dynamicRef: "#s" } },
+      },
+    ],
+  ])("follows a dynamic reference to %s", (_, schema) => {
+    expect(argsFault(JSON.stringify(schema), { a: "x" })).toBeNull();
+    expect(argsFault(JSON.stringify(schema), { a: 1 })).toMatchObject({ path: "/a", rule: "type" });
+    expect(compileSchema(schema as { [key: string]: Json })({ a: "x" })).toBeUndefined();
+    expect(compileSchema(schema as { [key: string]: Json })({ a: 1 })).toMatchObject([{ path: "/a", rule: "type" }]);
+  });
+
+  it("follows a dynamic reference to the top, with a name and without one", () => {
+    const tree = { $dynamicAnchor: "node", type: "object", properties: { n: { type: "number" }, child: { $dynamicRef: "#node" } } };
+    for (const schema of [tree, { $id: "https://example.com/tree", ...tree }]) {
+      expect(argsFault(JSON.stringify(schema), { child: { child: { n: 1 } } })).toBeNull();
+      expect(argsFault(JSON.stringify(schema), { child: { child: { n: "1" } } })).toMatchObject({ path: "/child/child/n", rule: "type" });
+    }
+  });
+
+  it("is compiled in bounded time, however deep its dynamic anchors lie in each other", () => {
+    let schema: Json = { type: "string" };
+    for (let i = 0; i < 30; i++) schema = { $dynamicAnchor: `a${i}`, properties: { a: schema } };
+    const before = process.cpuUsage();
+    expect(schemaFault(JSON.stringify(schema))).toBeNull();
+    expect(argsFault(JSON.stringify(schema), nested(30, "1"))?.rule).toBe("type");
+    expect(process.cpuUsage(before).user / 1000).toBeLessThan(3000);
   });
 
   it("asks for names that were sent, not for those that every object inherits", () => {

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import type { EventOf } from "../../src/events/types.generated.ts";
 import type { ItemView } from "../../src/producers/wire/answers.ts";
 import type { BatchAnswer, BatchDecisionAnswer, BatchDecisionRequest, BatchesAnswer } from "../../src/producers/wire/batches.ts";
+import { collected } from "../evals/collected.ts";
 import { openWorld, until, type World } from "./world.ts";
 
 const POLICY = `
@@ -323,6 +324,42 @@ describe("deciding a batch", () => {
     const seen = await read(batch.batchId, "intern");
     const { body } = await send(batch, { ...(await opened(seen, "intern")), all: { kind: "approve" } }, "intern");
     expect([body.effective, body.refused, new Set(body.results.map((r) => r.code))]).toEqual([0, 5, new Set(["not_entitled"])]);
+  });
+});
+
+describe("a member that is decided by itself", () => {
+  test("names the batch in which it was shown, counts there as decided in it, and its row in a dataset has size and position", async () => {
+    const batch = await sealed();
+    const item = (await world.call<ItemView>("lead", "GET", `/v1/items/${batch.toOpen}`)).body;
+    const request = { kind: "approve", eventId: randomUUID(), batchId: batch.batchId };
+    expect(await world.decide("lead", item, request)).toMatchObject({ status: 200, body: { status: "effective" } });
+    expect(await decisionOf(item.itemId)).toMatchObject({ batchId: batch.batchId });
+    expect((await read(batch.batchId)).members.find((m) => m.itemId === item.itemId)).toMatchObject({ decision: { together: true } });
+    // The same request again is the same decision; without the batch it is another one.
+    expect((await world.decide("lead", item, request)).status).toBe(200);
+    expect((await world.decide("lead", item, { ...request, batchId: undefined })).body).toMatchObject({ code: "conflict" });
+    const { examples } = await collected({ log: world.ledger.log, codec: world.ledger.codec });
+    const { named } = world.ledger.batches.batch(batch.batchId)!;
+    const row = examples.find((example) => example.itemId === item.itemId);
+    expect(row?.review.batch).toEqual({ id: batch.batchId, size: 5, position: named.indexOf(item.itemId) + 1 });
+  });
+
+  test("cannot name a batch that does not hold it with the verdict that is answered, and is told which does", async () => {
+    const [one, two] = [await sealed(), await sealed()];
+    const item = (await world.call<ItemView>("lead", "GET", `/v1/items/${one.toOpen}`)).body;
+    for (const batchId of [two.batchId, "b000000"])
+      expect(await world.decide("lead", item, { kind: "approve", batchId })).toMatchObject({
+        status: 422,
+        body: { code: "request_invalid", field: "/batchId", value: batchId, fix: `name ${one.batchId}, or leave it out` },
+      });
+    const alone = await world.judged({ actions: [{ tool: "change_discount", args: { percent: 10, customer: "alone@example.com" } }] });
+    expect((await world.decide("lead", alone, { kind: "approve", batchId: one.batchId })).body).toMatchObject({
+      field: "/batchId",
+      fix: "leave it out: the item is in no batch",
+    });
+    expect((await world.decide("lead", item, { kind: "claim", batchId: one.batchId })).body).toMatchObject({ code: "request_invalid", field: "/batchId" });
+    expect((await read(one.batchId)).open).toBe(5);
+    await world.decide("lead", alone, { kind: "reject" });
   });
 });
 

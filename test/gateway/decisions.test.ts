@@ -340,6 +340,14 @@ describe("settle, report and clear", () => {
     expect(event?.scores).toEqual([score("tone", 4)]);
   });
 
+  it("shows the criteria of the rubric with their labels, and none where no policy names any", async () => {
+    expect((await refund()).rubric).toEqual([
+      { id: "tone", label: null },
+      { id: "right_amount", label: "The amount is right" },
+    ]);
+    expect((await w.judged({ tool: "send_gift", args: { value: 5, to: "x" } })).rubric).toEqual([]);
+  });
+
   it("refuses a criterion that no policy names for the action, by its name, and says which there are", async () => {
     const item = await refund();
     const wrong = { criterion: "mood", score: 4 };

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import type { HaltAnswer } from "../../src/producers/wire/halts.ts";
-import { openWorld, POLICY, type World } from "./world.ts";
+import type { StandingsAnswer } from "../../src/producers/wire/standing.ts";
+import { openWorld, POLICY, publishPolicy, until, type World } from "./world.ts";
 
 const BOUND = POLICY.replace("    separation: [agent_owner]", "    separation: [agent_owner]\n    approval_order: [role:payments-lead]").replace(
   "floors:",
@@ -47,6 +48,48 @@ test("no standing approval stands in where a budget or a floor asks for a person
   expect(await gift(10)).toMatchObject({ standing: expect.any(String) });
   expect(await gift(95)).toMatchObject({ stage: "pending", standing: null });
   expect(await gift(900)).toMatchObject({ stage: "pending", standing: null });
+});
+
+test("a standing approval counts actions: a plan is alike only if all of its steps fit into what is left", async () => {
+  const run = { threadId: "plans" };
+  const plan = (steps: number) =>
+    world.judged({ actions: Array.from({ length: steps }, (_, i) => ({ actionId: `a${i + 1}`, tool: "sync_crm", args: {} })), run });
+  const { body } = await world.decide("lead", await world.judged({ tool: "sync_crm", args: {}, run }), { kind: "approve", standing: { max: 4 } });
+  expect(await plan(5)).toMatchObject({ stage: "pending", standing: null });
+  expect(await plan(3)).toMatchObject({ standing: body.eventId });
+  expect(await plan(2)).toMatchObject({ stage: "pending", standing: null });
+  expect(await world.judged({ tool: "sync_crm", args: {}, run })).toMatchObject({ standing: body.eventId });
+  const { standing } = (await world.call<StandingsAnswer>("lead", "GET", "/v1/standing?all=true")).body;
+  expect(standing.find((s) => s.eventId === body.eventId)).toMatchObject({
+    usedActions: 4,
+    inForce: false,
+    overshot: false,
+    used: [{}, {}].map(() => expect.any(String)),
+  });
+});
+
+test("steps of plans in flight together never get past the bound", async () => {
+  const run = { threadId: "racing" };
+  const { body } = await world.decide("lead", await world.judged({ tool: "sync_crm", args: {}, run }), { kind: "approve", standing: { max: 7 } });
+  const actions = [1, 2].map((n) => ({ actionId: `a${n}`, tool: "sync_crm", args: {} }));
+  const items = await Promise.all(Array.from({ length: 12 }, () => world.judged({ actions, run })));
+  expect(items.filter((item) => item.standing === body.eventId)).toHaveLength(3);
+});
+
+test("a hard gate asks for a person each time: no standing approval is given on it, and none lets it pass", async () => {
+  const run = { threadId: "hard" };
+  const rotate = () => world.judged({ tool: "rotate_key", args: { host: "a" }, run });
+  const refused = await world.decide("lead", await rotate(), { kind: "approve", standing: { max: 5 } });
+  expect(refused).toMatchObject({ status: 403, body: { code: "not_allowed", detail: expect.stringContaining("a hard gate asks for a person each time") } });
+  const first = await world.judged({ tool: "sync_crm", args: {}, run });
+  expect((await world.decide("lead", first, { kind: "approve", standing: { max: 5 } })).status).toBe(200);
+  await publishPolicy(world.ledger, BOUND.replace(/(sync_crm:[\s\S]*?)gate: \{ kind: none \}/, "$1gate: { kind: hard }"));
+  const hardened = await until(async () => {
+    const item = await world.judged({ tool: "sync_crm", args: {}, run });
+    return item.gate === "hard" ? item : undefined;
+  });
+  expect(hardened).toMatchObject({ stage: "pending", standing: null });
+  await publishPolicy(world.ledger, BOUND);
 });
 
 test("the owner of an agent's key is a person, however it is written", () => {

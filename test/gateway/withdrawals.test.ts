@@ -159,3 +159,56 @@ test("a withdrawal that an edit came before takes back what the edit leads to, w
   expect(timeline.find((e) => e.what === "withdraw")).toMatchObject({ status: "superseded" });
   expect(how).toBe("revoked");
 });
+
+const note = () => world.granted({ tool: "add_note", args: { text: "x" } });
+
+test("what flows is withdrawn only until it is started: the agent is told so, and never finds running what was answered as withdrawn", async () => {
+  const running = await note();
+  await start(running);
+  expect(await withdraw(running.itemId)).toMatchObject({ status: 409, body: { code: "settled", detail: expect.stringContaining("started before") } });
+  const unstarted = await note();
+  expect(await withdraw(unstarted.itemId)).toMatchObject({ status: 200, body: { item: { outcome: "revoked" } } });
+  const counts = { withdrawn: 0, started: 0 };
+  for (let i = 0; i < 12; i++) {
+    const granted = await note();
+    const [taken, started] = await Promise.all([withdraw(granted.itemId), start(granted)]);
+    expect([taken.status, started.status].sort(), JSON.stringify([taken.body, started.body])).toEqual([200, 409]);
+    expect((await view(granted.itemId)).stage).toBe(taken.status === 200 ? "done" : "executing");
+    counts[taken.status === 200 ? "withdrawn" : "started"]++;
+  }
+  expect(counts.withdrawn + counts.started).toBe(12);
+});
+
+test("a withdrawal that races an approval says what became of the item: withdrawn, or taken back before anybody started it", async () => {
+  for (let i = 0; i < 12; i++) {
+    const item = await refund();
+    const [approved, taken] = await Promise.all([world.decide("lead", item, { kind: "approve" }), withdraw(item.itemId)]);
+    expect(taken.status, JSON.stringify(taken.body)).toBe(200);
+    expect((await done(item.itemId)).outcome).toBe(approved.status === 200 ? "revoked" : "withdrawn");
+  }
+});
+
+test("a proposal that replaces what is approved at the same moment goes through where the old one is gone", async () => {
+  for (let i = 0; i < 6; i++) {
+    const old = await refund();
+    const [, next] = await Promise.all([world.decide("lead", old, { kind: "approve" }), propose({ retryOf: old.itemId, replaces: true })]);
+    expect(next.status, JSON.stringify(next.body)).toBe(201);
+    expect(["revoked", "withdrawn"]).toContain((await done(old.itemId)).outcome);
+  }
+});
+
+test.each([
+  ["was approved", "issue_refund", { amount: 5 }],
+  ["flows", "add_note", { text: "x" }],
+])("between two steps of a plan that %s, what is left of it is taken back; while a step runs it is not", async (_how, tool, args) => {
+  const actions = [1, 2, 3].map((n) => ({ actionId: `a${n}`, tool, args }));
+  const plan = await world.granted({ actions });
+  const receipt = (kind: string, n: number) =>
+    world.receipt("executor", plan.itemId, { grant: plan.grant.id, kind, actionId: `a${n}`, argsSha256: plan.grant.actions[n - 1]?.argsSha256 });
+  expect((await receipt("started", 1)).status).toBe(200);
+  expect(await withdraw(plan.itemId)).toMatchObject({ status: 409, body: { code: "settled" } });
+  expect((await receipt("succeeded", 1)).status).toBe(200);
+  expect((await withdraw(plan.itemId)).status).toBe(200);
+  expect((await receipt("started", 2)).status).toBe(409);
+  expect((await view(plan.itemId)).stage).toBe("done");
+});

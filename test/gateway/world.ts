@@ -35,7 +35,7 @@ actions:
     reversibility: partially
     execution: idempotent
     risk: high
-    gate: { kind: hard }
+    gate: { kind: none }
     owner: role:support-lead
     amount: { path: /value, unit: USD }
     decisions: [approve, reject]
@@ -71,7 +71,7 @@ actions:
     reversibility: reversible
     execution: idempotent
     risk: high
-    gate: { kind: hard }
+    gate: { kind: none }
     owner: role:support-lead
     decisions: [approve, reject]
     lease: PT1S
@@ -80,7 +80,7 @@ actions:
     reversibility: partially
     execution: idempotent
     risk: high
-    gate: { kind: hard }
+    gate: { kind: none }
     owner: role:support-lead
     separation: [agent_owner]
     decisions: [approve, reject]

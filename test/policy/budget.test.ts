@@ -1,8 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { canonicalize, sha256 } from "../../src/events/canonical.ts";
+import type { BudgetSubject } from "../../src/policy/budget.ts";
 import { judge } from "../../src/policy/judge.ts";
+import { publicationArgs } from "../../src/policy/publication.ts";
+import { PUBLISH_TOOL } from "../../src/policy/publish-tool.ts";
+import { countablesOf } from "../../src/policy/subjects.ts";
 import type { Usage, UsageQuestion } from "../../src/policy/usage.ts";
 import type { VerdictBody } from "../../src/policy/verdict.ts";
-import { type Call, NOW, policy, problems, proposal, verdict } from "./helpers.ts";
+import { type Call, NOW, policy, problems, proposal, verdict, verdictOn } from "./helpers.ts";
 
 const ACTIONS = `
 actions:
@@ -247,6 +252,23 @@ describe("a document with budgets", () => {
         `${HEAD}${text}\nbudgets: [{ id: b, action: [act, other], measure: { sum: /amount }, window: P1D, limits: [{ above: 1, forbid: true }] }]`,
       ).join(),
     ).toContain("adds up amounts of different units (USD, CHF)");
+  });
+
+  test("on every action binds no publication: what agents do cannot keep a document from being changed", () => {
+    const one = policy(`publish: { approval: { owner: role:po } }
+actions: { "*": { reversibility: reversible, risk: low } }
+budgets: [{ id: b, action: "*", measure: { count: true }, window: P1D, limits: [{ above: 3, forbid: true }] }]
+duplicates: [{ id: d, action: "*", window: P1D, forbid: true }]
+grants: [{ id: g, when: { action: "*" }, lower: { risk: low }, cap: { max: 1 }, expires: 2099-01-01, evidence: e, because: x }]`);
+    const document = canonicalize({ ...(one.written as object), version: "2" });
+    const args = publicationArgs(one, { policyId: "p", version: "2", document, sha256: sha256(document) });
+    const proposed = proposal({ tool: PUBLISH_TOOL, args, more: { agent: { id: "bot", owner: "ann" } } });
+    const used = { proposal: proposed, actions: proposed.actions, answers: "proposal", now: NOW, usage: () => ({ count: 9, sum: "9" }) } as const;
+    expect(verdictOn([one], used)).toMatchObject({ route: "interrupt", owner: "role:po", matched: [], budgets: [] });
+    const [spent] = countablesOf(proposed, proposed.actions, { flowed: true });
+    for (const meter of one.meters) expect([meter.id, meter.read(spent as BudgetSubject)]).toEqual([meter.id, undefined]);
+    const call = proposal({ tool: "anything", args });
+    expect(verdictOn([one], { ...used, proposal: call, actions: call.actions })).toMatchObject({ route: "forbid" });
   });
 
   test("gives verdicts that can be written to the log", () => {

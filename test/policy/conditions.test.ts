@@ -1,5 +1,9 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Json } from "../../src/events/canonical.ts";
+import { compileCondition, type Facts } from "../../src/policy/condition.ts";
 import { judge } from "../../src/policy/judge.ts";
+import { OPERATORS } from "../../src/policy/operators.ts";
 import { type Call, NOW, policy, problems, proposal } from "./helpers.ts";
 
 const head = "policy: p\nworkspace: w\nowner: role:boss\n";
@@ -137,5 +141,45 @@ describe("a condition in CEL", () => {
   it("on an argument that nobody declares is refused, with its place", () => {
     const text = document('cel: "args.m > 5.0"').replace("note: {", "note: { arguments: { type: object },");
     expect(problems(head + text)[0]).toMatch(/^p\.yaml:\d+:\d+ rules\[0\]\.when\.cel: reads args\.m, which is declared by none of act, note/);
+  });
+});
+
+describe("a comparison of an argument", () => {
+  const scope = { declared: () => "yes" as const, tool: "act", effects: [], calendar: undefined };
+  const thresholds: Readonly<Record<string, fc.Arbitrary<Json>>> = {
+    in: fc.constantFrom(["a", "b"], [1, "a"], [null], [{ a: 1 }, "x"]),
+    not_in: fc.constantFrom(["a", "b"], [1, "a"], [null], [{ a: 1 }, "x"]),
+    between: fc.constant([1, 3]),
+    domain_in: fc.constant(["b.test"]),
+    ...Object.fromEntries(["is", "not", "contains"].map((name) => [name, fc.constantFrom<Json>("a", 1, null, true, ["a"], { a: 1 })])),
+    ...Object.fromEntries(["prefix", "suffix", "glob", "matches"].map((name) => [name, fc.constantFrom("a", "ab")])),
+  };
+  const leaf = fc
+    .constantFrom(...Object.keys(OPERATORS))
+    .chain((operator) => fc.record({ operator: fc.constant(operator), threshold: thresholds[operator] ?? fc.constantFrom<Json>(0, 1, 2) }));
+  const value = fc.constantFrom<Json | undefined>(undefined, null, true, 0, 1, 2, 3.5, "", "a", "ab", "x@b.test", ["a"], [1, null], [], { a: 1 }, {});
+  const facts = (args: Json): Facts => ({ args, steps: { left: 1e6 }, answers: new Map() }) as unknown as Facts;
+
+  it("at the top of the arguments comes to what it comes to anywhere else, and says what it read", () => {
+    fc.assert(
+      fc.property(leaf, value, ({ operator, threshold }, v) => {
+        const [top, below] = ["/n", "/o/n"].map((path) => compileCondition({ args: { [path]: { operator, threshold } } }, scope));
+        const held: { [key: string]: Json } = v === undefined ? {} : { n: v };
+        const [direct, walked] = [top?.test(facts(held)), below?.test(facts({ o: held }))];
+        expect([operator, threshold, v, direct]).toEqual([operator, threshold, v, walked]);
+        const readings: { truth: number; operand: unknown }[] = [];
+        top?.read(facts(held), false, readings as never);
+        expect(readings.map(({ truth, operand }) => ({ truth, operand }))).toEqual((direct as number) >= 2 ? [{ truth: direct, operand: v }] : []);
+      }),
+      { numRuns: 2000 },
+    );
+  });
+
+  it("reads nothing that an object or a list inherits", () => {
+    for (const key of ["constructor", "__proto__", "length", "map", "at", "0"])
+      expect([key, compileCondition({ args: { [`/${key}`]: { operator: "not", threshold: "x" } } }, scope).test(facts(["a"]))]).toEqual([
+        key,
+        key === "0" ? 4 : 3,
+      ]);
   });
 });

@@ -30,9 +30,14 @@ const ASKED: readonly ((v: Verdict) => number)[] = [(v) => v.approvals, (v) => v
 /** Whether some part of a verdict is milder: written anew, so that the difference is not its own judge. */
 function milder(after: Verdict, before: Verdict): boolean {
   const asks = before.allowedDecisions.length > 0 && after.allowedDecisions.length > 0;
+  const count = (v: Verdict, who: string) => v.approvalOrder.filter((role) => role === who).length;
+  const longer = (of: (v: Verdict) => number | null | undefined) => (of(after) ?? 0) > (of(before) ?? Number.POSITIVE_INFINITY);
   const more = (of: (v: Verdict) => readonly string[]) => of(after).some((word) => !of(before).includes(word));
   return (
     [...SCALES, ...(asks ? ASKED : [])].some((of) => of(after) < of(before)) ||
+    (before.allowedDecisions.length > 0 === after.allowedDecisions.length > 0 &&
+      (longer((v) => v.grantTtlMs) || longer((v) => v.batchMax) || longer((v) => (v.gate === "audit" ? v.ladder[0]?.at : null)))) ||
+    (asks && before.approvalOrder.some((role) => count(after, role) < count(before, role))) ||
     (asks &&
       (more((v) => v.allowedDecisions) || more((v) => v.editablePaths.map(({ path }) => path)) || before.separation.some((s) => !after.separation.includes(s))))
   );
@@ -121,6 +126,12 @@ const grant = (more = "expires: 2026-06-01") =>
   `grants: [{ id: g, when: { action: pay, confidence: { at_least: 0.9 } }, lower: { risk: low }, cap: { max: 3, amount: 500, per: agent, window: P1D }, ${more}, evidence: e, because: b }]\n`;
 const budget = `budgets: [{ id: b, action: pay, measure: { sum: /amount }, per: agent, window: P1D, limits: [{ above: 100, raise: { risk: high } }] }]\n`;
 const twice = "duplicates: [{ id: d, action: pay, by: [/to], window: P1D, raise: { risk: high } }]\n";
+const counting = (measure: string, above: number, more = "per: tenant, window: P30D") =>
+  `budgets: [{ id: b, action: [pay, open], measure: { ${measure} }, ${more}, limits: [{ above: ${above}, raise: { risk: high } }] }]\n`;
+const wide = (cap: string) =>
+  rule("args: { /amount: { at_least: 0 } }", "raise: { risk: medium }") +
+  `grants: [{ id: g, when: { action: pay }, lower: { risk: low }, cap: { ${cap} }, expires: 2027-01-01, evidence: e, because: b }]\n`;
+const signed = (more: string) => rule("args: { /amount: { above: 10 } }", `raise: { risk: high, ${more} }`);
 const steps = "confidence: [{ below: 0.7, from: low, to: high }]\n";
 
 describe("a loosening of each kind", () => {
@@ -153,6 +164,26 @@ describe("a loosening of each kind", () => {
     ["for whom a budget counts", budget, "per: agent", "per: [agent, run]"],
     ["the window of a repetition", twice, "window: P1D", "window: PT12H"],
     ["what makes two calls the same", twice, "by: [/to]", "by: [/to, /amount]"],
+    ["the window of a budget on many actions", counting("count: true", 51), "window: P30D", "window: PT1M"],
+    ["for whom a budget on many actions counts", counting("count: true", 200_000), "per: tenant", "per: agent"],
+    ["for whom a budget on different values counts", counting("distinct: /to", 60), "per: tenant", "per: agent"],
+    ["the limit of a budget on different values", counting("distinct: /to", 60), "above: 60", "above: 61"],
+    ["a sum over two actions that becomes one of each", counting("sum: /amount", 1000), "per: tenant", "per: action"],
+    ["what a budget counts", counting("sum: /amount", 1000), "action: [pay, open]", "action: [pay]"],
+    ["for whom a large cap counts", wide("max: 5000, per: tenant, window: P30D"), "per: tenant", "per: agent"],
+    ["the window of a large cap", wide("max: 5000, per: tenant, window: P30D"), "P30D", "PT1M"],
+    ["a large cap", wide("max: 5000, per: tenant, window: P30D"), "max: 5000", "max: 5001"],
+    ["who approves first", signed("approval_order: [role:legal, role:cfo]"), "approval_order: [role:legal, role:cfo]", "approvals: 2"],
+    ["whose approval it is", signed("approval_order: [role:legal, role:cfo]"), "[role:legal, role:cfo]", "[role:anybody, role:anybody]"],
+    ["the end of a run", rule("run: { ended: { is: true } }"), "is: true", "is: false"],
+    ["the version of the framework", rule('run: { framework_version: { is: "2" } }'), 'is: "2"', 'is: "3"'],
+    ["how long a grant may be started", "", "risk: low\n    decisions", "risk: low\n    grant_ttl: P366D\n    decisions"],
+    [
+      "how many are approved at once",
+      `${rule("args: { /amount: { above: 10 } }", "raise: { risk: medium }").replace("soft", "none")}batch: { max: 2 }\n`,
+      "max: 2",
+      "max: 20",
+    ],
     ["a constant of CEL", rule('cel: "args.amount > 250.0"'), "250.0", "251.0"],
     ["a text in CEL", rule(`cel: "args.list.exists(r, r.startsWith('eu-'))"`), "'eu-'", "'eu-w'"],
     [

@@ -38,6 +38,58 @@ describe("the difference of two policies", () => {
     );
   });
 
+  it("takes the same people in another order for a change of hands, and one more of them for stricter", () => {
+    const ordered = (roles: string) =>
+      loaded(PAY.replace("raise: { risk: high, approvals: 2 }", `raise: { risk: high, approvals: 3, approval_order: [${roles}] }`));
+    const found = (before: string, after: string) => [
+      ...new Set(
+        diffPolicies(ordered(before), ordered(after))
+          .flatMap(({ aspects }) => aspects)
+          .filter(({ name }) => name === "approval order")
+          .map(({ direction }) => direction),
+      ),
+    ];
+    expect(found("role:a, role:b", "role:b, role:a")).toEqual(["other"]);
+    expect(found("role:a, role:b", "role:a, role:b, role:c")).toEqual(["stricter"]);
+    expect(found("role:a, role:b, role:c", "role:a, role:b, role:d")).toEqual(["looser"]);
+    expect(found("role:a, role:a", "role:a")).toEqual(["looser"]);
+  });
+
+  it.each([
+    ["approval of the next publication dropped", "publish: { approval: { approvals: 2 } }\n", "", "approvals", "2 → 0", "looser"],
+    ["approval of the next publication asked for", "", "publish: { approval: {} }\n", "approvals", "0 → 1", "stricter"],
+    ["fewer approvals of it", "publish: { approval: { approvals: 2 } }\n", "publish: { approval: { approvals: 1 } }\n", "approvals", "2 → 1", "looser"],
+    ["another owner of it", "publish: { approval: { owner: role:a } }\n", "publish: { approval: { owner: role:b } }\n", "owner", "role:a → role:b", "other"],
+  ])("reads from the documents: %s", (_, before, after, name, change, direction) => {
+    const found = diffPolicies(loaded(PAY + before), loaded(PAY + after));
+    expect(found).toMatchObject([{ action: "(the publication of this document)", direction, witness: null }]);
+    expect(found[0]?.aspects.filter((aspect) => aspect.name === name).map((aspect) => `${aspect.before} → ${aspect.after}`)).toEqual([change]);
+  });
+
+  it.each([
+    ["retries by the clock", "retries: 2", "retries: 10", "2 → 10"],
+    ["class of /to", "fields: { /to: { class: secret } }", "fields: { /to: { class: personal } }", "secret → personal"],
+    ["class of /to", "fields: { /to: { class: personal } }", "claim: PT10M", "personal → open"],
+    ["export of /to", "fields: { /to: { class: secret, export: drop } }", "fields: { /to: { class: secret, export: keep } }", "drop → keep"],
+  ])("reads from the documents what no verdict shows: %s", (name, before, after, change) => {
+    const send = (more: string) =>
+      loaded(
+        `${PAY.replace("rules:", `  send: { arguments: { type: object, properties: { to: {} } }, reversibility: reversible, execution: idempotent, risk: low, ${more} }\nrules:`)}`,
+      );
+    const settings = (from: string, to: string) =>
+      diffPolicies(send(from), send(to)).flatMap(({ action, direction, aspects, witness }) =>
+        witness === null ? aspects.filter((aspect) => aspect.name === name).map((aspect) => [action, direction, `${aspect.before} → ${aspect.after}`]) : [],
+      );
+    expect(settings(before, after)).toEqual([["send", "looser", change]]);
+    expect(settings(after, before)).toEqual([["send", "stricter", change.split(" → ").reverse().join(" → ")]]);
+  });
+
+  it("finds a longer window of an audit", () => {
+    const audit = (window: string) => loaded(PAY.replace("risk: low }", `risk: low, gate: { kind: audit, window: ${window} } }`));
+    const aspect = { name: "audit due", direction: "looser", before: "2026-01-06T11:00:00.000Z", after: "2027-01-07T10:00:00.000Z" };
+    expect(diffPolicies(audit("PT1H"), audit("P366D"))[0]).toMatchObject({ action: "read", direction: "looser", aspects: expect.arrayContaining([aspect]) });
+  });
+
   it("holds questions and notices side by side as well", () => {
     const asks = (who: string) => loaded(`${PAY}questions: { owner: role:desk, separation: [${who}] }\nnotices: { owner: role:${who.replace("_", "-")} }\n`);
     const found = diffPolicies(asks("agent_owner"), asks("proposer")).map(({ action, direction }) => [action, direction]);
@@ -52,7 +104,7 @@ describe("the difference of two policies", () => {
     const [region] = diffPolicies(pay, after);
     expect(region).toMatchObject({ action: "pay", direction: "looser", lost: ["large"], gained: [] });
     expect(region?.aspects).toContainEqual({ name: "risk", before: "high", after: "medium", direction: "looser" });
-    const verdicts = [pay, after].map((policy) => judgeFully([policy.compiled], inputOf(region!.witness, "w")));
+    const verdicts = [pay, after].map((policy) => judgeFully([policy.compiled], inputOf(region!.witness!, "w")));
     expect(verdicts.map(({ risk }) => risk)).toEqual(["high", "medium"]);
   });
 

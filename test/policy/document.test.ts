@@ -72,6 +72,14 @@ rules:
     );
   });
 
+  it("takes no merge key, also not inside a JSON Schema, where it would pass as an annotation and merge nothing", () => {
+    const schemas =
+      "actions:\n  a: { reversibility: reversible, risk: low, arguments: &base { type: object, required: [account] } }\n" +
+      "  b: { reversibility: reversible, risk: low, arguments: { <<: *base, properties: { x: { type: number } } } }\n";
+    expect(problems(`${head}${schemas}`)[0]).toMatch(/^p\.yaml:6:\d+ merge keys \(<<\) are not in YAML 1\.2/);
+    expect(problems(`${head}${schemas.replace("<<: *base", '"<<": 1')}`)).toEqual([]);
+  });
+
   it.each(["none", "soft", "audit"])("cannot give an irreversible action a gate of kind %s", (kind) => {
     const extra = { none: "", soft: ", from_risk: high", audit: ", window: PT24H" }[kind];
     expect(problems(`${head}actions:\n  pay: { reversibility: irreversible, risk: low, gate: { kind: ${kind}${extra} } }\n`)[0]).toMatch(

@@ -139,6 +139,13 @@ describe("a grant", () => {
     ["that lowers to what is high", document({ lower: "{ risk: high }" }), 'must be one of low, medium, not "high"'],
     ["for what cannot be undone", document({ action: "reversibility: irreversible, risk: high" }), '"act" is irreversible, and no grant ever loosens that'],
     ["that reads the final risk", document().replace("args: { /amount: { at_most: 100 } }", "risk: { is: low }"), "grants read base_risk"],
+    [
+      "whose amount would be counted under the name of a budget",
+      document({
+        rest: "budgets: [{ id: trusted.amount, action: act, measure: { sum: /amount }, window: P1D, limits: [{ above: 100, forbid: true }] }]\n",
+      }),
+      'grants[0].id: "trusted" counts its amount as "trusted.amount", and that is the id of something else; rename one of them',
+    ],
     ["with an id that is taken", document({ rest: "rules: [{ id: trusted, raise: { points: 1 }, because: b }]\n" }), '"trusted" is taken'],
     ["with an amount of actions that name none", document().replace(", amount: { path: /amount, unit: EUR }", ""), "give their amount at the same path"],
     ["until a day that does not exist", document().replace("2026-01-01", "2026-02-30"), "must be a date, or a time with its offset"],

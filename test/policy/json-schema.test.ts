@@ -76,6 +76,21 @@ describe("a JSON Schema of arguments", () => {
     ).toBe("uniqueItems");
   });
 
+  it("compares multiples as decimals: every amount of whole cents is a multiple of 0.01, and no other is", () => {
+    const cents = compileSchema({ type: "number", multipleOf: 0.01 });
+    for (let n = -10_000; n <= 10_000; n++) expect(cents(n / 100)).toBeUndefined();
+    expect(cents(19.991)).toMatchObject([{ rule: "multipleOf", message: expect.stringContaining("must be multiple of 0.01") }]);
+    expect(compileSchema({ multipleOf: 5 })(1e21)).toBeUndefined();
+    expect(compileSchema({ multipleOf: 7 })(-20)).toBeDefined();
+    expect(() => compileSchema({ multipleOf: 0 })).toThrow("multipleOf");
+  });
+
+  it("never takes a text that is too long for a pattern for one without it", () => {
+    const check = compileSchema({ type: "string", not: { pattern: "(x{1,90}y?){1,9}z" } });
+    expect(check("a")).toBeUndefined();
+    expect(check(`${"x".repeat(5000)}z`)?.[0]).toMatchObject({ rule: "schema", message: expect.stringContaining("cannot be checked") });
+  });
+
   it("is read as 2020-12, as draft-07 where it says so, and may carry annotations of other tools", () => {
     expect(compileSchema({ prefixItems: [{ type: "string" }] })([1])).toBeDefined();
     expect(compileSchema({ $schema: "http://json-schema.org/draft-07/schema#", items: [{ type: "string" }] })([1])).toBeDefined();

@@ -49,7 +49,16 @@ describe("routes", () => {
     const text = act("reversibility: reversible, risk: low", "require: { evidence: [order, photo] }\n");
     expect(judgeCall(text, { evidence: ["order"] })).toMatchObject({ route: "interrupt", gate: "hard", because: ["Evidence is missing: photo"] });
     expect(judgeCall(text, { evidence: ["order", "photo"] }).route).toBe("allow");
-    expect(judgeCall(text, { more: { evidence: [{ label: "order" }, { label: "photo" }] } }).because).toEqual(["Evidence is missing: order, photo"]);
+    for (const nothing of [{}, { value: "" }, { value: " \n\t\u00a0\u200b\ufeff" }, { url: "" }, { value: " ", url: " " }])
+      expect(judgeCall(text, { more: { evidence: [{ label: "order", ...nothing }, { label: "photo" }] } })).toMatchObject({
+        route: "interrupt",
+        because: ["Evidence is missing: order, photo"],
+      });
+    const one = [
+      { label: "order", value: "0" },
+      { label: "photo", value: "", url: "https://photos.example.com/1" },
+    ];
+    expect(judgeCall(text, { more: { evidence: one } }).route).toBe("allow");
   });
 });
 
@@ -309,6 +318,32 @@ describe("what no policy covers", () => {
       owner: "role:boss",
       because: ["No policy describes nuke", "role:boss decides, as the owner of policy p"],
     });
+  });
+
+  it("what no policy describes is bound by what every document says without an action: a further document never loosens", () => {
+    const zoo = policy(
+      `policy: zoo\nactions: { y: { reversibility: reversible, risk: low } }
+floors: [{ id: huge, when: { args: { /amount: { above: 100000 } } }, forbid: true, because: "Too much" }, { id: two, raise: { approvals: 2 }, because: "Two people" }]
+routes: [{ when: { agent: { id: { is: bot } } }, separation: [agent_owner], timeout: PT1M }]\n`,
+    );
+    const others = ["another", "default", "zzz"].map((id) => policy(`policy: ${id}\nactions: { x: { reversibility: reversible, risk: low } }\n`));
+    for (const further of [[], ...others.map((one) => [one]), others])
+      for (const policies of [
+        [zoo, ...further],
+        [...further, zoo],
+      ]) {
+        expect(verdict(policies, proposal({ tool: "wire", args: { amount: 200_000 } }))).toMatchObject({ route: "forbid", policy: { id: "zoo" } });
+        const small = verdict(policies, proposal({ tool: "wire", args: { amount: 1 } }));
+        expect(small).toMatchObject({ route: "interrupt", risk: "high", gate: "hard", approvals: 2, separation: ["agent_owner"], expiresAt: NOW + MINUTE });
+      }
+  });
+
+  it("of the documents that say nothing of a tool the one called default lends its owner, else the first by name", () => {
+    const of = (id: string) =>
+      policy(`policy: ${id}\nactions: { x: { reversibility: reversible, risk: low, owner: "role:${id}" } }\n`.replace("\n", `\nmode: enforce\n`));
+    const because = (...ids: string[]) => verdict(ids.map(of), proposal({ tool: "wire" })).because;
+    expect(because("zoo", "another")).toEqual(["No policy describes wire", "role:boss decides, as the owner of policy another"]);
+    expect(because("zoo", "another", "default")).toContain("role:boss decides, as the owner of policy default");
   });
 
   it("a tool called like something that every object inherits is unknown", () => {

@@ -18,6 +18,13 @@ const DOMAINS = (i: number) => `{ args: { /to: { domain_in: [x${i}.test] } } }`;
 const LIST: Call = { args: { l: Array.from({ length: 4500 }, (_, i) => i), n: 1 }, confidence: 1 };
 const TEXT: Call = { args: { note: "abxc".repeat(10_000), n: 1 }, confidence: 1 };
 const ADDRESSES: Call = { args: { to: Array.from({ length: 9_000 }, (_, i) => `p${i}@elsewhere.test`), n: 1 }, confidence: 1 };
+const many = <T>(n: number, one: (i: number) => T) => Array.from({ length: n }, (_, i) => one(i));
+/** Letters in no order that an engine could remember: each of them leads it to a state of its own. */
+const MIXED: Call = { args: { note: many(4000, (i) => "abxc"[Math.floor(((i * 7919) % 10_007) / 7) % 4]).join("") }, confidence: 1 };
+const URIS: Call = { args: { to: many(60, () => `http://${"a".repeat(4000)}%`) }, confidence: 1 };
+const OBJECTS: Call = { args: { l: many(4, () => many(2000, (i) => ({ i }))) }, confidence: 1 };
+const DEEP: Call = { args: JSON.parse(`${'{"a":'.repeat(30)}1${"}".repeat(30)}`), confidence: 1 };
+const NAMES: Call = { args: { o: Object.fromEntries(many(6_000, (i) => [`k${i}`, i])) }, confidence: 1 };
 
 const cpu = (work: () => unknown): number => {
   const before = process.cpuUsage();
@@ -45,6 +52,40 @@ describe("one judgement", () => {
     expect(bare().route).toBe("allow");
     expect(full()).toMatchObject({ route: "interrupt", risk: "high" });
     expect(full().because.some((text) => /in time\)|too long to be checked\)|is of another type\)/.test(text))).toBe(true);
+  });
+
+  it.each([
+    ["patterns on long texts", "{ properties: { note: { not: { anyOf: [PATTERNS] } } } }", MIXED],
+    ["formats of long texts", "{ properties: { to: { items: { anyOf: [{ format: uri }, true] } } } }", URIS],
+    ["items that must differ", "{ properties: { l: { items: { uniqueItems: true } } } }", OBJECTS],
+    ["recursion that doubles", "{ properties: { a: { allOf: [{ $ref: '#' }, { $ref: '#' }] } } }", DEEP],
+    ["names of many fields", "{ properties: { o: { propertyNames: { pattern: '^k[0-9]+$' } } } }", NAMES],
+  ] as [string, string, Call][])("takes less than 100 ms more for a plan of ten steps whose schema wants %s", (_, schema, call) => {
+    const patterns = times(40, (i) => `{ pattern: 'a[abxc]{14}[de]{1,${i + 1}}[0-9]' }`).join(", ");
+    const written = (arguments_: string) => `
+actions:
+  act: { arguments: ${arguments_}, reversibility: reversible, risk: low }`;
+    const plan = times(10, () => "").map(() => call);
+    const [bare, full] = [judging(written("true"), ...plan), judging(written(schema.replace("PATTERNS", patterns)), ...plan)];
+    full(); // what is compiled to tell all that is wrong is compiled once
+    const none = Math.min(cpu(bare), cpu(bare));
+    expect(Math.min(cpu(full), cpu(full), cpu(full)) - none).toBeLessThan(100);
+    expect(full()).toMatchObject({
+      route: "forbid",
+      error: { code: "schema_invalid", message: expect.stringMatching(/cannot be checked: .* more than \d+ steps, which/) },
+    });
+    expect(full()).toEqual(full());
+  });
+
+  it("has room for large arguments whose schema is an ordinary one", () => {
+    const schema =
+      "{ type: object, properties: { note: { type: string, pattern: '^[abcx]+$' }, to: { type: array, uniqueItems: true, items: { type: string, format: email } }, l: { type: array, items: { type: number } } }, required: [note], additionalProperties: false }";
+    const to = Array.from({ length: 1000 }, (_, i) => `p${i}@elsewhere.test`);
+    const body = judging(`\nactions:\n  act: { arguments: ${schema}, reversibility: reversible, risk: low }`, {
+      args: { note: "abxc".repeat(10_000), to, l: (LIST.args as { l: number[] }).l },
+      confidence: 1,
+    })();
+    expect(body).toMatchObject({ route: "allow", error: null });
   });
 
   it("comes to the same verdict every time, whatever was judged before it and in whatever order its rules stand", () => {

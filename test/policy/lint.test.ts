@@ -72,7 +72,28 @@ describe("lint", () => {
     const critical = "raise: { risk: critical }, because: b";
     expect(codes(`${ACT}floors:\n${rule(above(10), critical, "a")}${rule(above(50), critical)}`)).toEqual(["8 shadowed-floor"]);
     expect(codes(`${ACT}floors:\n${rule(above(50), critical, "a")}${rule(above(10), critical)}`)).toEqual(["7 shadowed-floor"]);
-    expect(codes(`${ACT}rules:\n${rule(same, "raise: { risk: critical }, because: b", "a")}${rule(same, "raise: { points: 5 }, because: b")}`)).toEqual([]);
+    const ordered = "raise: { risk: high, approvals: 2, approval_order: [role:x, role:y] }, because: b";
+    expect(codes(`${ACT}rules:\n${rule(same, "raise: { risk: high, approvals: 2 }, because: b", "a")}${rule(same, ordered)}`)).toEqual(["7 shadowed-rule"]);
+  });
+
+  it.each([
+    ["under a rule that is critical", "risk: critical", "above: 50", "points: 5", ["8 shadowed-rule"]],
+    ["under a rule whose own points make it critical", "points: 90", "above: 50", "points: 5", ["8 shadowed-rule"]],
+    ["under a rule that is critical wherever they are", "risk: critical", "above: 20", "points: 5", ["8 shadowed-rule"]],
+    ["under a rule that is critical only in part of where they are", "risk: critical", "above: 70", "points: 5", []],
+    ["under a rule that is only high", "risk: high", "above: 50", "points: 5", []],
+    ["with a second person, under a rule that is critical", "risk: critical", "above: 50", "points: 5, approvals: 2", []],
+  ])("finds points that add nothing because nothing is above critical: %s", (_, one, where, other, found) => {
+    const when = (leaf: string) => `{ action: act, args: { /n: { ${leaf} } } }`;
+    expect(
+      codes(`${ACT}rules:\n${rule(when(where), `raise: { ${one} }, because: b`, "a")}${rule(when("above: 50"), `raise: { ${other} }, because: b`)}`),
+    ).toEqual(found);
+  });
+
+  it("finds points on an action that is critical from the start", () => {
+    const points = `rules:\n${rule("{ action: act, args: { /n: { above: 50 } } }", "raise: { points: 5 }, because: b")}`;
+    expect(codes(ACT + points)).toEqual([]);
+    expect(codes(ACT.replace("risk: medium", "risk: critical") + points)).toContain("7 no-effect");
   });
 
   it.each([

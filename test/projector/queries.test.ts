@@ -2,6 +2,8 @@ import { describe, expect, test } from "vitest";
 import { canonicalArgs } from "../../src/events/canonical.ts";
 import { lifeOf } from "../../src/ledger/life.ts";
 import { queuePlace } from "../../src/projector/list-queries.ts";
+import { openQueries } from "../../src/projector/queries.ts";
+import type { ListedItem } from "../../src/projector/reading.ts";
 import { LEAD, MINUTE, openBench, POLICY, WORKSPACE } from "../support/bench-ledger.ts";
 
 describe("the queue", () => {
@@ -23,6 +25,15 @@ describe("the queue", () => {
     expect(queries.queue().map((i) => i.itemId)).toEqual(order);
     expect(queries.queue({ owners: ["role:lead"] }).map((i) => i.itemId)).toEqual(order);
     expect(queries.queue({ owners: ["role:nobody"] })).toEqual([]);
+    expect(queries.queue({ owners: [] })).toEqual([]);
+    for (const owners of [
+      ["role:nobody", "role:lead"],
+      ["role:lead", "role:lead"],
+    ]) {
+      expect(queries.queue({ owners, limit: 3 }).map((i) => i.itemId)).toEqual(order.slice(0, 3));
+      expect(queries.queue({ owners, limit: 2, offset: 1 }).map((i) => i.itemId)).toEqual([soon, late]);
+      expect(queries.queue({ owners, after: queuePlace(queries.queue()[1] as ListedItem) }).map((i) => i.itemId)).toEqual([late, twin]);
+    }
     expect(queries.queue({ limit: 2, offset: 1 }).map((i) => i.itemId)).toEqual([soon, late]);
     const paged: string[] = [];
     for (let after = undefined as ReturnType<typeof queuePlace> | undefined; ; ) {
@@ -34,6 +45,29 @@ describe("the queue", () => {
     }
     expect(paged).toEqual(order);
   });
+});
+
+test("a page of the queue is read in its order, however many items wait: of everybody's, and of each owner's", async () => {
+  const bench = await openBench({ workers: [] });
+  const { db } = bench.ledger.projector.views;
+  const asked: string[] = [];
+  const noted = (sql: string) => {
+    asked.push(sql);
+    return db.prepare(sql);
+  };
+  const queries = openQueries(new Proxy(db, { get: (on, name) => (name === "prepare" ? noted : Reflect.get(on, name)) }));
+  asked.length = 0;
+  const after = [2, 5, 1, "0".repeat(32)] as const;
+  for (const filter of [{}, { after }, { owners: ["a"], after }, { owners: ["a", "b"] }, { owners: ["a", "b"], after }]) queries.queue(filter);
+  expect(asked).toHaveLength(5);
+  for (const sql of asked) {
+    const plan = db.prepare(`EXPLAIN QUERY PLAN ${sql}`).all(...Array<number>(sql.split("?").length - 1).fill(1)) as { detail: string }[];
+    const reads = plan.map(({ detail }) => detail).filter((detail) => / item\b/.test(detail));
+    expect(reads.length).toBe(sql.split("FROM item").length - 1);
+    for (const detail of reads) expect([sql, detail]).toEqual([sql, expect.stringMatching(/USING INDEX item_(queue|waits)/)]);
+    // Pages of owners are merged, which sorts no more than those pages.
+    expect(plan.filter(({ detail }) => detail.includes("TEMP B-TREE")).length).toBe(sql.includes("FROM (") ? 1 : 0);
+  }
 });
 
 describe("the list of items", () => {

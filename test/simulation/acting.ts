@@ -82,8 +82,9 @@ function standingBroken(world: World, { itemId }: Act, standing: string | null):
   const { truth, items } = world;
   const given = [...items.keys()].flatMap((id) => truth.effective(id, "decisions")).find((d) => d.eventId === standing)?.standing;
   const rests = (id: string) => truth.effective(id, "verdicts").some((v) => v.standing === standing);
-  const used = new Set([itemId, ...world.acts.map((a) => a.itemId)].filter(rests)).size;
-  return used > (given?.max ?? 0) ? `run under a standing approval for ${given?.max}, as the ${used}th` : null;
+  const using = [...new Set([itemId, ...world.acts.map((a) => a.itemId)])].filter(rests);
+  const used = using.reduce((sum, id) => sum + (world.truth.effective(id, "proposals")[0]?.actions.length ?? 0), 0);
+  return used > (given?.max ?? 0) ? `run under a standing approval for ${given?.max}, as the ${used}th action` : null;
 }
 
 const HOUR = 3_600_000;

@@ -44,7 +44,7 @@ export function policyText(version: number): string {
       },
       pay: {
         arguments: text({ amount: { type: "number", exclusiveMinimum: 0 }, to: { type: "string" } }),
-        ...{ reversibility: "partially", execution: "queryable", risk: "high", gate: { kind: "hard" }, amount: { path: "/amount", unit: "EUR" } },
+        ...{ reversibility: "partially", execution: "queryable", risk: "high", gate: { kind: "none" }, amount: { path: "/amount", unit: "EUR" } },
         ...{ decisions: ["approve", "edit", "reject", "respond"], editable: ["/amount"], claim: "PT5M", lease: "PT1M", grant_ttl: "PT10M" },
         ...{ timeout: "PT1H", ladder: [{ to: "role:director", timeout: "PT30M", page: true }], on_expiry: "reject" },
       },

@@ -367,4 +367,22 @@ describe("an edit", () => {
     await bench.decide(item, "edit", fifty);
     expect((await verdictOf(bench, item)).approvals).toBe(3);
   });
+
+  test("is judged as what nobody describes where the version in force has taken the action out: the stricter of both", async () => {
+    const bench = await openBench();
+    const junior = policyWith("").replace(
+      "    risk: low\n    lease",
+      "    risk: low\n    gate: { kind: soft, below_confidence: 0.9 }\n    owner: role:lead\n    decisions: [approve, edit, reject]\n    timeout: PT10M\n    lease",
+    );
+    await bench.publish(junior.replace("\nowner: role:lead", "\nowner: role:boss"));
+    const item = await bench.propose("k", "pay", { amount: 5 });
+    expect(await verdictOf(bench, item)).toMatchObject({ risk: "low", owner: "role:lead", gate: "soft" });
+    await bench.publish(junior.replace("\nowner: role:lead", "\nowner: role:boss").replace(/ {2}pay:[\s\S]*? {2}ask:/, "  ask:"));
+    await bench.decide(item, "edit", { edits: [{ actionId: "a1", ...canonicalArgs({ amount: 999999 }) }] });
+    expect(bench.view(item).stage).toBe("pending");
+    expect(await verdictOf(bench, item)).toMatchObject({
+      ...{ route: "interrupt", risk: "high", reversibility: "irreversible", gate: "hard", owner: "role:boss" },
+      allowedDecisions: ["approve", "reject"],
+    });
+  });
 });

@@ -67,6 +67,20 @@ test("a verdict that knew of a mild limit has not met the strict one of the same
   expect(bench.view(late).life.outcome).toBe("withheld");
 });
 
+test("a floor of any document in force is held at the grant of what none of them describes", async () => {
+  const bench = await openBench();
+  await bench.publish(document("{ above: 1000, forbid: true }"));
+  const item = await bench.propose("k", "wipe_disk", {});
+  await bench.publish(`
+policy: zoo
+workspace: support
+owner: role:zoo
+actions: { feed: { reversibility: reversible, risk: low } }
+floors: [{ id: frozen, when: { agent: { id: { is: helper } } }, forbid: true, because: "The helper is frozen" }]`);
+  await bench.decide(item, "approve");
+  expect(bench.view(item).life.outcome).toBe("withheld");
+});
+
 test("a floor in force is held at the grant of what no document describes as well", async () => {
   const bench = await openBench();
   await bench.publish(document("{ above: 1000, forbid: true }"));

@@ -32,7 +32,7 @@ export function decide(cli: Cli): Command {
         "agent",
       ]),
     )
-    .option("--max <n>", "with --standing: how many more at most", intArgument(1, 1000))
+    .option("--max <n>", "with --standing: how many more actions at most (each step of a plan counts)", intArgument(1, 1000))
     .option("--up-to <amount>", "with --standing: up to which amount in all")
     .option("--for <duration>", "with --standing: for how long, such as PT1H (default: a day)", durationArgument)
     .option("--branch", "with --reject: withdraw what else is pending in the run as well, and take back its grants that nobody has started")

@@ -74,7 +74,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
   if (options.out === undefined) throw new CountersignError("usage", "Nothing says where to write", { field: "--out", fix: "name a folder with --out" });
   if (options.sinceLast === true && options.from !== undefined)
     throw new CountersignError("usage", "--since-last and --from exclude each other", { field: "--from", fix: "leave one of them out" });
-  const { exportDataset, targetOf } = await import("../../evals/export.ts");
+  const [{ exportDataset }, { targetOf }] = await Promise.all([import("../../evals/export.ts"), import("../../evals/targets/table.ts")]);
   targetOf(options.target);
   const { log: url, data } = whereOf(cli.io, options);
   const keyFolder = options.data === undefined && url.startsWith("sqlite:") ? url.slice("sqlite:".length) : data;

@@ -36,7 +36,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
       import("../../log/schemas.ts"),
     ]);
     const [from, to] = [await boundOf(options.from, "--from", log), await boundOf(options.to, "--to", log)];
-    const collection = await collect({
+    const collection = await collect(null, {
       log,
       codec: await loadCodec(registry),
       schemaText: (id) => registry.textOf(id),
@@ -51,7 +51,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
       ...(to.instant !== undefined && { before: to.instant }),
       ...(options.workspace !== undefined && { workspace: options.workspace }),
     });
-    collection.close();
+    await collection.close();
     cli.progress(null);
     const report = collection.insights.report();
     if (cli.json()) return cli.data(report);

@@ -6,7 +6,7 @@ import type { Key, Keys, Scope } from "../../local/keys.ts";
 import { examples, instantMs, listArgument } from "../args.ts";
 import type { Cli } from "../io.ts";
 import { cut, moment, oneLine, pad } from "../text.ts";
-import { whereOf } from "../where.ts";
+import { DATA_OPTION, whereOf } from "../where.ts";
 
 interface CreateOptions {
   scope: Scope;
@@ -54,8 +54,7 @@ export function keys(cli: Cli): Command {
       }),
     );
   const command = new Command("keys").summary("make, list and revoke API keys").description("API keys, kept as hashes in local.db of the data folder.");
-  for (const inner of [create, list, revoke])
-    command.addCommand(inner.option("--data <dir>", "folder of views and keys (default: COUNTERSIGN_DATA, else ./data)"));
+  for (const inner of [create, list, revoke]) command.addCommand(inner.option(...DATA_OPTION));
   return command;
 }
 

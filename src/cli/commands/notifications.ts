@@ -7,7 +7,7 @@ import { examples, intArgument } from "../args.ts";
 import type { Cli } from "../io.ts";
 import { shortBatch } from "../render/batch.ts";
 import { block, moment, oneLine, plural, shortId } from "../text.ts";
-import { whereOf } from "../where.ts";
+import { DATA_OPTION, whereOf } from "../where.ts";
 
 interface Options {
   failed?: boolean;
@@ -24,7 +24,7 @@ export function notifications(cli: Cli): Command {
     .option("--failed", "only those that failed, or whose last attempt did")
     .option("-n, --limit <n>", "show at most so many", intArgument(1, 10_000), 20)
     .option("--workspace <name>", "only those of this workspace")
-    .option("--data <dir>", "folder of views and keys (default: COUNTERSIGN_DATA, else ./data)")
+    .option(...DATA_OPTION)
     .addHelpText("after", examples("notifications", "notifications --failed", "notifications --json | jq -r .channel"))
     .action(async ({ failed, limit, workspace, data: folder }: Options) => {
       const { data } = whereOf(cli.io, { ...(folder !== undefined && { data: folder }) });

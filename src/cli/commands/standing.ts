@@ -53,12 +53,12 @@ function summary({ scope, by }: StandingView): string {
 }
 
 function lines(one: StandingView): string[] {
-  const { eventId, itemId, max, amount, usedAmount, used, until, overshot, revoked, inForce } = one;
+  const { eventId, itemId, max, amount, usedAmount, usedActions, until, overshot, revoked, inForce } = one;
   const sum = amount === null ? "" : `, ${usedAmount ?? "0"} of ${amount}`;
   const state = revoked !== null ? `revoked by ${oneLine(revoked.by)} at ${moment(revoked.at)}` : inForce ? `until ${moment(until)}` : "over";
   return [
     `${eventId}  ${summary(one)}`,
-    `  ${used.length} of ${max} used${sum}; ${state}; given with ${shortId(itemId)}`,
+    `  ${usedActions} of ${max} used${sum}; ${state}; given with ${shortId(itemId)}`,
     ...(overshot ? ["  FINDING more was let pass than it allows"] : []),
   ];
 }

@@ -45,6 +45,7 @@ function facts(item: ItemView, look: Look): string[] {
     ["State", stateText(item)],
     ["Waits for", waitsFor(item, now)],
     ["You may", mayText(item)],
+    ["Score", scoreText(item)],
     ["Decided", item.decision && `${item.decision.kind} by ${item.decision.by}`],
     ["Standing", item.standing && `let run by the standing approval ${item.standing}`],
     ["Last edit", item.fellBack && `forbidden by policy, what was before stands: ${item.fellBack.reason}`],
@@ -102,6 +103,12 @@ function mayText(item: ItemView): string | null {
   if (item.allowedDecisions.length === 0) return null;
   const paths = item.editablePaths.length === 0 ? "" : ` (editable: ${pathsText(item.editablePaths)})`;
   return `${decisionsText(item)}${paths}`;
+}
+
+/** What `--score` takes, while there is something to decide. */
+function scoreText({ allowedDecisions, rubric }: ItemView): string | null {
+  if (rubric.length === 0 || !allowedDecisions.some((kind) => kind !== "acknowledge")) return null;
+  return `1 to 5 for ${rubric.map(({ id, label }) => (label === null ? id : `${id} (${label})`)).join(", ")}: --score ${rubric[0]?.id}=N`;
 }
 
 function agentText(agent: ItemView["agent"]): string {

@@ -10,6 +10,9 @@ export interface Detector {
   readonly valid: (found: string) => boolean;
 }
 
+/** What stands between the groups of a number, for a class of characters: spaces and hyphens, also those that never break a line. */
+const GAP = " \u00a0\u2007\u2009\u202f\u2010\u2011\\-";
+
 /** What is looked for in texts, in this order. RE2 takes time in proportion to the text, whatever the text. */
 export const DETECTORS: readonly Detector[] = [
   {
@@ -21,20 +24,20 @@ export const DETECTORS: readonly Detector[] = [
   {
     kind: "iban",
     worth: (text) => /[A-Za-z]{2}\d{2}/.test(text),
-    pattern: RE2JS.compile("\\b[A-Za-z]{2}[0-9]{2}(?:[ -]?[A-Za-z0-9]){11,30}\\b"),
+    pattern: RE2JS.compile(`[A-Za-z]{2}[0-9]{2}(?:[${GAP}_]?[A-Za-z0-9]){11,30}`),
     valid: isIban,
   },
   {
     kind: "card",
     worth: (text) => digitsIn(text, 13),
-    pattern: RE2JS.compile("(?:[0-9][ .-]?){12,18}[0-9]"),
+    pattern: RE2JS.compile(`(?:[0-9][${GAP}._]?){12,18}[0-9]`),
     valid: isCard,
   },
   {
     kind: "phone",
     worth: (text) => digitsIn(text, 8),
     pattern: RE2JS.compile(
-      "(?:\\+|\\b00)[0-9](?:[ ./()-]{0,2}[0-9]){6,14}|\\(?\\b[0-9]{3}\\)?[ .-][0-9]{3}[ .-][0-9]{4}\\b|\\b0[0-9]{1,4}[ /-][0-9]{2,4}(?:[ -]?[0-9]{2,4}){1,3}\\b",
+      `(?:\\+|\\b00[${GAP}]?)[1-9](?:[${GAP}./()]{0,2}[0-9]){6,14}|\\(?\\b[0-9]{3}\\)?[${GAP}.][0-9]{3}[${GAP}.][0-9]{4}\\b|\\b0[0-9]{1,4}[${GAP}/][0-9]{2,4}(?:[${GAP}]?[0-9]{2,4}){1,3}\\b`,
     ),
     valid: isPhone,
   },
@@ -69,17 +72,23 @@ const IBAN_LENGTH = new Map(IBAN_LENGTHS.split(" ").map((entry) => [entry.slice(
 
 /** Whether the text is an IBAN: of a country and its length, and 1 modulo 97 (ISO 13616). */
 export function isIban(text: string): boolean {
-  const bare = text.replace(/[ -]/g, "").toUpperCase();
+  const bare = text.replace(/[^A-Za-z0-9]/g, "").toUpperCase();
   if (IBAN_LENGTH.get(bare.slice(0, 2)) !== bare.length || !/^[A-Z]{2}\d{2}[A-Z0-9]+$/.test(bare)) return false;
   let rest = 0;
   for (const c of bare.slice(4) + bare.slice(0, 4)) for (const d of String(Number.parseInt(c, 36))) rest = (rest * 10 + Number(d)) % 97;
   return rest === 1;
 }
 
+/** A date with its numbers in any order: 2024-05-15, 05-15-2024, 15/05/24. */
+const DATE =
+  /^(?:(?:19|20)\d{2}[-/. ](?:0?[1-9]|1[0-2])[-/. ](?:0?[1-9]|[12]\d|3[01])|(?:0?[1-9]|[12]\d|3[01])[-/. ](?:0?[1-9]|[12]\d|3[01])[-/. ](?:(?:19|20)\d{2}|\d{2}))(?!\d)/;
+
 /** Whether the text has the digits of a telephone number (E.164: 8 to 15) and is no date. */
 export function isPhone(text: string): boolean {
   const digits = text.replace(/\D/g, "");
-  return digits.length >= 8 && digits.length <= 15 && !/^\d{4}-\d{2}-\d{2}/.test(text);
+  // After 00 the country and at least seven digits: shorter ones are numbers of orders that begin with zeros.
+  const least = /^00/.test(text) ? 11 : 8;
+  return digits.length >= least && digits.length <= 15 && !DATE.test(text);
 }
 
 /** The text with what the detectors find replaced. */
@@ -112,10 +121,16 @@ const LEAST: { readonly [kind: string]: number } = { iban: 15, card: 13 };
  * A match may run into the word or the date that follows.
  */
 function endOf(text: string, start: number, end: number, { kind, valid }: Detector): number | undefined {
+  const before = text.charAt(start - 1);
   const least = LEAST[kind];
-  if (least === undefined) return valid(text.slice(start, end)) ? end : undefined;
-  // Digits in the middle of a longer number are no card.
-  if (/\d/.test(text.charAt(start - 1))) return undefined;
-  for (let to = end; to - start >= least; to--) if (/\w/.test(text.charAt(to - 1)) && !/\w/.test(text.charAt(to)) && valid(text.slice(start, to))) return to;
+  if (least === undefined) {
+    // Groups in the middle of a longer chain of them are a part of a date, a version or an id.
+    if (kind === "phone" && (/[\w.-]/.test(before) || /^-?\w/.test(text.slice(end, end + 2)))) return undefined;
+    return valid(text.slice(start, end)) ? end : undefined;
+  }
+  // Digits in the middle of a longer number are no card, letters in the middle of a word no country.
+  if (kind === "card" ? /\d/.test(before) : /[A-Za-z0-9]/.test(before)) return undefined;
+  const inside = (at: number) => /[A-Za-z0-9]/.test(text.charAt(at));
+  for (let to = end; to - start >= least; to--) if (inside(to - 1) && !inside(to) && valid(text.slice(start, to))) return to;
   return undefined;
 }

@@ -1,7 +1,7 @@
 import { type Json, parseStrict } from "../../events/canonical.ts";
 import type { Detector } from "./detectors.ts";
 import { detected } from "./detectors.ts";
-import { type FieldRule, pseudonym, type Treating, treated } from "./treatment.ts";
+import { type FieldRule, MASKED, pseudonym, type Treating, treated } from "./treatment.ts";
 
 /** How much an export shows: strict hides what is classified and what is recognised; raw hides nothing. */
 export const PROFILES = ["strict", "raw"] as const;
@@ -47,17 +47,13 @@ export function redactor(profile: Profile, key: string, hidden: Hidden): (worksp
 }
 
 function redactionOf(key: string, workspace: string, hidden: Hidden): Omit<Redaction, "person"> {
-  const known = new Map<string, string>();
+  const known = new Known();
   const clean = new Map<Json, readonly FieldRule[]>();
   const find = (kind: Detector["kind"], found: string) => {
     hidden.found[kind]++;
     return `[${pseudonym(key, workspace, kind, normal(kind, found))}]`;
   };
-  const text = (given: string): string => {
-    let out = given;
-    for (const [value, instead] of known) if (out.includes(value)) out = out.replaceAll(value, instead);
-    return detected(out, find);
-  };
+  const text = (given: string): string => detected(known.hiddenIn(given), find);
   const value = (given: Json): Json => treated(given, { rules: [], key, workspace, text }) as Json;
   return {
     text,
@@ -66,16 +62,10 @@ function redactionOf(key: string, workspace: string, hidden: Hidden): Omit<Redac
       // The arguments of a row are mostly the same three times over. What held nothing holds nothing, as long as nothing is known of the rest.
       if (path === "" && known.size === 0 && clean.get(given) === rules) return given;
       const fields = hidden.fields;
-      const how: Treating = {
-        rules,
-        key,
-        workspace,
-        text,
-        seen(hiddenText, instead) {
-          hidden.fields++;
-          if (hiddenText.length >= SHORTEST_KNOWN) known.set(hiddenText, instead);
-        },
-      };
+      // First only to learn: what one field hides stands in fields before it as well.
+      const learn = (text: string, instead: string) => known.add(text, instead);
+      if (rules.length > 0) treated(given, { rules, key, workspace, text: (same) => same, seen: learn }, path);
+      const how: Treating = { rules, key, workspace, text, seen: () => void hidden.fields++ };
       const out = treated(given, how, path);
       if (path === "" && out === given && hidden.fields === fields) clean.set(given, rules);
       return out;
@@ -83,51 +73,83 @@ function redactionOf(key: string, workspace: string, hidden: Hidden): Omit<Redac
   };
 }
 
+/** Texts of classified fields, and what stands instead of each. */
+class Known {
+  /** The longest first: a text that is part of another would leave the rest of it in the open. */
+  #texts: (readonly [text: string, instead: string])[] = [];
+  readonly #seen = new Set<string>();
+
+  get size(): number {
+    return this.#seen.size;
+  }
+
+  /** Also as it stands inside a JSON text, with and without escapes of what is not ASCII. */
+  add(text: string, instead: string): void {
+    if (text.length < SHORTEST_KNOWN || this.#seen.has(text)) return;
+    this.#seen.add(text);
+    const escaped = JSON.stringify(text).slice(1, -1);
+    const ascii = escaped.replace(/[\u0080-\uffff]/g, (c) => `\\u${c.charCodeAt(0).toString(16).padStart(4, "0")}`);
+    for (const form of new Set([text, escaped, ascii])) this.#texts.push([form, instead]);
+    this.#texts.sort(([a], [b]) => b.length - a.length || (a < b ? -1 : 1));
+  }
+
+  hiddenIn(given: string): string {
+    let out = given;
+    for (const [text, instead] of this.#texts) if (out.includes(text)) out = out.replaceAll(text, () => instead);
+    return out;
+  }
+}
+
 /** One number written in two ways is one number. */
 function normal(kind: Detector["kind"], found: string): string {
   return kind === "email" ? found.toLowerCase() : found.replace(/[^A-Za-z0-9]/g, "").toUpperCase();
 }
 
-interface Called {
-  readonly function?: { readonly name?: Json; readonly arguments?: Json };
-}
+/** Where calls keep their arguments: OpenAI and its older function_call, LangChain, Anthropic. */
+const ARGUMENTS = ["arguments", "args", "input"] as const;
 
 /** The messages of a transcript: arguments of earlier calls by the rules of their tools, all other texts by what is known and recognised. */
 export function redactedMessages(messages: Json, redaction: Redaction, rulesOf: (tool: string) => readonly FieldRule[]): Json {
-  if (!Array.isArray(messages)) return redaction.value(messages);
   // Calls first: what their classified fields hold also stands in the texts around them.
-  const calls = new Map<Json, Json>();
-  for (const message of messages)
-    for (const call of callsIn(message)) {
-      const { name, arguments: args } = (call as Called).function ?? {};
-      if (args !== undefined && typeof name === "string") calls.set(call, redactedArgs(args, redaction, rulesOf(name)));
+  const calls = new Map<Json, { [key: string]: Json }>();
+  const find = (part: Json): void => {
+    if (typeof part !== "object" || part === null) return;
+    if (!Array.isArray(part) && typeof part.name === "string") {
+      const { name } = part;
+      const given = ARGUMENTS.filter((key) => Object.hasOwn(part, key));
+      if (given.length > 0) calls.set(part, Object.fromEntries(given.map((key) => [key, redactedArgs(part[key] as Json, redaction, rulesOf(name))])));
     }
-  return messages.map((message) => {
-    const list = callsIn(message);
-    if (list.length === 0) return redaction.value(message);
-    const { tool_calls: _calls, ...rest } = message as { [key: string]: Json };
-    return { ...(redaction.value(rest) as object), tool_calls: list.map((call) => redactedCall(call, calls.get(call), redaction)) };
-  });
+    for (const [key, inner] of Object.entries(part)) if (calls.get(part)?.[key] === undefined) find(inner as Json);
+  };
+  find(messages);
+  const hide = (part: Json): Json => {
+    if (typeof part !== "object" || part === null) return redaction.value(part);
+    if (Array.isArray(part)) return part.map(hide);
+    const treated = calls.get(part);
+    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [redaction.text(key), treated?.[key] ?? hide(inner as Json)]));
+  };
+  return hide(messages);
 }
 
-function callsIn(message: Json): readonly Json[] {
-  const list = typeof message === "object" && message !== null && !Array.isArray(message) ? message.tool_calls : undefined;
-  return Array.isArray(list) ? list : [];
-}
-
-function redactedCall(call: Json, args: Json | undefined, redaction: Redaction): Json {
-  const { function: called, ...rest } = call as { [key: string]: Json };
-  const { arguments: given, ...named } = (called ?? {}) as { [key: string]: Json };
-  const inner = redaction.value(named) as { [key: string]: Json };
-  return { ...(redaction.value(rest) as object), function: { ...inner, ...(given !== undefined && { arguments: args ?? redaction.value(given) }) } };
-}
-
-/** Arguments as they stand in a message: a JSON text, or a value. What is no JSON is a text. */
+/**
+ * Arguments as they stand in a message: a JSON text, or a value. A text is read as those read it who get the row; where nobody can read it, its
+ * fields cannot be told apart, and nothing of it is shown if any of them is classified.
+ */
 function redactedArgs(args: Json, redaction: Redaction, rules: readonly FieldRule[]): Json {
   if (typeof args !== "string") return redaction.args(args, rules) ?? null;
+  const given = readArgs(args);
+  if (given === undefined) return rules.length > 0 ? MASKED : redaction.text(args);
+  return JSON.stringify(redaction.args(given, rules) ?? {});
+}
+
+function readArgs(text: string): Json | undefined {
   try {
-    return JSON.stringify(redaction.args(parseStrict(args), rules) ?? {});
+    return parseStrict(text);
   } catch {
-    return redaction.text(args);
+    try {
+      return JSON.parse(text) as Json;
+    } catch {
+      return undefined;
+    }
   }
 }

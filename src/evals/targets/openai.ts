@@ -1,4 +1,5 @@
-import type { Calls, Label, LabelClass } from "../labels.ts";
+import type { Calls, Label } from "../labels.ts";
+import type { LabelClass } from "../reviewed-example.ts";
 import { type ChatForm, callMessage, isCallable, promptOf } from "./chat.ts";
 import type { FunctionNames } from "./function-names.ts";
 import type { Labelled, Made, Target } from "./target.ts";

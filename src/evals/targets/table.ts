@@ -1,3 +1,4 @@
+import { CountersignError } from "../../errors.ts";
 import { braintrust, langfuse, langsmith, mlflow, phoenix } from "./cases.ts";
 import { huggingface } from "./huggingface.ts";
 import { inspect } from "./inspect.ts";
@@ -28,3 +29,14 @@ export const TARGETS: readonly Target[] = [
   policyTests,
   operations,
 ];
+
+/** The target of a name. @throws CountersignError usage */
+export function targetOf(name: string): Target {
+  const target = TARGETS.find((t) => t.name === name);
+  if (target !== undefined) return target;
+  throw new CountersignError("usage", `There is no target ${JSON.stringify(name)}`, {
+    field: "--target",
+    value: name,
+    fix: `name one of ${TARGETS.map((t) => t.name).join(", ")}`,
+  });
+}

@@ -1,5 +1,5 @@
-import type { Label, LabelClass } from "../labels.ts";
-import type { ReviewedExample } from "../reviewed-example.ts";
+import type { Label } from "../labels.ts";
+import type { LabelClass, ReviewedExample } from "../reviewed-example.ts";
 import type { FunctionNames } from "./function-names.ts";
 
 /** Why a label became no row of a target. */

@@ -92,6 +92,21 @@ export function findBatch({ ledger, identity }: Context, batchId: string): Batch
 }
 
 /**
+ * Whether a decision can have been made in the batch that it names: one that is sealed and holds the item with the verdict that is answered.
+ *
+ * @throws CountersignError request_invalid
+ */
+export function checkInBatch({ ledger }: Context, itemId: string, verdict: string, batchId: string): void {
+  const own = ledger.batches.sealsOf(itemId).filter((seal) => seal.verdict === verdict);
+  if (own.some((seal) => seal.batchId === batchId)) return;
+  throw new CountersignError("request_invalid", "/batchId is no sealed batch that holds this item with its verdict", {
+    field: "/batchId",
+    value: batchId,
+    fix: own.length === 0 ? "leave it out: the item is in no batch" : `name ${own.map((seal) => seal.batchId).join(" or ")}, or leave it out`,
+  });
+}
+
+/**
  * The member of these that a reviewer must open: by a hash over the batch, the reviewer and the member, so that neither the agent nor the
  * reviewer chooses it, and asking again gives the same one until that one is out. Null where nothing is left to decide.
  */

@@ -8,6 +8,7 @@ import { legalSettle } from "../../ledger/settle.ts";
 import type { DecisionAnswer } from "../../producers/wire/answers.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
 import { checkAttention } from "./attention.ts";
+import { checkInBatch } from "./batches.ts";
 import { branchOf, branchReach } from "./branch.ts";
 import { claimFirst, giveBack, takesOver } from "./claims.ts";
 import { checkFields, type DecideRequest, decisionEvent } from "./decision-event.ts";
@@ -21,7 +22,7 @@ import { afterEdit } from "./rejudged.ts";
 import { decisionRequestContent } from "./same-request.ts";
 import { currentVerdict } from "./stale.ts";
 import { standingOf } from "./standing.ts";
-import { asksForRevocation, judgedItem, wasRevoked } from "./withdraw.ts";
+import { asksForRevocation, fateOf, hasStarted, judgedItem } from "./withdraw.ts";
 import { earlier, type ReadBack, writeAndRead } from "./write.ts";
 
 /**
@@ -42,9 +43,22 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
   const branch = again === undefined ? branchOf(context.ledger, view, request) : undefined;
   const written = again ?? (await writeAndRead(context, "decisions", itemId, await withStanding(context, now, request)));
-  if (written.status === "superseded" && request.kind === "withdraw" && (await wasRevoked(context, itemId))) return answerOf(context, itemId, request, written);
+  if (request.kind === "withdraw" && (await isTakenBack(context, itemId, written))) return answerOf(context, itemId, request, written);
   if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
   return answerOf(context, itemId, request, written, branch);
+}
+
+/**
+ * Whether a written withdrawal is answered as one: it settled the item, or what was granted was taken back before anybody started it.
+ *
+ * @throws CountersignError settled where a start came first, timeout where that is not known yet
+ */
+async function isTakenBack(context: Context, itemId: string, { eventId, status }: ReadBack): Promise<boolean> {
+  if (status === "illegal") return false;
+  if (status === "effective" && findItem(context, itemId).life.decision?.id === eventId) return true;
+  const fate = await fateOf(context, itemId);
+  if (fate === "started") throw startedBefore(findItem(context, itemId));
+  return fate === "over";
 }
 
 /** The event of a decision, with what it lets run beyond itself. */
@@ -99,13 +113,14 @@ interface Ruled {
 function verdictEvent(context: Context, view: StoredItemView, request: DecideRequest): Ruled {
   const verdict = currentVerdict(context, view, request);
   if (request.kind === "clear") checkCleared(context, view, request);
+  if (request.batchId !== undefined) checkInBatch(context, view.itemId, verdict.id, request.batchId);
   if (request.kind === "withdraw" && view.stage === "done")
     throw new CountersignError("settled", `Nothing is left to withdraw: the item is done (${view.outcome})`, {
       field: "/kind",
       value: "withdraw",
       fix: "nothing: it has ended",
     });
-  if (request.kind === "withdraw" && verdict.group.closedBy?.kind === "approve" && !asksForRevocation(view, request)) throw approvedBefore(view);
+  if (request.kind === "withdraw" && hasStarted(view)) throw startedBefore(view);
   const event = decisionEvent(context, request, view.itemId, { topic: "verdicts", eventId: verdict.id }, verdict);
   const proposal = nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode;
   if (request.scope === "branch" && proposal.threadId === null)
@@ -121,8 +136,8 @@ function verdictEvent(context: Context, view: StoredItemView, request: DecideReq
 }
 
 /** It has started, so the withdrawal comes too late: whoever asks for it must not believe that nothing runs. */
-function approvedBefore({ stage }: StoredItemView): CountersignError {
-  return new CountersignError("settled", `The withdraw has no effect: it was approved before, and the item is ${stage}`, {
+function startedBefore({ stage, outcome }: StoredItemView): CountersignError {
+  return new CountersignError("settled", `The withdraw comes too late: it was started before, and the item is ${outcome ?? stage}`, {
     field: "/kind",
     value: "withdraw",
     fix: "see its outcome; what has started is not taken back",

@@ -1,19 +1,21 @@
 import type { z } from "zod";
 import { CountersignError } from "../../errors.ts";
-import { canonicalArgs } from "../../events/canonical.ts";
+import { canonicalArgs, type Json } from "../../events/canonical.ts";
 import { complete, type Draft } from "../../events/draft.ts";
 import { newEventId } from "../../events/ids.ts";
 import { LIMITS } from "../../events/limits.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { argsFault } from "../../ledger/args-schema.ts";
 import type { VerdictNode } from "../../ledger/item.ts";
+import { saysType } from "../../policy/schema-fields.ts";
 import type { decisionRequest } from "../../producers/wire/requests.ts";
 import { actorOf } from "./identity.ts";
+import { type SaysType, typeFault } from "./kept-types.ts";
 import type { Context } from "./ledger.ts";
 import { at } from "./proposal-event.ts";
 
-/** A decision as it is asked for; `batchId` where it is one of several on a batch. */
-export type DecideRequest = z.output<typeof decisionRequest> & { readonly batchId?: string };
+/** A decision as it is asked for. */
+export type DecideRequest = z.output<typeof decisionRequest>;
 
 /** Kinds that a reviewer decides by what they saw. */
 export const REVIEWS: ReadonlySet<string> = new Set(["approve", "edit", "reject", "respond", "acknowledge"]);
@@ -31,6 +33,7 @@ const BELONGS: readonly (readonly [field: keyof DecideRequest, kinds: readonly s
   ["incident", ["report"]],
   ["cleared", ["clear"]],
   ["seen", [...REVIEWS]],
+  ["batchId", [...REVIEWS]],
   ["scores", ["approve", "edit", "reject", "respond"]],
 ];
 const NEEDS: { readonly [kind: string]: readonly (keyof DecideRequest)[] } = {
@@ -93,7 +96,7 @@ export function decisionEvent(
     actor: actorOf(identity),
     // A rejected plan keeps which of its steps were the reason where an edit keeps the steps that go.
     ...(kind === "reject" && steps.length > 0 ? { dropped: knownSteps(steps, verdict) } : {}),
-    edits: edits.map((edit, i) => editOf(edit, i, verdict)),
+    edits: edits.map((edit, i) => editOf(context, edit, i, verdict)),
     ...(seen === undefined ? {} : { seen }),
     ...(REVIEWS.has(kind) ? { review: review ?? { channel: "api" } } : {}),
     ...(kind === "claim" ? { lease: leaseOf(lease, verdict, identity.id, now, ledger.claimMs(identity.workspace, tools)) } : {}),
@@ -103,7 +106,8 @@ export function decisionEvent(
 }
 
 /** A criterion that no policy names would be a mean of its own in every report, beside the one that was meant. */
-function checkCriteria({ scores }: DecideRequest, rubric: readonly string[]): void {
+function checkCriteria({ scores }: DecideRequest, criteria: readonly { readonly id: string }[]): void {
+  const rubric = criteria.map(({ id }) => id);
   for (const [i, { criterion }] of scores.entries())
     if (!rubric.includes(criterion))
       throw invalid(
@@ -121,7 +125,12 @@ function knownSteps(steps: readonly string[], verdict: VerdictNode | null): stri
   return [...new Set(steps)];
 }
 
-function editOf({ actionId, args: value }: DecideRequest["edits"][number], index: number, verdict: VerdictNode | null): EventOf["decisions"]["edits"][number] {
+function editOf(
+  { ledger, identity }: Context,
+  { actionId, args: value }: DecideRequest["edits"][number],
+  index: number,
+  verdict: VerdictNode | null,
+): EventOf["decisions"]["edits"][number] {
   const path = `/edits/${index}/args`;
   const action = verdict?.actions.find((a) => a.actionId === actionId);
   if (action === undefined)
@@ -142,6 +151,16 @@ function editOf({ actionId, args: value }: DecideRequest["edits"][number], index
         value: at(value, fault.path),
         fix: "edit to arguments that the tool's schema allows",
       },
+    );
+  const schema = action.argsSchema === null ? undefined : (JSON.parse(action.argsSchema) as Json);
+  const isTold: SaysType = (keys) => saysType(schema, keys) || ledger.saysType(identity.workspace, action.tool, keys);
+  const other = typeFault(JSON.parse(action.args) as Json, JSON.parse(args) as Json, isTold);
+  if (other !== null)
+    throw invalid(
+      `${path}${other.keys.map((key) => `/${String(key).replaceAll("~", "~0").replaceAll("/", "~1")}`).join("")}`,
+      other.value,
+      other.rule,
+      "keep the type of the argument; a schema of the tool (`arguments` in the policy) may allow more",
     );
   return { actionId, args, argsSha256 };
 }

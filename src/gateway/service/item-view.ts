@@ -45,6 +45,12 @@ export async function itemView(context: Context, itemId: string): Promise<ItemVi
     review: view.life.review,
     execution: executionOf(view.life),
     ...batchesOf(context, view),
+    rubric: [
+      ...context.ledger.rubric(
+        proposal.workspace,
+        actions.map((a) => a.tool),
+      ),
+    ],
     incidents: view.item.incidents.map(({ id, severity }) => ({ eventId: id, severity })),
     ...(await executed(context, view)),
     findings: await findingsOf(context, itemId),

@@ -3,7 +3,7 @@ import type { Topic } from "../../events/topics.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import type { Deliveries } from "../../local/deliveries.ts";
 import type { EventLog, Position } from "../../log/log.ts";
-import type { Classified } from "../../policy/compile.ts";
+import type { Classified, Criterion } from "../../policy/compile.ts";
 import type { Batches } from "../../projector/batch-queries.ts";
 import type { EventStore } from "../../projector/event-store.ts";
 import type { Halts } from "../../projector/halts.ts";
@@ -36,9 +36,10 @@ export interface GatewayLedger {
   /** Budgets past whose limits an item was granted. */
   readonly overshootsBy: (itemId: string) => Promise<readonly Overshot[]>;
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
+  readonly saysType: (workspace: string, tool: string, keys: readonly string[]) => boolean;
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   readonly classified: (workspace: string, tool: string) => readonly Classified[];
-  readonly rubric: (workspace: string, tools: readonly string[]) => readonly string[];
+  readonly rubric: (workspace: string, tools: readonly string[]) => readonly Criterion[];
   readonly write: <T extends Topic>(topic: T, itemId: string, body: Body<T>) => Promise<{ readonly eventId: string; readonly position: Position }>;
   readonly ended: Promise<void>;
 }

@@ -12,11 +12,11 @@ export type Content = { readonly [field: string]: unknown };
 
 /** What a decision says. */
 export function decisionContent(event: EventOf["decisions"]): Content {
-  const { kind, answers, edits, dropped, order, scope, message, reasonCodes, seen, settlement, incident, cleared, scores, standing } = event;
+  const { kind, answers, edits, dropped, order, scope, message, reasonCodes, seen, batchId, settlement, incident, cleared, scores, standing } = event;
   const hashes = edits.map(({ actionId, argsSha256 }) => ({ actionId, argsSha256 }));
   return {
     ...{ kind, [answers?.topic === "receipts" ? "receipt" : "verdict"]: answers?.eventId, edits: hashes, dropped, order, scope, message, reasonCodes },
-    ...{ seen, settlement, incident, cleared, scores, standing: standing === null ? null : { max: standing.max, amount: standing.amount } },
+    ...{ seen, batchId, settlement, incident, cleared, scores, standing: standing === null ? null : { max: standing.max, amount: standing.amount } },
   };
 }
 
@@ -30,6 +30,7 @@ export function decisionRequestContent(request: DecideRequest): Content {
     dropped: kind === "reject" ? [...new Set(steps)] : dropped,
     message: request.message ?? null,
     seen: request.seen ?? null,
+    batchId: request.batchId ?? null,
     settlement: request.settlement ?? null,
     incident: request.incident ?? null,
     cleared: request.cleared ?? null,

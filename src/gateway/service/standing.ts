@@ -1,11 +1,12 @@
 import type { z } from "zod";
 import { CountersignError } from "../../errors.ts";
+import { add, type Decimal, decimalOf, decimalText, ZERO } from "../../events/decimal.ts";
 import { policyItemId } from "../../events/ids.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { approvalsNeeded, isAudit } from "../../ledger/decisions.ts";
 import { nodeOf, termsVerdict } from "../../ledger/item.ts";
-import { add, type Decimal, decimalOf, decimalText, ZERO } from "../../policy/decimal.ts";
-import { amountOf, readScope, type StandingScope, scopeText, within } from "../../policy/standing.ts";
+import { isReserved } from "../../policy/publish-tool.ts";
+import { actionsOf, readScope, type StandingScope, scopeText, type Use, useOf, within } from "../../policy/standing.ts";
 import type { StandingsAnswer, StandingView, standingRevokeRequest } from "../../producers/wire/standing.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
 import type { Standing } from "../../projector/standings.ts";
@@ -30,8 +31,10 @@ export async function standingOf(
   const { verdict } = life;
   const event = verdict === null ? undefined : await verdictEvent(context, itemId, termsVerdict(item, verdict));
   if (proposal === undefined || verdict === null || event === undefined) throw refused("there is nothing to approve yet");
+  if (verdict.actions.some(({ tool }) => isReserved(tool))) throw refused("a change of a policy document is decided each time");
   if (event.reversibility === "irreversible") throw refused("the action is irreversible");
   if (event.risk === "critical") throw refused("the risk is critical");
+  if (event.gate === "hard") throw refused("a hard gate asks for a person each time");
   if (isAudit(verdict.terms)) throw refused("it is reviewed after it has run");
   if (approvalsNeeded(verdict.terms) > 1) throw refused("more than one person decides on it");
   const { max, amount, scope: reach } = request;
@@ -103,22 +106,24 @@ export async function revokeStanding(context: Context, standingId: string, { rea
 function standingViewOf(ledger: Context["ledger"], standing: Standing): StandingView {
   const { eventId, itemId, by, at, max, amount, until, revoked, uses } = standing;
   const scope = readScope(standing.scope);
-  const amounts = uses.map((use) => amountUsed(ledger, scope, use.itemId));
-  const sum = amounts.reduce<Decimal>((total, next) => add(total, next ?? ZERO), ZERO);
+  const taken = uses.map((use) => usedBy(ledger, scope, use.itemId));
+  const sum = taken.reduce<Decimal>((total, { amount: next }) => add(total, next ?? ZERO), ZERO);
+  const usedActions = actionsOf(taken);
   return {
     ...{ eventId, itemId, by, at, max, amount, until, revoked },
     scope: { agent: scope?.agent ?? "", tools: [...(scope?.tools ?? [])], thread: scope?.thread ?? null },
     used: uses.map((use) => use.itemId),
+    usedActions,
     usedAmount: amount === null ? null : decimalText(sum),
-    overshot: !within(standing, amounts),
-    inForce: revoked === null && until > ledger.now() && uses.length < max && (amount === null || decimalText(sum) !== decimalText(decimalOf(amount) ?? ZERO)),
+    overshot: !within(standing, taken),
+    inForce: revoked === null && until > ledger.now() && usedActions < max && (amount === null || decimalText(sum) !== decimalText(decimalOf(amount) ?? ZERO)),
   };
 }
 
-function amountUsed({ queries }: Context["ledger"], scope: StandingScope | undefined, itemId: string) {
+function usedBy({ queries }: Context["ledger"], scope: StandingScope | undefined, itemId: string): Use {
   const item = queries.item(itemId)?.item;
   const proposal = item === undefined ? undefined : nodeOf(item, "proposals", item.proposal);
-  return scope === undefined || proposal === undefined ? undefined : amountOf(scope, proposal.actions);
+  return useOf(scope, proposal?.actions ?? []);
 }
 
 /** A finding that is worked out on reading: no item's state reads another item. */
@@ -130,7 +135,7 @@ export function overshotFinding({ ledger }: Context, itemId: string): { code: st
   if (
     within(
       standing,
-      upTo.map((use) => amountUsed(ledger, scope, use.itemId)),
+      upTo.map((use) => usedBy(ledger, scope, use.itemId)),
     )
   )
     return [];

@@ -1,4 +1,7 @@
+import { CountersignError } from "../../errors.ts";
 import type { EventOf } from "../../events/types.generated.ts";
+import type { ResumeNode } from "../../ledger/item.ts";
+import { isGrant } from "../../ledger/resumes.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
 import { findItem } from "./find.ts";
 import type { Context } from "./ledger.ts";
@@ -17,16 +20,44 @@ export async function judgedItem(context: Context, itemId: string): Promise<Stor
   return (await waitForItem(context.ledger, itemId, settled, { timeoutMs: WAIT_MS })) ?? findItem(context, itemId);
 }
 
-/** Whether a withdrawal comes too late for the decision, and still early enough for what was granted: the clock then takes the grant back. */
-export function asksForRevocation({ stage, life }: StoredItemView, { kind }: Pick<EventOf["decisions"], "kind">): boolean {
-  return kind === "withdraw" && stage === "granted" && life.resume?.group.running === null;
+/** Whether a withdrawal comes too late for the decision, and still early enough for what was granted: the clock then takes back what nobody runs. */
+export function asksForRevocation({ life }: StoredItemView, { kind }: Pick<EventOf["decisions"], "kind">): boolean {
+  return kind === "withdraw" && life.resume !== null && isUnstarted(life.resume);
 }
 
-/** Whether the grant was taken back. */
-export async function wasRevoked(context: Context, itemId: string): Promise<boolean> {
-  const ended = () => {
-    const view = findItem(context, itemId);
-    return view.stage === "granted" ? undefined : view;
-  };
-  return (await waitForItem(context.ledger, itemId, ended, { timeoutMs: WAIT_MS }))?.outcome === "revoked";
+/** Whether something of an item runs, or may have run: then nothing of what has begun is taken back. Between two steps of a plan nothing runs. */
+export function hasStarted({ stage, life }: StoredItemView): boolean {
+  return (stage === "executing" || stage === "in_doubt") && !(life.resume !== null && isUnstarted(life.resume));
+}
+
+function isUnstarted({ outcome, group }: ResumeNode): boolean {
+  return isGrant(outcome) && outcome !== "roll_back" && group.closedBy === null && group.running === null;
+}
+
+/** What a withdrawal that settles nothing by itself comes to: `over` where nothing runs any more, `started` where a start came first, else `decided`. */
+type Fate = "over" | "started" | "decided";
+
+/**
+ * What became of a withdrawal that did not settle the item: it raced a decision or a start, so its answer waits until that race is over.
+ * Nobody who was told that it is withdrawn may find it running.
+ *
+ * @throws CountersignError timeout where nobody has taken the grant back yet
+ */
+export async function fateOf(context: Context, itemId: string): Promise<Fate> {
+  const fate = await waitForItem(context.ledger, itemId, () => fateNow(findItem(context, itemId)), { timeoutMs: WAIT_MS });
+  if (fate !== undefined) return fate;
+  throw new CountersignError("timeout", "The withdrawal is written, but what was granted is not taken back yet: it may still be started", {
+    retryable: true,
+    fix: "ask for the outcome of the item: it says whether it was revoked or started",
+  });
+}
+
+function fateNow(view: StoredItemView): Fate | undefined {
+  const { stage, outcome, life } = view;
+  // What is undone had run.
+  if (hasStarted(view) || life.resume?.outcome === "roll_back") return "started";
+  if (stage === "granted" || stage === "executing" || stage === "settled" || stage === "rejudging") return undefined;
+  const closed = life.resume !== null && isGrant(life.resume.outcome) ? life.resume.group.closedBy?.kind : undefined;
+  if (closed !== undefined) return closed === "revoked" || closed === "lapsed" ? "over" : "started";
+  return outcome === "withheld" ? "over" : "decided";
 }

@@ -92,9 +92,9 @@ const earlier = z.array(
   shape({
     ago: duration,
     times: custom((value) =>
-      Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 10_000
+      Number.isInteger(value) && (value as number) >= 1 && (value as number) <= 1_000_000
         ? (value as number)
-        : new Error(`must be a whole number from 1 to 10000, not ${shown(value)}`),
+        : new Error(`must be a whole number from 1 to 1000000, not ${shown(value)}`),
     ).optional(),
     action: text,
     args: args.optional(),
@@ -122,7 +122,14 @@ const described = {
   evidence: z.array(text).optional(),
   target: anyJson.optional(),
   origin: shape({ system: text, id: label }).optional(),
-  run: shape({ step: whole.optional(), cost_usd: amount.optional(), framework: text.optional(), thread: label.optional() }).optional(),
+  run: shape({
+    step: whole.optional(),
+    cost_usd: amount.optional(),
+    framework: text.optional(),
+    framework_version: label.optional(),
+    thread: label.optional(),
+    ended: z.boolean().optional(),
+  }).optional(),
   timeout: duration.optional(),
   at: moment.optional(),
   workspace: identifier.optional(),

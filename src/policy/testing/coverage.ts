@@ -1,7 +1,7 @@
+import { decimalText } from "../../events/decimal.ts";
 import { assess } from "../assess.ts";
 import { judgeBudgets } from "../budget.ts";
 import type { CompiledPolicy } from "../compile.ts";
-import { decimalText } from "../decimal.ts";
 import { grantReader } from "../grant-use.ts";
 import type { LoadedPolicy } from "../loaded.ts";
 import { glob, isGlob } from "../regex.ts";
@@ -144,7 +144,7 @@ function routed(policy: CompiledPolicy, { input }: CaseResult): Routed[] {
   return subjects.flatMap((subject, index) =>
     policy.find(subject.facts.tool).flatMap((action): Routed[] => {
       // Arguments that break the schema are forbidden before any rule is asked.
-      if (action.check?.(subject.facts.args) !== undefined) return [];
+      if (action.check?.(subject.facts.args, subject.facts.steps) !== undefined) return [];
       const facts = { ...subject.facts, baseRisk: action.baseRisk, risk: action.baseRisk };
       const around = { budgets: hits.get(index) ?? [], grant: grantReader(countables, index, usage, now) };
       const outcome = assess(policy, action, facts, subject.evidence, around);

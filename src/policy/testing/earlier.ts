@@ -1,7 +1,7 @@
 import { canonicalArgs, type Json } from "../../events/canonical.ts";
+import { add, decimalText, ZERO } from "../../events/decimal.ts";
 import type { ActionProposed } from "../../events/types.generated.ts";
 import type { CompiledPolicy } from "../compile.ts";
-import { add, decimalText, ZERO } from "../decimal.ts";
 import type { Counted, UsageReader } from "../usage.ts";
 import type { PolicyCase } from "./case-shape.ts";
 
@@ -20,20 +20,21 @@ export function usageOf(
   { workspace, agent, onBehalfOf, run }: ActionProposed,
   now: number,
 ): UsageReader {
-  const actions = earlier.flatMap(({ ago, times = 1, action, args = {}, reviewed = false, ...by }) => {
+  const actions = earlier.map(({ ago, times = 1, action, args = {}, reviewed = false, ...by }) => {
     const of = { agent: by.agent ?? agent.id, onBehalfOf: by.on_behalf_of ?? onBehalfOf?.id ?? null, thread: by.thread ?? run?.threadId ?? null };
     const given = { workspace, ...of, tool: action, args: args as Json, argsSha256: canonicalArgs(args).argsSha256, flowed: !reviewed };
-    return Array.from({ length: times }, () => ({ at: now - ago, action: given }));
+    return { at: now - ago, times, action: given };
   });
   const meters = new Map(policies.flatMap((policy) => policy.meters.map((meter) => [meter.id, meter])));
   return ({ id, key, windowMs, asOf, without = [] }) => {
     const meter = meters.get(id);
-    const counted = actions.flatMap(({ at, action }): Counted[] => {
+    const counted = actions.flatMap(({ at, times, action }): (Counted & { times: number })[] => {
       const read = at > asOf - windowMs ? meter?.read(action) : undefined;
-      return read?.key === key ? [read] : [];
+      return read?.key === key ? [{ ...read, times }] : [];
     });
     const values = new Set(counted.flatMap((one) => one.values).filter((value) => !without.includes(value)));
-    const sum = counted.reduce((total, { amount }) => add(total, amount ?? ZERO), ZERO);
-    return { count: meter?.kind === "distinct" ? values.size : counted.length, sum: decimalText(sum) };
+    const sum = counted.reduce((total, { amount = ZERO, times }) => add(total, { ...amount, n: amount.n * BigInt(times) }), ZERO);
+    const count = counted.reduce((total, { times }) => total + times, 0);
+    return { count: meter?.kind === "distinct" ? values.size : count, sum: decimalText(sum) };
   };
 }

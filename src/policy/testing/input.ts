@@ -55,9 +55,11 @@ function proposalOf(described: Described, workspace: string, now: number): Actio
         ? undefined
         : {
             framework: run.framework ?? "test",
+            frameworkVersion: run.framework_version,
             threadId: run.thread ?? "t1",
             step: run.step,
             costUsd: run.cost_usd === undefined ? undefined : String(run.cost_usd),
+            ended: run.ended,
           },
     question: ask === "review" ? undefined : "Is this all right?",
     requestedTimeoutMs: described.timeout,

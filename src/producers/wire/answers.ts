@@ -166,6 +166,9 @@ export const itemView = z
       )
       .describe("The edits that took effect, the first one first."),
     editablePaths: z.array(z.object({ actionId: z.string(), path: z.string() })),
+    rubric: z
+      .array(z.object({ id: z.string(), label: z.string().nullable() }))
+      .describe("Criteria that a decision may score from 1 to 5 (`scores`), as the policies in force name them for its actions."),
     card: card.nullable(),
     cardSha256: z.string().nullable(),
     because: z.array(z.string()),

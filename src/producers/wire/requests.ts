@@ -101,6 +101,11 @@ export const decisionRequest = z
       .max(10)
       .default([])
       .describe("Scores by the rubric of the action's policy, 1 (poor) to 5 (excellent). They never change what the decision does."),
+    batchId: name(100)
+      .optional()
+      .describe(
+        "The batch in which it was shown and is decided: it must hold the item with the verdict that was seen. On approve, edit, reject, respond and acknowledge.",
+      ),
     review: z
       .strictObject({ openedAt: moment.nullish(), activeMs: z.int().min(0).nullish(), channel: z.enum(["console", "cli", "api", "chat"]).default("api") })
       .optional(),

@@ -5,7 +5,7 @@ import { moment, text } from "./common.ts";
 export const standingRequest = z
   .strictObject({
     scope: z.enum(["run", "agent"]).default("run").describe("run: alike proposals of the same run; agent: those of the same agent in any run."),
-    max: z.int().min(1).max(1000).describe("How many more, at most."),
+    max: z.int().min(1).max(1000).describe("How many more actions, at most; each step of a plan counts."),
     amount: z
       .string()
       .regex(/^\d{1,15}(\.\d{1,12})?$/, "must be a decimal number as a string")
@@ -30,6 +30,7 @@ export const standingView = z
     amount: z.string().nullable(),
     until: z.int(),
     used: z.array(z.string()).describe("The items that it let pass."),
+    usedActions: z.int().describe("How many actions these have in all: each step of a plan counts."),
     usedAmount: z.string().nullable(),
     overshot: z.boolean().describe("A finding: more was let pass than it allows. What is beyond it is withheld where it was not granted yet."),
     revoked: z.object({ by: z.string(), at: z.int(), reason: z.string().nullable() }).nullable(),

@@ -33,7 +33,7 @@ async function runDiff(cli: Cli, before: string, after: string, { all = false }:
   cli.progress(null);
   const count = (direction: Region["direction"]) => regions.filter((region) => region.direction === direction).length;
   const shown = regions.filter(({ direction }) => all || direction === "looser");
-  if (cli.json()) for (const region of shown) cli.data({ ...region, witness: writtenCase(region.witness) });
+  if (cli.json()) for (const region of shown) cli.data({ ...region, witness: region.witness && writtenCase(region.witness) });
   else {
     for (const region of shown) cli.say(`${render(region, after, cli)}\n`);
     cli.say(
@@ -44,16 +44,19 @@ async function runDiff(cli: Cli, before: string, after: string, { all = false }:
 }
 
 function render({ action, direction, aspects, lost, gained, count, witness, because }: Region, after: string, { colors, width }: Cli): string {
-  const word = { looser: colors.red("more permissive"), stricter: colors.green("stricter"), other: colors.yellow("different") }[direction];
-  return [
-    `${colors.bold(oneLine(action))}: ${word} (${count} of the proposals tried)`,
-    ...aspects.flatMap((aspect) => block(`${aspect.name}: ${aspect.before} → ${aspect.after}`, width, 2)),
-    ...(lost.length === 0 ? [] : block(`no longer matches: ${lost.join(", ")}`, width, 2)),
-    ...(gained.length === 0 ? [] : block(`matches now: ${gained.join(", ")}`, width, 2)),
+  const proof = (shown: NonNullable<Region["witness"]>): string[] => [
     ...block(`before: ${because.before.join("; ")}`, width, 2).map((text) => colors.dim(text)),
     ...block(`after: ${because.after.join("; ")}`, width, 2).map((text) => colors.dim(text)),
     // Not wrapped: it is there to be copied.
-    `  ${SELF} policy explain --policy ${quoted(after)} --case ${quoted(exactJson(writtenCase(witness)))}`,
+    `  ${SELF} policy explain --policy ${quoted(after)} --case ${quoted(exactJson(writtenCase(shown)))}`,
+  ];
+  const word = { looser: colors.red("more permissive"), stricter: colors.green("stricter"), other: colors.yellow("different") }[direction];
+  return [
+    `${colors.bold(oneLine(action))}: ${word}${witness === null ? "" : ` (${count} of the proposals tried)`}`,
+    ...aspects.flatMap((aspect) => block(`${aspect.name}: ${aspect.before} → ${aspect.after}`, width, 2)),
+    ...(lost.length === 0 ? [] : block(`no longer matches: ${lost.join(", ")}`, width, 2)),
+    ...(gained.length === 0 ? [] : block(`matches now: ${gained.join(", ")}`, width, 2)),
+    ...(witness === null ? [colors.dim("  as the documents say: no single proposal shows it")] : proof(witness)),
   ].join("\n");
 }
 

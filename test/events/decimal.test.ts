@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { add, compare, decimalOf, decimalText, subtract } from "../../src/policy/decimal.ts";
+import { add, compare, decimalOf, decimalText, subtract } from "../../src/events/decimal.ts";
 
 const read = (value: unknown) => {
   const decimal = decimalOf(value);

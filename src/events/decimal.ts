@@ -37,6 +37,13 @@ export function compare(a: Decimal, b: Decimal): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
+/** Whether a is b times a whole number. Nothing is a multiple of zero. */
+export function isMultiple(a: Decimal, b: Decimal): boolean {
+  const scale = Math.max(a.scale, b.scale);
+  const step = at(b, scale);
+  return step !== 0n && at(a, scale) % step === 0n;
+}
+
 /** As a decimal string, without an exponent and without zeros at the end: "1250.5". */
 export function decimalText({ n, scale }: Decimal): string {
   const digits = String(n < 0n ? -n : n).padStart(scale + 1, "0");

@@ -1,0 +1,135 @@
+import { DIGEST_BYTES, Digests, digestOf, Least, type LeastParts } from "./digests.ts";
+import type { Calls } from "./labels.ts";
+import { type RowParts, rowAt, rowId } from "./row-keys.ts";
+
+/** What the rows of an item have to know of others. Where nothing is said, nothing is so. */
+export interface ItemFacts {
+  /** Ids of rows that say what an earlier row says, with the id of that one. */
+  readonly duplicates: Map<string, string>;
+  /** Ids of rows whose call one person approved and another one edited or rejected, where the model saw the same. */
+  readonly contradicted: Set<string>;
+  /** The run began in the time of the holdout. */
+  heldOut: boolean;
+}
+
+/** The first approved item that tries another one again. */
+export interface Retry {
+  readonly of: string;
+  readonly calls: Calls;
+  readonly proposedAt: number;
+  readonly itemId: string;
+}
+
+/** What a partition has to know of all: only its items that are concerned. */
+export interface PartitionFacts {
+  readonly items: Map<number, ItemFacts>;
+  /** What was approved when an item was tried again, by that item's id. */
+  readonly retries: Map<string, Calls>;
+}
+
+/** What a partition tells of its rows, so that they can be compared with those of others. */
+export interface Told {
+  readonly rows: RowParts;
+  readonly retries: readonly Retry[];
+  /** Where runs are held out: when each began, as far as this partition knows, and the runs of the items that have rows. */
+  readonly runs: { readonly began: LeastParts; readonly ordinals: Uint32Array; readonly digests: Uint8Array } | null;
+}
+
+/**
+ * Compares the rows of all partitions: who decided otherwise on the same call, which row came first, which retry was approved, which run is
+ * held out. Memory holds about 100 bytes for each row.
+ *
+ * @param told what the partitions told, by partition
+ * @param partitionOf the partition of an item
+ */
+export function factsOf(told: readonly (Told | undefined)[], holdoutFrom: number | undefined, partitionOf: (itemId: string) => number): PartitionFacts[] {
+  const facts: PartitionFacts[] = told.map(() => ({ items: new Map(), retries: new Map() }));
+  const of = (partition: number, ordinal: number): ItemFacts => {
+    const { items } = facts[partition] as PartitionFacts;
+    let found = items.get(ordinal);
+    if (found === undefined) items.set(ordinal, (found = { duplicates: new Map(), contradicted: new Set(), heldOut: false }));
+    return found;
+  };
+  const all = told.flatMap((one, partition) => (one === undefined ? [] : [{ partition, ...one }]));
+  findDuplicates(all, of);
+  findContradicted(all, of);
+  if (holdoutFrom !== undefined) findHeldOut(all, holdoutFrom, of);
+  for (const retry of firstRetries(all)) facts[partitionOf(retry.of)]?.retries.set(retry.of, retry.calls);
+  return facts;
+}
+
+type Of = (partition: number, ordinal: number) => ItemFacts;
+type All = readonly (Told & { readonly partition: number })[];
+
+/** More rows than a partition can have. */
+const MOST_ROWS = 2 ** 32;
+
+function findDuplicates(all: All, of: Of): void {
+  const seen = new Digests();
+  // By number of the digest: the row that came first, with the place of its partition.
+  const first: number[] = [];
+  for (const [place, { partition, rows }] of all.entries())
+    for (const [row, ordinal] of rows.ordinals.entries()) {
+      const n = seen.add(rows.bytes, rowAt.same(row));
+      const before = first[n];
+      if (before === undefined) first[n] = place * MOST_ROWS + row;
+      else {
+        const { rows: earlier } = all[Math.floor(before / MOST_ROWS)] as All[number];
+        of(partition, ordinal).duplicates.set(rowId(rows, row), rowId(earlier, before % MOST_ROWS));
+      }
+    }
+}
+
+function findContradicted(all: All, of: Of): void {
+  const calls = new Digests();
+  const most = all.reduce((sum, { rows }) => sum + rows.ordinals.length, 0);
+  const verdicts = new Uint8Array(most);
+  for (const { rows } of all)
+    for (const row of rows.ordinals.keys()) {
+      const n = calls.add(rows.bytes, rowAt.call(row));
+      verdicts[n] = (verdicts[n] as number) | (rows.bytes[rowAt.verdict(row)] as number);
+    }
+  for (const { partition, rows } of all)
+    for (const [row, ordinal] of rows.ordinals.entries())
+      if (verdicts[calls.add(rows.bytes, rowAt.call(row))] === 3) of(partition, ordinal).contradicted.add(rowId(rows, row));
+}
+
+function findHeldOut(all: All, holdoutFrom: number, of: Of): void {
+  const began = new Least();
+  for (const { runs } of all) if (runs !== null) began.merge(runs.began);
+  for (const { partition, runs } of all)
+    for (const [i, ordinal] of (runs?.ordinals ?? []).entries()) {
+      const at = began.of(runs?.digests as Uint8Array, DIGEST_BYTES * i);
+      // The whole run is held out, or none of it.
+      if (at !== Number.POSITIVE_INFINITY && at >= holdoutFrom) of(partition, ordinal).heldOut = true;
+    }
+}
+
+function firstRetries(all: All): Iterable<Retry> {
+  const first = new Map<string, Retry>();
+  for (const retry of all.flatMap(({ retries }) => retries)) {
+    const before = first.get(retry.of);
+    const isEarlier = before === undefined || retry.proposedAt < before.proposedAt || (retry.proposedAt === before.proposedAt && retry.itemId < before.itemId);
+    if (isEarlier) first.set(retry.of, retry);
+  }
+  return first.values();
+}
+
+/** When runs began, and which items with rows are of which run. */
+export class Runs {
+  private readonly began = new Least();
+  private readonly ordinals: number[] = [];
+  private readonly digests: Buffer[] = [];
+
+  add(ordinal: number, hasRows: boolean, run: string, proposedAt: number): void {
+    const digest = digestOf(run);
+    this.began.add(proposedAt, digest);
+    if (!hasRows) return;
+    this.ordinals.push(ordinal);
+    this.digests.push(digest);
+  }
+
+  parts(): NonNullable<Told["runs"]> {
+    return { began: this.began.parts(), ordinals: Uint32Array.from(this.ordinals), digests: new Uint8Array(Buffer.concat(this.digests)) };
+  }
+}

@@ -1,0 +1,48 @@
+import type { EventOf } from "../events/types.generated.ts";
+import { lifeOf } from "../ledger/life.ts";
+import { type Draft, parsed } from "./build-example.ts";
+import type { Catalogue } from "./catalogue.ts";
+import type { ItemFacts, Retry } from "./facts.ts";
+import type { FoldedItem } from "./fold-items.ts";
+import { type Calls, labelsOf } from "./labels.ts";
+import { qualityOf } from "./quality.ts";
+import type { Redaction } from "./redact/redactor.ts";
+import type { ReviewedExample } from "./reviewed-example.ts";
+import type { Collected } from "./rows.ts";
+import type { Split } from "./split.ts";
+
+/** A redacted draft with what depends on other items. */
+export function finish(draft: Draft, split: Split, { contradicted, duplicates }: ItemFacts, retried: Calls | null): Omit<Collected, "equal"> {
+  const quality = qualityOf(draft, contradicted.has(draft.id));
+  const duplicateOf = duplicates.get(draft.id) ?? null;
+  const retry = draft.decision.kind === "reject" ? retried : null;
+  const labels = duplicateOf !== null ? [] : labelsOf({ ...draft, quality }, retry).map((label) => label.class);
+  return { example: completed(draft, { duplicateOf, labels: [...new Set(labels)], quality, split }), retry };
+}
+
+/** The whole row, its keys in their canonical order. */
+function completed(draft: Draft, { duplicateOf, labels, quality, split }: Omit<ReviewedExample, keyof Draft>): ReviewedExample {
+  const { agent, ask, changes, context, decision, dropped, evidence, final, id, intent, itemId, order, outcome, patch, policy } = draft;
+  const { presented, proposed, question, reasoning, rejudged, retryOf, review, run, sources, verdict, workspace } = draft;
+  return {
+    ...{ agent, ask, changes, context, decision, dropped, duplicateOf, evidence, final, id, intent, itemId, labels, order, outcome, patch, policy },
+    ...{ presented, proposed, quality, question, reasoning, rejudged, retryOf, review, run, sources, split, verdict, workspace },
+  };
+}
+
+/** What an item says of one that it tries again, where a person approved it. `callsOf` gives its redacted calls. */
+export function retryIn({ item }: FoldedItem, { retryOf, occurredAt }: EventOf["proposals"], callsOf: () => Calls): Retry | undefined {
+  if (retryOf === null) return undefined;
+  const { resume, decision } = lifeOf(item);
+  const approved = (resume?.outcome === "proceed" && decision?.kind === "approve") || resume?.outcome === "proceed_edited";
+  return approved ? { of: retryOf, calls: callsOf(), proposedAt: occurredAt, itemId: item.id } : undefined;
+}
+
+/** What an item ran in the end, redacted like the rows are. */
+export function redactedCalls({ item }: FoldedItem, redaction: Redaction, catalogue: Catalogue): Calls {
+  return (lifeOf(item).verdict?.actions ?? []).map(({ actionId, tool, args }) => ({
+    actionId,
+    tool,
+    args: redaction.args(parsed(args), catalogue.fieldsOf(item.workspace ?? "", tool).rules) ?? null,
+  }));
+}

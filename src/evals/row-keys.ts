@@ -1,0 +1,93 @@
+import type { Draft } from "./build-example.ts";
+import { DIGEST_BYTES, digestOf } from "./digests.ts";
+
+/** What a row is compared with others by. */
+export interface RowKeys {
+  /** The same call, where the model saw the same. */
+  readonly call: Uint8Array;
+  /** The same decision on the same call. */
+  readonly same: Uint8Array;
+  /** 1: somebody approved the call; 2: somebody edited or rejected it. */
+  readonly verdict: number;
+}
+
+/** What a row is compared by. Before redaction, so that a profile changes neither splits nor duplicates. */
+export function keysOf(draft: Draft): RowKeys {
+  // A call is the same call where the model saw the same. Without a transcript only the run and its step tell.
+  const context = draft.context.sha256 ?? `${draft.run?.threadId ?? draft.itemId}\0${draft.run?.checkpointId ?? draft.itemId}`;
+  const call = digestOf(draft.workspace, draft.agent.id, context, calledIn(draft.presented), draft.question ?? "");
+  const { kind, message } = draft.decision;
+  const same =
+    kind === "edit"
+      ? digestOf(call.toString("latin1"), kind, draft.final === null ? "" : calledIn(draft.final))
+      : kind === "respond"
+        ? digestOf(call.toString("latin1"), kind, message ?? "")
+        : marked(call, KINDS.indexOf(kind));
+  return { call, same, verdict: { approve: 1, edit: 2, reject: 2, respond: 0, acknowledge: 0 }[kind] };
+}
+
+/** Kinds of which a call tells all: what is approved is what was presented. */
+const KINDS: readonly string[] = ["approve", "reject", "acknowledge"];
+
+/** Another digest for each mark. */
+function marked(digest: Buffer, mark: number): Buffer {
+  const other = Buffer.from(digest);
+  other[0] = (other[0] as number) ^ (mark + 1);
+  return other;
+}
+
+/** What is called. The fold takes no arguments that are not those of their hash, so the hash stands for them. */
+function calledIn(actions: Draft["presented"]): string {
+  return JSON.stringify(actions.map(({ tool, argsSha256 }) => [tool, argsSha256]));
+}
+
+/** Id, call, same and verdict of each row, one behind the other: 49 bytes. */
+const ROW_BYTES = 3 * DIGEST_BYTES + 1;
+
+/** The keys of many rows in little memory, with the item that each is of. */
+export class RowList {
+  size = 0;
+  private bytes = Buffer.alloc(64 * ROW_BYTES);
+  private ordinals = new Uint32Array(64);
+
+  /** @param id 32 hex digits */
+  add(ordinal: number, id: string, { call, same, verdict }: RowKeys): void {
+    if (this.size === this.ordinals.length) {
+      const [bytes, ordinals] = [Buffer.alloc(2 * this.bytes.length), new Uint32Array(2 * this.ordinals.length)];
+      bytes.set(this.bytes);
+      ordinals.set(this.ordinals);
+      this.bytes = bytes;
+      this.ordinals = ordinals;
+    }
+    const at = this.size * ROW_BYTES;
+    this.bytes.write(id, at, "hex");
+    this.bytes.set(call, at + DIGEST_BYTES);
+    this.bytes.set(same, at + 2 * DIGEST_BYTES);
+    this.bytes[at + 3 * DIGEST_BYTES] = verdict;
+    this.ordinals[this.size] = ordinal;
+    this.size++;
+  }
+
+  /** As plain data. */
+  parts(): RowParts {
+    return { bytes: Uint8Array.prototype.slice.call(this.bytes, 0, this.size * ROW_BYTES), ordinals: this.ordinals.slice(0, this.size) };
+  }
+}
+
+/** The keys of many rows, as plain data. */
+export interface RowParts {
+  readonly bytes: Uint8Array;
+  readonly ordinals: Uint32Array;
+}
+
+/** Where the parts of a row's keys lie in the bytes of a list. */
+export const rowAt = {
+  call: (row: number): number => row * ROW_BYTES + DIGEST_BYTES,
+  same: (row: number): number => row * ROW_BYTES + 2 * DIGEST_BYTES,
+  verdict: (row: number): number => row * ROW_BYTES + 3 * DIGEST_BYTES,
+};
+
+/** The id of a row. */
+export function rowId({ bytes }: RowParts, row: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset + row * ROW_BYTES, DIGEST_BYTES).toString("hex");
+}

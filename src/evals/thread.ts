@@ -1,0 +1,25 @@
+/** A thread of an export: makes the rows of the partitions that it is given. */
+import { parentPort, workerData } from "node:worker_threads";
+import { CountersignError, messageOf } from "../errors.ts";
+import type { Reply, ThreadData, ThreadError } from "./crew.ts";
+import { type Request, Workshop } from "./work.ts";
+
+const { settings, folder } = workerData as ThreadData;
+const shop = new Workshop(settings, () => folder);
+
+parentPort?.on("message", (request: Request) => parentPort?.postMessage(replyTo(request)));
+
+function replyTo(request: Request): Reply {
+  try {
+    return { result: shop.answer(request) };
+  } catch (error) {
+    return { error: sent(error) };
+  }
+}
+
+/** Errors lose their class between threads. */
+function sent(error: unknown): ThreadError {
+  if (!(error instanceof CountersignError)) return { message: messageOf(error) };
+  const { message, code, field, fix } = error;
+  return { message, code, ...(field !== undefined && { field }), ...(fix !== undefined && { fix }) };
+}

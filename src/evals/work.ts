@@ -1,0 +1,258 @@
+import { Codec } from "../events/codec.ts";
+import type { EventOf } from "../events/types.generated.ts";
+import { type Draft, examplesOf, operationsOf } from "./build-example.ts";
+import { Catalogue, type DescribedPolicy } from "./catalogue.ts";
+import { EarlierParts } from "./earlier-parts.ts";
+import { type ItemFacts, type PartitionFacts, type Retry, Runs, type Told } from "./facts.ts";
+import { finish, redactedCalls, retryIn } from "./finish.ts";
+import { type FoldedItem, foldedItems, proposalOf, type Skipped, threadOf } from "./fold-items.ts";
+import { Insights, type InsightsParts } from "./insights.ts";
+import type { Calls } from "./labels.ts";
+import { Output, type Part } from "./output.ts";
+import type { PileSource } from "./pile.ts";
+import { type Hidden, type Profile, type Redaction, redactor } from "./redact/redactor.ts";
+import { isEqualPair, ownerOf, redactedDraft } from "./redact-draft.ts";
+import { keysOf, RowList } from "./row-keys.ts";
+import { addOperation, addRows, type RowSink, textOf } from "./rows.ts";
+import { type Split, splitOf } from "./split.ts";
+import { Tally } from "./tally.ts";
+import { FunctionNames } from "./targets/function-names.ts";
+import { targetOf } from "./targets/table.ts";
+import type { Target } from "./targets/target.ts";
+
+/** What is made of every partition alike: plain data, so that it can be sent to a thread. */
+export interface Settings {
+  /** Name of the target; null where nothing is written, only counted. */
+  readonly target: string | null;
+  readonly schemas: readonly (readonly [id: number, text: string])[];
+  readonly policies: readonly DescribedPolicy[];
+  /** First offset of which the decisions become rows, and the items are counted, by partition. */
+  readonly from: { readonly decisions: readonly number[]; readonly proposals: readonly number[] };
+  readonly workspace: string | undefined;
+  readonly after: number;
+  readonly before: number;
+  readonly transcripts: boolean;
+  readonly profile: Profile;
+  readonly key: string;
+  readonly splitSeed: string;
+  readonly holdoutFrom: number | undefined;
+}
+
+/** What a partition came to, when nothing is known of the others. */
+export interface First extends Told {
+  readonly items: number;
+  readonly parked: number;
+  readonly skipped: Skipped;
+  readonly hidden: Hidden;
+  readonly insights: InsightsParts;
+}
+
+/** What a partition came to in the end. */
+export interface Final {
+  readonly tally: ReturnType<Tally["parts"]>;
+  readonly functionNames: ReturnType<FunctionNames["table"]>;
+  readonly parts: readonly Part[];
+}
+
+/** What is asked for. */
+export type Request =
+  | { readonly ask: "first"; readonly partition: number; readonly source: PileSource }
+  | { readonly ask: "final"; readonly partition: number; readonly facts: PartitionFacts };
+
+/** The partitions of one thread, with what they share. */
+export class Workshop {
+  readonly settings: Settings;
+  readonly target: Target | null;
+  readonly codec = new Codec();
+  readonly catalogue: Catalogue;
+  readonly folder: () => string;
+  private readonly works = new Map<number, PartitionWork>();
+
+  /** @param folder for what memory does not hold */
+  constructor(settings: Settings, folder: () => string) {
+    this.settings = settings;
+    this.folder = folder;
+    this.target = settings.target === null ? null : targetOf(settings.target);
+    this.catalogue = new Catalogue(settings.policies);
+    for (const [id, text] of settings.schemas) this.codec.learn(id, text);
+  }
+
+  /** Does what is asked for. */
+  answer(request: Request): First | Final {
+    const { partition } = request;
+    if (request.ask === "final") return (this.works.get(partition) as PartitionWork).final(request.facts);
+    const work = new PartitionWork(this, partition, request.source);
+    this.works.set(partition, work);
+    return work.first();
+  }
+}
+
+const NOTHING: ItemFacts = { duplicates: new Map(), contradicted: new Set(), heldOut: false };
+
+/**
+ * Makes the rows of one partition, twice at most: first as if there were no other rows, which is so for most of them; then, once all
+ * partitions have been compared, those of the items that are concerned once more.
+ */
+class PartitionWork {
+  private readonly shop: Workshop;
+  private readonly partition: number;
+  private readonly source: PileSource;
+  private readonly names = new FunctionNames();
+  private readonly tally = new Tally();
+  private parts: readonly Part[] = [];
+
+  constructor(shop: Workshop, partition: number, source: PileSource) {
+    this.shop = shop;
+    this.partition = partition;
+    this.source = source;
+  }
+
+  /** The first pass. */
+  first(): First {
+    const { shop, partition } = this;
+    const { settings, catalogue } = shop;
+    const skipped: Skipped = { undecodable: 0, unknownSchema: 0, misplaced: 0 };
+    const hidden = nothingHidden();
+    const redactionOf = redactor(settings.profile, settings.key, hidden);
+    const insights = new Insights();
+    const rows = new RowList();
+    const retries: Retry[] = [];
+    const runs = settings.holdoutFrom === undefined ? null : new Runs();
+    const output = this.output("a");
+    let items = 0;
+    let parked = 0;
+    try {
+      for (const folded of foldedItems(this.source, partition, shop.codec, skipped)) {
+        const { item, ordinal } = folded;
+        if (!this.isWanted(folded)) continue;
+        parked += this.parkedIn(folded);
+        const proposal = proposalOf(folded);
+        if (proposal === undefined) continue;
+        const drafts = this.draftsOf(folded);
+        insights.add(folded, drafts, this.wanted, this.isCounted(folded, proposal));
+        if (drafts.length > 0) items++;
+        if (shop.target === null) continue;
+        const retry = retryIn(folded, proposal, () => redactedCalls(folded, redactionOf(item.workspace ?? ""), catalogue));
+        if (retry !== undefined) retries.push(retry);
+        for (const draft of drafts) rows.add(ordinal, draft.id, keysOf(draft));
+        const hasRows = this.makeRows(folded, drafts, { redactionOf, facts: NOTHING, retry: null, pass: "first", output });
+        runs?.add(ordinal, hasRows, `${proposal.workspace}\0${threadOf(folded)}`, proposal.occurredAt);
+      }
+      this.parts = output.parts();
+    } finally {
+      output.close();
+    }
+    return { items, parked, skipped, hidden, insights: insights.parts(), rows: rows.parts(), retries, runs: runs?.parts() ?? null };
+  }
+
+  /** The second pass: what an item has to know of others is known. */
+  final(facts: PartitionFacts): Final {
+    if (facts.items.size > 0 || facts.retries.size > 0) this.again(facts);
+    return { tally: this.tally.parts(), functionNames: this.names.table(), parts: this.parts };
+  }
+
+  private again(facts: PartitionFacts): void {
+    const { settings, codec } = this.shop;
+    const output = this.output("b");
+    const earlier = new EarlierParts(this.parts, output);
+    // What was hidden and skipped has been counted.
+    const redactionOf = redactor(settings.profile, settings.key, nothingHidden());
+    const skipped: Skipped = { undecodable: 0, unknownSchema: 0, misplaced: 0 };
+    const isConcerned = (ordinal: number, itemId: string) => facts.items.has(ordinal) || facts.retries.has(itemId);
+    try {
+      for (const folded of foldedItems(this.source, this.partition, codec, skipped, isConcerned)) {
+        const { ordinal, item } = folded;
+        earlier.copyUpTo(ordinal);
+        if (!this.isWanted(folded) || item.proposal === null) continue;
+        const drafts = this.draftsOf(folded);
+        const known = { facts: facts.items.get(ordinal) ?? NOTHING, retry: facts.retries.get(item.id) ?? null };
+        this.makeRows(folded, drafts, { redactionOf, facts: NOTHING, retry: null, pass: "back", output });
+        this.makeRows(folded, drafts, { redactionOf, ...known, pass: "again", output });
+      }
+      earlier.copyUpTo(Number.POSITIVE_INFINITY);
+      this.parts = output.parts();
+    } finally {
+      output.close();
+      earlier.close();
+    }
+  }
+
+  private output(prefix: string): Output {
+    const { target } = this.shop;
+    const form = { isFramed: (file: string) => file.endsWith(".parquet"), text: (file: string, row: object) => textOf(target as Target, file, row) };
+    return new Output(form, this.shop.folder, `${prefix}${this.partition}`);
+  }
+
+  private isWanted({ item }: FoldedItem): boolean {
+    const { workspace } = this.shop.settings;
+    return workspace === undefined || item.workspace === null || item.workspace === workspace;
+  }
+
+  private isInRange(offset: number): boolean {
+    return offset >= (this.shop.settings.from.decisions[this.partition] ?? 0);
+  }
+
+  private readonly wanted = (offset: number, at: number): boolean => {
+    const { after, before } = this.shop.settings;
+    return this.isInRange(offset) && at >= after && at < before;
+  };
+
+  private parkedIn({ memory }: FoldedItem): number {
+    let n = 0;
+    for (const { status, entry } of memory.statuses.values()) if (status === "parked" && entry.topic === "decisions" && this.isInRange(entry.offset)) n++;
+    return n;
+  }
+
+  /** Whether the item was proposed in the range. */
+  private isCounted({ item, memory }: FoldedItem, { occurredAt }: EventOf["proposals"]): boolean {
+    const { from, after, before } = this.shop.settings;
+    const offset = memory.statuses.get(`proposals/${item.proposal}`)?.entry.offset ?? -1;
+    return offset >= (from.proposals[this.partition] ?? 0) && occurredAt >= after && occurredAt < before;
+  }
+
+  private draftsOf(folded: FoldedItem): Draft[] {
+    const { catalogue, settings } = this.shop;
+    return examplesOf(folded, {
+      wanted: this.wanted,
+      context: settings.transcripts,
+      isCosmetic: (tool, path) => catalogue.fieldsOf(folded.item.workspace ?? "", tool).isCosmetic(path),
+    });
+  }
+
+  /** Makes the rows of an item, or takes them back. Tells whether there are any. */
+  private makeRows(folded: FoldedItem, drafts: readonly Draft[], { redactionOf, facts, retry, pass, output }: Making): boolean {
+    const { target, settings, catalogue } = this.shop as Workshop & { readonly target: Target };
+    const { names, tally } = this;
+    const sink: RowSink = { names, tally, n: pass === "back" ? -1 : 1, add: (file, row) => output.add(folded.ordinal, file, row) };
+    const thread = threadOf(folded);
+    const splitFor = (workspace: string): Split => (facts.heldOut ? "holdout" : splitOf(settings.splitSeed, workspace, thread));
+    for (const draft of drafts) {
+      const redacted = redactedDraft(draft, redactionOf(draft.workspace), catalogue);
+      const equal = draft.decision.kind === "edit" && isEqualPair(redacted);
+      const finished = finish(redacted, splitFor(draft.workspace), facts, retry);
+      if (pass === "first") tally.example(finished.example);
+      if (target.takes !== "operations") addRows(target, { ...finished, equal }, sink);
+    }
+    if (target.takes !== "operations") return drafts.length > 0;
+    const operations = operationsOf(folded, this.wanted);
+    for (const draft of operations) {
+      const redaction = redactionOf(draft.workspace);
+      const owners = { from: ownerOf(draft.from, redaction), to: ownerOf(draft.to, redaction) };
+      addOperation(target, { ...draft, ...owners, split: splitFor(draft.workspace) }, sink);
+    }
+    return operations.length > 0;
+  }
+}
+
+interface Making {
+  readonly redactionOf: (workspace: string) => Redaction;
+  readonly facts: ItemFacts;
+  readonly retry: Calls | null;
+  /** first: rows and examples are counted; back: the rows are taken back; again: the rows are counted. */
+  readonly pass: "first" | "back" | "again";
+  readonly output: Output;
+}
+
+function nothingHidden(): Hidden {
+  return { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } };
+}

@@ -1,0 +1,61 @@
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { ItemView } from "../../src/producers/wire/answers.ts";
+import { openWorld, POLICY, type World } from "./world.ts";
+
+const UNTYPED = `  open_ticket:
+    reversibility: partially
+    execution: idempotent
+    risk: high
+    gate: { kind: hard }
+    owner: role:support-lead
+    decisions: [approve, edit, reject]
+    editable: [/amount, /to, /cc, /note, /extra]
+  move_ticket:
+    arguments: { type: object, properties: { queue: { type: [string, "null"] }, tags: { type: array }, size: { enum: [1, "big"] } } }
+    reversibility: partially
+    execution: idempotent
+    risk: high
+    gate: { kind: hard }
+    owner: role:support-lead
+    decisions: [approve, edit, reject]
+`;
+let world: World;
+beforeAll(async () => {
+  world = await openWorld({ policy: POLICY.replace("floors:", `${UNTYPED}floors:`) });
+});
+afterAll(() => world.close());
+
+const edit = (item: ItemView, args: object) => world.decide("lead", item, { kind: "edit", edits: [{ actionId: "a1", args }] });
+
+test.each([
+  ["a text in place of a number", { amount: "40; drop", to: "jo" }, "/edits/0/args/amount", "40; drop"],
+  ["null in place of a value", { amount: null, to: "jo" }, "/edits/0/args/amount", null],
+  ["a list in place of a text", { amount: 40, to: ["x"] }, "/edits/0/args/to", ["x"]],
+  ["an element of another type", { amount: 40, to: "jo", cc: ["ann", 7] }, "/edits/0/args/cc/1", 7],
+  ["a member of another type, deep inside", { amount: 40, to: "jo", extra: { urgent: "yes" } }, "/edits/0/args/extra/urgent", "yes"],
+])("without a schema an edit keeps the types of the arguments: %s is refused", async (_what, args, field, value) => {
+  const item = await world.judged({ tool: "open_ticket", args: { amount: 40, to: "jo", cc: ["ann"], note: null, extra: { urgent: true } } });
+  const answer = await edit(item, { cc: ["ann"], note: null, extra: { urgent: true }, ...args });
+  expect(answer).toMatchObject({ status: 422, body: { code: "request_invalid", field, value, fix: expect.stringContaining("schema") } });
+  expect((await world.call<ItemView>("lead", "GET", `/v1/items/${item.itemId}`)).body).toMatchObject({ stage: "pending", edits: [] });
+});
+
+test("without a schema an edit leaves no argument out", async () => {
+  const item = await world.judged({ tool: "open_ticket", args: { amount: 40, to: "jo" } });
+  expect(await edit(item, {})).toMatchObject({ status: 422, body: { field: "/edits/0/args/amount", detail: expect.stringContaining("left out") } });
+});
+
+test("what is null may become a value, lists grow and shrink, and what was not there may be added", async () => {
+  const item = await world.judged({ tool: "open_ticket", args: { amount: 40, cc: ["ann"], note: null } });
+  const answer = await edit(item, { amount: 12.5, to: "jo", cc: ["bob", "cyd"], note: "by phone", extra: { urgent: true } });
+  expect(answer).toMatchObject({ status: 200, body: { rejudged: { state: "settled" } } });
+});
+
+test("where a schema says which values an argument may have, the schema decides", async () => {
+  const item = await world.judged({ tool: "move_ticket", args: { queue: "first", size: 1, tags: ["x"] } });
+  expect(await edit(item, { queue: null, size: "big", tags: ["x"] })).toMatchObject({ status: 200 });
+  const typed = { type: "object", properties: { amount: { type: ["number", "string"] } } };
+  const own = await world.judged({ tool: "open_ticket", args: { amount: 40, to: "jo" }, argsSchema: typed });
+  expect(await edit(own, { amount: "forty", to: 3 })).toMatchObject({ status: 422, body: { field: "/edits/0/args/to" } });
+  expect(await edit(own, { amount: "forty", to: "jo" })).toMatchObject({ status: 200 });
+});
