@@ -30,7 +30,7 @@ import { policyBar } from "./workers/policy-bar.ts";
 import { type Judge, policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
 import { retrySweep } from "./workers/retries.ts";
-import { standingBar, standingJudge } from "./workers/standing.ts";
+import { standingBar, standingJudge, standingSweep } from "./workers/standing.ts";
 import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
 import { liveUsage } from "./workers/usage.ts";
@@ -71,6 +71,8 @@ export interface Ledger {
   readonly classified: (workspace: string, tool: string) => readonly Classified[];
   /** Where a tool's amount lies, as the policies in force say. */
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
+  /** Whether a policy in force has a tool in its catalogue. */
+  readonly describes: (workspace: string, tool: string) => boolean;
   /** Whether a policy in force says by its schema which values an argument of a tool may have. */
   readonly saysType: (workspace: string, tool: string, keys: readonly string[]) => boolean;
   /** Budgets past whose limits an item was granted: a finding. */
@@ -185,6 +187,7 @@ function ledger(
       runSweep(haltSweep(acrossItems, halts, now), sweep),
       runSweep(branchSweep(acrossItems, branches), sweep),
       runSweep(withdrawalSweep(acrossItems), sweep),
+      runSweep(standingSweep(acrossItems, standings), sweep),
       runSweep(
         retrySweep(acrossItems, policies.retries, (view) => bars.some((bar) => bar(view) !== null)),
         sweep,
@@ -206,6 +209,7 @@ function ledger(
     rubric: policies.rubric,
     classified: policies.classified,
     amountPath: policies.amountPath,
+    describes: policies.describes,
     saysType: policies.saysType,
     overshootsBy: (itemId) => overshootsOf({ queries, events, policies, usage }, now(), itemId),
     halts,

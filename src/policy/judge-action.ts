@@ -2,10 +2,10 @@ import { assess, type Surroundings } from "./assess.ts";
 import type { CompiledAction, CompiledPolicy } from "./compile.ts";
 import type { Facts } from "./condition.ts";
 import { type Opinion, rankOf, type Subject } from "./opinion.ts";
-import { joinOrders, peopleOf } from "./people.ts";
-import { contributionsOf, matchedOf, reasonsOf, told, withReadings, wouldPassOf } from "./reasons.ts";
+import { joinOrders } from "./people.ts";
+import { contributionsOf, matchedOf, reasonsOf, told, unroutedReason, withReadings, wouldPassOf } from "./reasons.ts";
+import { decidingPeople, routesFor, unroutedBy } from "./routed.ts";
 import { spanEnd } from "./span.ts";
-import { raises } from "./truth.ts";
 
 /** The opinion of one entry of a catalogue on one action whose arguments conform to its schema. */
 export function judgeAction(policy: CompiledPolicy, action: CompiledAction, subject: Subject, around: Surroundings): Opinion {
@@ -14,11 +14,11 @@ export function judgeAction(policy: CompiledPolicy, action: CompiledAction, subj
   const outcome = assess(policy, action, facts, subject.evidence, around);
   const hits = withReadings(outcome.hits, facts);
   const finalFacts: Facts = { ...facts, risk: outcome.risk };
-  const route = action.routes.find(({ when }) => when === undefined || raises(when.test(finalFacts)));
+  const routed = routesFor(action.routes, finalFacts);
   const { calendar } = policy;
-  const people = peopleOf(policy.owner, { now, calendar }, route?.people, action.people);
+  const people = decidingPeople(policy, action, now, routed);
   const order = joinOrders([people.approvalOrder, outcome.approvalOrder]);
-  const because = reasonsOf(policy, action, subject, outcome, hits);
+  const because = [...reasonsOf(policy, action, subject, outcome, hits), ...unroutedReason(outcome, unroutedBy(routed, finalFacts))];
   const name = action.name ?? facts.tool;
   const end = (span: Parameters<typeof spanEnd>[1]) => spanEnd(now, span, calendar);
   return {

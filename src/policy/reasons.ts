@@ -71,6 +71,13 @@ function reasonOf(hit: ReadHit): Reason {
   return { weight, text: `${rule.because} (could not be checked: ${open.join(", ")})` };
 }
 
+/** Why people are asked whom perhaps no route would have asked; nothing where nobody is asked. */
+export function unroutedReason({ route, gate }: Outcome, open: readonly Reading[]): Reason[] {
+  if (open.length === 0 || route === "forbid" || (route === "allow" && gate !== "audit")) return [];
+  const why = [...new Set(open.map(openText))].join(", ");
+  return [{ weight: 3, text: `Nobody can tell which route holds (${why}), so of those that may the strictest does` }];
+}
+
 function openText({ path, operand, why }: Reading): string {
   return `${plain(path, 80)} ${why ?? (operand === undefined ? "is missing" : "is of another type")}`;
 }

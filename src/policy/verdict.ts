@@ -77,31 +77,34 @@ export function cardHash(card: Card): string {
   return sha256(canonicalize(card));
 }
 
-/** Each step is due when the time before it is over, and no step has more time than the one before. The agent may only shorten. */
+/**
+ * Each step is due when the time before it is over, and no step has more time than the one before. The agent may end it sooner, and
+ * nothing else: steps that come later than its wish are gone. Were they only brought forward, an agent could pick its reviewer, and
+ * page people, by asking for a millisecond; and what policy holds for somebody further up, no wish keeps from there.
+ */
 function times(opinion: Opinion, { now, requestedTimeoutMs }: Around): { ladder: LadderStep[]; expiresAt: number } {
-  const requested = requestedTimeoutMs === null ? Number.POSITIVE_INFINITY : Math.max(0, requestedTimeoutMs);
-  const first = Math.min(opinion.timeoutMs, requested);
-  return rungs(opinion, opinion.ladder, now + first, first, requested);
+  const { ladder, expiresAt } = rungs(opinion, opinion.ladder, now + opinion.timeoutMs, opinion.timeoutMs);
+  const wish = now + Math.max(0, requestedTimeoutMs ?? Number.POSITIVE_INFINITY);
+  const before = ladder.filter(({ at }) => at < wish);
+  if (wish >= expiresAt || (opinion.onExpiry === "hold" && before.length < ladder.length)) return { ladder, expiresAt };
+  return { ladder: before, expiresAt: wish };
 }
 
 /** A window that closes unreviewed goes up the ladder, and the last step holds it: what has run is never expired. */
 function auditTimes({ audit, calendar }: Opinion, now: number): { ladder: LadderStep[]; expiresAt: null } {
   if (audit === null) throw new Error("an audit without a window");
-  const { ladder } = rungs({ calendar }, audit.ladder, now + audit.untilMs, Number.POSITIVE_INFINITY, Number.POSITIVE_INFINITY);
+  const { ladder } = rungs({ calendar }, audit.ladder, now + audit.untilMs, Number.POSITIVE_INFINITY);
   return { ladder, expiresAt: null };
 }
 
-/**
- * `most`: no step of fixed time has more than this. Working time is cut only to what the agent asked for: four hours from the morning on
- * must not become four hours of the night.
- */
-function rungs({ calendar }: Pick<Opinion, "calendar">, steps: Opinion["ladder"], start: number, most: number, requested: number) {
+/** `most`: no step of fixed time has more than this. Working time is never cut: four hours from the morning on must not become four hours of the night. */
+function rungs({ calendar }: Pick<Opinion, "calendar">, steps: Opinion["ladder"], start: number, most: number) {
   let time = most;
   let at = start;
   const ladder = steps.map(({ to, timeout, page }, i): LadderStep => {
     const step = { step: i + 1, at, to, page };
     if (typeof timeout === "number") time = Math.min(time, timeout);
-    at = typeof timeout === "number" ? at + time : Math.min(spanEnd(at, timeout, calendar), at + requested);
+    at = typeof timeout === "number" ? at + time : spanEnd(at, timeout, calendar);
     return step;
   });
   return { ladder, expiresAt: at };

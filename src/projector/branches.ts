@@ -9,6 +9,8 @@ import type { StoredItemView } from "./reading.ts";
 export interface BranchRejection {
   readonly itemId: string;
   readonly workspace: string;
+  /** Whose run it is: agents choose the ids of their threads themselves, so two of them may choose the same. */
+  readonly agent: string;
   readonly threadId: string;
   readonly at: number;
   /** What the rejecter said. */
@@ -24,7 +26,7 @@ export interface Branches {
 
 /** Follows the rejected branches in a views file. */
 export function openBranches(views: Database.Database, onFolded: (listener: (batch: FoldedBatch) => void) => () => void): Branches {
-  const rows = views.prepare("SELECT item.id AS id, workspace, branch.thread AS threadId, at, words FROM branch JOIN item ON item.n = branch.item");
+  const rows = views.prepare("SELECT item.id AS id, workspace, agent, branch.thread AS threadId, at, words FROM branch JOIN item ON item.n = branch.item");
   let known: Map<string, BranchRejection[]> | undefined;
   onFolded((batch) => {
     if (batch.rebuilt || batch.effective.some((e) => isBranchRejection(e.topic, e.event))) known = undefined;
@@ -39,9 +41,9 @@ export function openBranches(views: Database.Database, onFolded: (listener: (bat
   return {
     all: () => [...byThread().values()].flat(),
     reaching({ itemId, item, proposedAt }) {
-      const threadId = nodeOf(item, "proposals", item.proposal)?.threadId ?? null;
-      const rejections = threadId === null ? undefined : byThread().get(threadId);
-      return rejections?.find((r) => r.itemId !== itemId && r.workspace === item.workspace && r.at >= proposedAt);
+      const proposal = nodeOf(item, "proposals", item.proposal);
+      const rejections = proposal?.threadId == null ? undefined : byThread().get(proposal.threadId);
+      return rejections?.find((r) => r.itemId !== itemId && r.workspace === item.workspace && r.agent === proposal?.agentId && r.at >= proposedAt);
     },
   };
 }

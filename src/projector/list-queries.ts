@@ -142,6 +142,12 @@ export function listQueries({ views, db, blobs, listed }: Reading) {
       return (db.prepare("SELECT id FROM item WHERE thread = ? AND stage < 8").pluck().all(threadId) as Buffer[]).map(itemIdOfBytes);
     },
 
+    /** An agent's items among the newest so many of the ledger, the newest first. There is no index on agents: nobody reads all items for a name. */
+    newestOfAgent(agent: string, among: number): string[] {
+      const rows = db.prepare("SELECT id FROM item WHERE n > (SELECT max(n) FROM item) - ? AND agent = ? ORDER BY n DESC").pluck();
+      return (rows.all(among, agent) as Buffer[]).map(itemIdOfBytes);
+    },
+
     /** Items of which something counts toward budgets: what is reserved, and what began at a time or later. */
     *spent(since: number): Generator<Item> {
       // One after the other: with the states of a long window all at once, a ledger would start with gigabytes.

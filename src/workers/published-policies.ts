@@ -28,6 +28,8 @@ export interface PublishedPolicies {
   readonly retries: (workspace: string, tool: string) => number;
   /** Where a tool's amount lies; undefined where no policy says so. */
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
+  /** Whether a policy of the workspace has a tool in its catalogue. */
+  readonly describes: (workspace: string, tool: string) => boolean;
   /** Whether a policy's schema of a tool says which values an argument may have. */
   readonly saysType: (workspace: string, tool: string, keys: readonly string[]) => boolean;
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
@@ -72,6 +74,7 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
       ),
     retries: (workspace, tool) => retriesOf(current().usable, workspace, tool),
     amountPath: (workspace, tool) => amountPathOf(current().usable, workspace, tool),
+    describes: (workspace, tool) => current().usable.some((policy) => policy.workspace === workspace && policy.find(tool).length > 0),
     saysType: (workspace, tool, keys) =>
       current().usable.some(
         (policy) => policy.workspace === workspace && policy.mode !== "shadow" && policy.find(tool).some((action) => action.saysType(keys)),

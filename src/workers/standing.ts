@@ -1,6 +1,7 @@
 import type { EventOf } from "../events/types.generated.ts";
 import { isOwner } from "../ledger/decisions.ts";
 import { nodeOf } from "../ledger/item.ts";
+import { isGrant } from "../ledger/resumes.ts";
 import { isReserved } from "../policy/publish-tool.ts";
 import { coversAlike, readScope, type StandingScope, type Use, useOf, within } from "../policy/standing.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
@@ -9,6 +10,8 @@ import type { Standing, Standings } from "../projector/standings.ts";
 import type { ItemBar } from "./dispatcher.ts";
 import type { Judge } from "./policy-worker.ts";
 import type { PublishedPolicies } from "./published-policies.ts";
+import { revoke, type SweepLedger, unstartedGrants } from "./revoke.ts";
+import type { Chore, Sweep } from "./sweep.ts";
 
 type Verdict = ReturnType<Judge>;
 
@@ -117,9 +120,13 @@ export function underStanding(verdict: Verdict, standing: string, words: string)
   };
 }
 
+function revokedWords({ by }: Standing, revoked: NonNullable<Standing["revoked"]>): string {
+  return `The standing approval of ${by} was revoked by ${revoked.by}`;
+}
+
 /** Why the use of a standing approval does not stand: it was revoked since, or others have used it up. Null where it stands. */
 export function overshootOf(queries: Queries, standing: Standing, itemId: string): string | null {
-  if (standing.revoked !== null) return `The standing approval of ${standing.by} was revoked by ${standing.revoked.by}`;
+  if (standing.revoked !== null) return revokedWords(standing, standing.revoked);
   const scope = readScope(standing.scope);
   const upTo = standing.uses.slice(0, standing.uses.findIndex((use) => use.itemId === itemId) + 1);
   const uses = upTo.map((use) => usedBy(queries, scope, use.itemId));
@@ -133,5 +140,39 @@ export function standingBar(queries: Queries, standings: Standings): ItemBar {
     // Only a verdict on the proposal itself can rest on a standing approval.
     const standing = proposal?.verdict == null ? undefined : standings.usedBy(itemId);
     return standing === undefined ? null : overshootOf(queries, standing, itemId);
+  };
+}
+
+/** The clock after the revocation of a standing approval: what it let pass and nobody has started is taken back. */
+export function standingSweep(ledger: SweepLedger, standings: Standings): Sweep {
+  const { queries } = ledger;
+
+  function* chores(itemIds: Iterable<string>): Generator<Chore> {
+    for (const itemId of itemIds) {
+      const standing = standings.usedBy(itemId);
+      const view = standing?.revoked == null ? undefined : queries.item(itemId);
+      if (standing?.revoked == null || view === undefined) continue;
+      const error = { code: "standing_revoked", message: revokedWords(standing, standing.revoked) };
+      for (const { id } of unstartedGrants(view)) yield { key: `${itemId}/${id}`, itemId, run: () => revoke(ledger, itemId, id, error) };
+    }
+  }
+
+  const all = () =>
+    chores(
+      standings
+        .all()
+        .filter(({ revoked }) => revoked !== null)
+        .flatMap(({ uses }) => uses.map(({ itemId }) => itemId)),
+    );
+  return {
+    name: "timekeeper (standing approvals)",
+    all,
+    after(batch) {
+      if (batch.effective.some((e) => e.topic === "policies" && (e.event as EventOf["policies"]).kind === "standing_revoked")) return all();
+      if (!standings.all().some(({ revoked }) => revoked !== null)) return [];
+      // A grant that was on its way when it was revoked; and a plan between two of its steps.
+      const touched = batch.effective.filter((e) => e.topic === "receipts" || (e.topic === "resumes" && isGrant((e.event as EventOf["resumes"]).outcome)));
+      return chores(new Set(touched.map((e) => e.itemId)));
+    },
   };
 }

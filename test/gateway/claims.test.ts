@@ -90,3 +90,34 @@ test("policy keeps the person who owns the agent from approving, by the owner th
   expect((await world.decide("lead2", item, { kind: "approve" })).status).toBe(200);
   expect(() => world.keys.createKey({ scope: "reviewer", id: "x", owner: "carol" })).toThrow("owner");
 });
+
+test("a decision that is refused takes no claim from anybody, whatever it is refused for", async () => {
+  const item = await refund();
+  await world.decide("lead", item, { kind: "claim" });
+  const lease = { takeOver: true };
+  const refused = [
+    { kind: "edit", edits: [{ actionId: "a1", args: { amount: 20 } }], lease },
+    { kind: "respond", message: "no", lease },
+    { kind: "approve", standing: { max: 2, scope: "agent" }, lease },
+  ];
+  for (const request of refused) {
+    expect((await world.decide("boss", item, request)).status, JSON.stringify(request)).toBeGreaterThan(400);
+    expect((await view(item.itemId)).claim?.person).toBe("carol");
+  }
+  const claims = (await view(item.itemId)).timeline.filter((e) => e.what === "claim");
+  expect(claims).toHaveLength(1);
+  expect((await world.decide("lead", item, { kind: "approve" })).status).toBe(200);
+});
+
+test("whom separation of duties keeps from approving cannot hold the item with a claim, and may still reject it", async () => {
+  const bot = world.keys.createKey({ scope: "agent", id: "pay-bot", owner: "carol" }).key;
+  const item = await world.judged({ tool: "pay_invoice", args: {} }, bot);
+  expect(await world.decide("lead", item, { kind: "claim", lease: { minutes: 600 } })).toMatchObject({
+    status: 403,
+    body: { code: "not_entitled", detail: expect.stringContaining("the agent's owner does not approve") },
+  });
+  expect((await view(item.itemId)).claim).toBeNull();
+  expect((await world.decide("lead2", item, { kind: "claim" })).status).toBe(200);
+  const other = await world.judged({ tool: "pay_invoice", args: {} }, bot);
+  expect((await world.decide("lead", other, { kind: "reject" })).status).toBe(200);
+});

@@ -101,6 +101,13 @@ test("a halt of one agent or one action leaves the others alone", async () => {
   expect(await world.judged({ tool: "issue_refund", args: { amount: 5 } })).toMatchObject({ verdict: { error: { code: "halted" } } });
 });
 
+test("a halt of an agent or an action that nothing goes by stands, and says so: it is most likely a slip", async () => {
+  await world.judged({ tool: "add_note", args: { text: "x" } });
+  expect((await halt({ scope: { agent: "support-bto", action: "add_noet" } })).body).toMatchObject({ unknown: ["agent", "action"], halt: expect.anything() });
+  expect((await halt({ scope: { agent: "support-bot", action: "add_note" } })).body).toMatchObject({ unknown: [] });
+  expect((await halt({})).body).toMatchObject({ unknown: [] });
+});
+
 test("only a person with the role halts and lifts, in the own workspace, and an agent never does", async () => {
   expect(await halt({}, "lead")).toMatchObject({ status: 403, body: { code: "not_entitled", detail: expect.stringContaining("halt or authority") } });
   expect(await halt({}, "agent")).toMatchObject({ status: 403, body: { code: "forbidden" } });

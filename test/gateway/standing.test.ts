@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { itemIdOf, newEventId } from "../../src/events/ids.ts";
-import type { ItemView } from "../../src/producers/wire/answers.ts";
+import type { ItemView, OutcomeAnswer } from "../../src/producers/wire/answers.ts";
 import type { StandingsAnswer, StandingView } from "../../src/producers/wire/standing.ts";
 import { openWorld, POLICY, publishPolicy, until, type World } from "./world.ts";
 
@@ -82,6 +82,23 @@ test("it is revoked by who gave it or by who halts, and then lets nothing pass",
   expect(await revoke("01a1fdee-0000-7000-8000-0000000000ff")).toMatchObject({ status: 404 });
   expect(await gift(t)).toMatchObject({ route: "interrupt" });
   expect((await list("")).map((s) => s.eventId)).not.toContain(id);
+});
+
+test("what rests on a standing approval that is revoked, and nobody has started, is taken back; what runs goes on", async () => {
+  const t = thread();
+  const { body } = await give(await gift(t), { max: 9 });
+  const send = () => world.granted({ tool: "send_gift", args: { value: 1 }, run: { threadId: t } });
+  const [running, unstarted] = [await send(), await send()];
+  const start = ({ itemId, grant }: typeof running) =>
+    world.receipt("executor", itemId, { grant: grant.id, kind: "started", argsSha256: grant.actions[0]?.argsSha256 });
+  expect((await start(running)).status).toBe(200);
+  await revoke(body.eventId as string);
+  const view = async ({ itemId }: typeof running) => (await world.call<ItemView>("lead", "GET", `/v1/items/${itemId}`)).body;
+  expect(await until(async () => ((await view(unstarted)).stage === "done" ? view(unstarted) : undefined))).toMatchObject({ outcome: "revoked" });
+  expect((await start(unstarted)).status).toBe(409);
+  const { body: told } = await world.call<OutcomeAnswer>("agent", "GET", `/v1/items/${unstarted.itemId}/outcome`);
+  expect(told.message).toContain("The standing approval of carol was revoked by carol");
+  expect((await view(running)).stage).toBe("executing");
 });
 
 test("never for what is irreversible or needs more than one, and not without a run, a bound or a time that is near", async () => {

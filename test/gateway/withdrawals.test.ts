@@ -49,6 +49,18 @@ test("the rejection of a branch withdraws what is pending in the run and takes b
   expect((await refund(run("t1"))).stage).toBe("pending");
 });
 
+test("the rejection of a branch stays within the agent: another one's run with the same thread id goes on", async () => {
+  const rejected = await refund(run("shared"));
+  const own = await refund(run("shared"));
+  const other = await world.judged({ tool: "issue_refund", args: { amount: 20 }, ...run("shared") }, "otherAgent");
+  const { body } = await world.decide("lead", rejected, { kind: "reject", scope: "branch" });
+  expect(body.branch).toMatchObject({ withdrawn: [own.itemId], revoked: [], withheld: [], running: [], open: [] });
+  expect((await view(other.itemId)).stage).toBe("pending");
+  expect((await world.decide("lead", other, { kind: "approve" })).status).toBe(200);
+  const { body: answer } = await world.call<OutcomeAnswer>("otherAgent", "GET", `/v1/items/${other.itemId}/outcome`, undefined, { prefer: "wait=10" });
+  expect(answer.status).toBe("proceed");
+});
+
 test("a rejected branch reaches what was still being judged, and what was approved on its way to a grant", async () => {
   const rejected = await refund(run("t3"));
   const { body } = await propose(run("t3"));

@@ -175,7 +175,7 @@ describe("business time", () => {
     const ladder = judgeCall(calendar + high("timeout: 4 business hours, ladder: [{ to: role:x, timeout: 2 business hours }]"), {
       more: { requestedTimeoutMs: HOUR },
     });
-    expect([ladder.ladder[0]?.at, ladder.expiresAt]).toEqual([NOW + HOUR, NOW + 2 * HOUR]);
+    expect([ladder.ladder, ladder.expiresAt]).toEqual([[], NOW + HOUR]);
   });
 
   it("counts for batches and audits too", () => {

@@ -221,8 +221,23 @@ describe("who decides", () => {
       { step: 2, at: NOW + 15 * MINUTE, to: "ann", page: false },
     ]);
     expect(v).toMatchObject({ expiresAt: NOW + 16 * MINUTE, onExpiry: "hold" });
-    const short = judgeCall(act(`reversibility: partially, risk: high${ladder}`), { more: { requestedTimeoutMs: 2 * MINUTE } });
-    expect([short.ladder.map((s) => s.at - NOW), (short.expiresAt ?? 0) - NOW]).toEqual([[2 * MINUTE, 4 * MINUTE], 5 * MINUTE]);
+  });
+
+  it("lets the agent end an item sooner, but neither choose who decides nor page anybody: no step of the ladder comes earlier", () => {
+    const ladder = ", timeout: PT10M, ladder: [{ to: role:x, timeout: PT5M, page: true }, { to: ann, timeout: PT1M }]";
+    const wished = (requestedTimeoutMs: number, more = "") => {
+      const v = judgeCall(act(`reversibility: partially, risk: high${ladder}${more}`), { more: { requestedTimeoutMs } });
+      return [v.ladder.map((s) => s.at - NOW), (v.expiresAt ?? 0) - NOW];
+    };
+    const own = [[10 * MINUTE, 15 * MINUTE], 16 * MINUTE];
+    expect(wished(1)).toEqual([[], 1]);
+    expect(wished(10 * MINUTE)).toEqual([[], 10 * MINUTE]);
+    expect(wished(12 * MINUTE)).toEqual([[10 * MINUTE], 12 * MINUTE]);
+    expect(wished(16 * MINUTE)).toEqual(own);
+    expect(wished(1, ", on_expiry: hold")).toEqual(own);
+    expect(judgeCall(act("reversibility: partially, risk: high, timeout: PT10M, on_expiry: hold"), { more: { requestedTimeoutMs: 9 } }).expiresAt).toBe(
+      NOW + 9,
+    );
   });
 
   it("may do what the action allows, on the paths that it opens", () => {

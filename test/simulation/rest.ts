@@ -44,7 +44,7 @@ function isRetry({ truth }: World, itemId: string, cause: string): boolean {
 
 const SWEPT = "what is taken back is swept";
 
-/** Nothing is left that a halt, a rejected branch or a withdrawal takes back. */
+/** Nothing is left that a halt, a rejected branch, a withdrawal or the end of a standing approval takes back. */
 function checkSwept(world: World, member: Member): void {
   const { queries } = member.process.ledger;
   for (const [itemId, item] of world.items) {
@@ -57,6 +57,8 @@ function checkSwept(world: World, member: Member): void {
     if (grant === undefined) continue;
     if (world.halted(member, itemId)) world.violate(SWEPT, `${itemId} can be started under a halt`);
     if (inBranch) world.violate(SWEPT, `${itemId} can be started in a rejected branch`);
+    const standing = verdict === null ? null : (world.truth.fact(itemId, "verdicts", verdict.id)?.standing ?? null);
+    if (standing !== null && member.known.revokedStandings.has(standing)) world.violate(SWEPT, `${itemId} can be started on a revoked standing approval`);
     if (verdict?.group.withdrawn) world.violate(SWEPT, `${itemId} can be started though it was withdrawn`);
     const asked = queries.timeline(itemId).some((e) => e.what === "withdraw" && e.status === "superseded" && e.actor === `agent:${item.agent}`);
     if (asked) world.violate(SWEPT, `${itemId} can be started though its agent has withdrawn it`);

@@ -167,7 +167,9 @@ export function createWorld(parts: Parts): World {
     branchOver({ known }, itemId) {
       const item = world.items.get(itemId);
       const since = proposedAt(item?.proposal ?? "");
-      return known.branches.some((b) => b.itemId !== itemId && item !== undefined && b.threadId === item.threadId && b.at >= since);
+      return known.branches.some(
+        (b) => b.itemId !== itemId && item !== undefined && b.threadId === item.threadId && world.items.get(b.itemId)?.agent === item.agent && b.at >= since,
+      );
     },
     foldedBy: (member, itemId, topic) => truth.effective(itemId, topic).filter((e) => member.folded.has(nameOf(itemId, topic, e.eventId))),
     floorOver({ known }, grant) {

@@ -12,9 +12,13 @@ const WAIT_MS = 3000;
 
 /** The other items of the run that are not done: whom the rejection of its branch will reach. Undefined where no branch is rejected. */
 export function branchOf({ queries }: GatewayLedger, { itemId, item }: StoredItemView, { kind, scope }: DecideRequest): string[] | undefined {
-  const threadId = nodeOf(item, "proposals", item.proposal)?.threadId ?? null;
-  if (kind !== "reject" || scope !== "branch" || threadId === null) return undefined;
-  return queries.openInThread(threadId).filter((id) => id !== itemId && queries.item(id)?.item.workspace === item.workspace);
+  const proposal = nodeOf(item, "proposals", item.proposal);
+  if (kind !== "reject" || scope !== "branch" || proposal?.threadId == null) return undefined;
+  // Agents choose the ids of their threads themselves: another agent's thread of the same name is another run.
+  return queries.openInThread(proposal.threadId).filter((id) => {
+    const other = queries.item(id)?.item;
+    return id !== itemId && other?.workspace === item.workspace && nodeOf(other, "proposals", other.proposal)?.agentId === proposal.agentId;
+  });
 }
 
 /** Waits until the clock has ended what it can of a rejected branch, and says what became of each item. */

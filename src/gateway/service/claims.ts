@@ -1,3 +1,6 @@
+import { CountersignError } from "../../errors.ts";
+import { separationReason } from "../../ledger/decisions.ts";
+import { nodeOf } from "../../ledger/item.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
 import { type DecideRequest, REVIEWS } from "./decision-event.ts";
 import { actorOf, mustHaveRole } from "./identity.ts";
@@ -12,6 +15,27 @@ export function takesOver({ identity }: Context, { life }: StoredItemView, { kin
   if (lease?.takeOver !== true || standing === null || standing.person === identity.id || !(kind === "claim" || REVIEWS.has(kind))) return false;
   mustHaveRole(identity, TAKE_OVER, `take over the claim of ${standing.person}`);
   return true;
+}
+
+/** @throws CountersignError not_entitled where separation keeps a person from approving: their claim would keep the item from those who may */
+export function mustBeAbleToVote({ identity }: Context, { item, life: { verdict } }: StoredItemView): void {
+  const proposal = nodeOf(item, "proposals", item.proposal);
+  if (verdict === null || proposal === undefined || !verdict.terms.allowedDecisions.includes("approve")) return;
+  const why = separationReason(proposal, verdict.terms, verdict.earlierApprovers, identity.id);
+  if (why !== null)
+    throw new CountersignError("not_entitled", `The claim has no effect: ${why}, so it would only keep others from it`, {
+      field: "/kind",
+      value: "claim",
+      fix: "leave it to somebody else; rejecting, and editing without a vote, need no claim",
+    });
+}
+
+/** An item as it would stand if a person held its claim. */
+export function asHolder(view: StoredItemView, person: string): StoredItemView {
+  const { verdict } = view.life;
+  const lease = verdict?.group.lease;
+  if (verdict === null || !lease) return view;
+  return { ...view, life: { ...view.life, verdict: { ...verdict, group: { ...verdict.group, lease: { ...lease, person } } } } };
 }
 
 /** The claim that comes before a decision under somebody else's claim: it records the take-over. */

@@ -10,7 +10,7 @@ import type { StoredItemView } from "../../projector/reading.ts";
 import { checkAttention } from "./attention.ts";
 import { checkInBatch } from "./batches.ts";
 import { branchOf, branchReach } from "./branch.ts";
-import { claimFirst, giveBack, takesOver } from "./claims.ts";
+import { asHolder, claimFirst, giveBack, mustBeAbleToVote, takesOver } from "./claims.ts";
 import { checkFields, type DecideRequest, decisionEvent } from "./decision-event.ts";
 import { findItem } from "./find.ts";
 import { mustNotBeHalted } from "./halt.ts";
@@ -39,6 +39,7 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   const view = findItem(context, itemId);
   const again = await earlier(context, "decisions", itemId, request.eventId, () => decisionRequestContent(request));
   if (again === undefined) checkAttention(request.review ?? {}, { at: "/review", since: view.proposedAt, now: context.ledger.now() });
+  if (again === undefined && request.kind === "claim") mustBeAbleToVote(context, view);
   if (again === undefined && mayStart(request)) mustNotBeHalted(context, view, request.kind);
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
   const branch = again === undefined ? branchOf(context.ledger, view, request) : undefined;
@@ -70,6 +71,8 @@ async function withStanding(context: Context, view: StoredItemView, request: Dec
 /** The item after a claim that takes it from whoever holds it, where the decision asks for that. */
 async function afterTakeOver(context: Context, view: StoredItemView, request: DecideRequest): Promise<StoredItemView> {
   if (!takesOver(context, view, request) || request.kind === "claim") return view;
+  // A decision that would be refused all the same must not cost its holder the claim.
+  await withStanding(context, asHolder(view, context.identity.id), request);
   const claimed = await writeAndRead(context, "decisions", view.itemId, legalEvent(context, view, claimFirst(request)));
   if (claimed.status !== "effective") throw refusal(context, view.itemId, { ...request, kind: "claim" }, claimed.reason ?? claimed.status);
   return findItem(context, view.itemId);

@@ -14,6 +14,8 @@ import type { Context } from "./ledger.ts";
 const POLICY_ID = "halts";
 /** Roles that may halt and lift. */
 const ROLES = ["halt", "authority"];
+/** Among how many of the newest items an agent is looked for, so that a halt with a slip in its name says so. */
+const NEWEST = 20_000;
 /** How long the answer waits for grants to be taken back, in milliseconds. */
 const SETTLE_MS = 10_000;
 
@@ -47,7 +49,17 @@ export async function halt(context: Context, request: z.output<typeof haltReques
       value: expiresAt ?? null,
       fix: "see GET /v1/halts for those in force, and halt again where it is still needed",
     });
-  return effectOf(context, made);
+  return { ...(await effectOf(context, made)), unknown: unknownIn(context, scope) };
+}
+
+/** What of a scope nothing goes by: most likely a slip of the pen. The halt stands all the same; the name may be that of tomorrow's agent. */
+function unknownIn({ ledger, identity }: Context, { agent, action }: z.output<typeof haltRequest>["scope"]): HaltAnswer["unknown"] {
+  const { workspace } = identity;
+  const isKnown = (id: string) => ledger.queries.newestOfAgent(id, NEWEST).some((itemId) => ledger.queries.item(itemId)?.item.workspace === workspace);
+  return [
+    ...(agent !== undefined && !isKnown(agent) ? (["agent"] as const) : []),
+    ...(action !== undefined && !ledger.describes(workspace, action) ? (["action"] as const) : []),
+  ];
 }
 
 /** The halts in force in the caller's workspace. */
@@ -98,7 +110,7 @@ interface Effect {
 }
 
 /** Waits until every grant under the halt is taken back or was started first, and tells them apart. */
-async function effectOf(context: Context, made: Halt): Promise<HaltAnswer> {
+async function effectOf(context: Context, made: Halt): Promise<Omit<HaltAnswer, "unknown">> {
   const { queries, projector } = context.ledger;
   const { unstarted } = effect(context, made);
   const open = new Set(unstarted);

@@ -36,6 +36,7 @@ export interface GatewayLedger {
   /** Budgets past whose limits an item was granted. */
   readonly overshootsBy: (itemId: string) => Promise<readonly Overshot[]>;
   readonly amountPath: (workspace: string, tool: string) => string | undefined;
+  readonly describes: (workspace: string, tool: string) => boolean;
   readonly saysType: (workspace: string, tool: string, keys: readonly string[]) => boolean;
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
   readonly classified: (workspace: string, tool: string) => readonly Classified[];

@@ -5,9 +5,9 @@ import type { CompiledPolicy } from "../compile.ts";
 import { grantReader } from "../grant-use.ts";
 import type { LoadedPolicy } from "../loaded.ts";
 import { glob, isGlob } from "../regex.ts";
+import { routesFor } from "../routed.ts";
 import type { Condition } from "../shape-condition.ts";
 import { countablesOf, subjectsOf } from "../subjects.ts";
-import { raises } from "../truth.ts";
 import { NOTHING_USED } from "../usage.ts";
 import { rulesOf } from "./expect.ts";
 import type { CaseResult } from "./run.ts";
@@ -131,7 +131,7 @@ function toolsOf({ input }: CaseResult): string[] {
 /** One action of a case, and who this policy says decides on it. */
 interface Routed {
   readonly tool: string;
-  /** Place of the first route that holds; Infinity where none does. */
+  /** Place of the route that holds, or may; Infinity where perhaps none does. */
   readonly place: number;
 }
 
@@ -149,8 +149,9 @@ function routed(policy: CompiledPolicy, { input }: CaseResult): Routed[] {
       const around = { budgets: hits.get(index) ?? [], grant: grantReader(countables, index, usage, now) };
       const outcome = assess(policy, action, facts, subject.evidence, around);
       const asks = outcome.route === "batch" || outcome.route === "interrupt";
-      const found = action.routes.find(({ when }) => when === undefined || raises(when.test({ ...facts, risk: outcome.risk })));
-      return asks ? [{ tool: subject.facts.tool, place: found?.index ?? Number.POSITIVE_INFINITY }] : [];
+      const { routes, certain } = routesFor(action.routes, { ...facts, risk: outcome.risk });
+      const places = [...routes.map((route) => route.index), ...(certain && routes.length > 0 ? [] : [Number.POSITIVE_INFINITY])];
+      return asks ? places.map((place) => ({ tool: subject.facts.tool, place })) : [];
     }),
   );
 }

@@ -46,6 +46,9 @@ export const haltAnswer = z
       )
       .describe("What had started already: a halt does not stop it."),
     revoked: z.int().describe("Grants that were taken back before they were started."),
+    unknown: z
+      .array(z.enum(["agent", "action"]))
+      .describe("What of the scope nothing goes by, perhaps a slip: no recent item is of this agent, no policy describes this action. The halt stands."),
     revoking: z.int().describe("Grants that are still to be taken back. They cannot be started any more."),
   })
   .meta({ id: "HaltAnswer" });
