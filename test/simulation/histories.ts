@@ -1,6 +1,8 @@
 import { expect, test } from "vitest";
 import { type Kind, type Simulated, simulate } from "./simulate.ts";
 
+/** COUNTERSIGN_FULL=1 runs all of them, 4,000 in memory and 1,000 on files; without it CI runs the first ones of each part. */
+const FULL = process.env.COUNTERSIGN_FULL !== undefined;
 /** COUNTERSIGN_SEED repeats a history: alone, or with COUNTERSIGN_HISTORIES as the first of so many. */
 const SEED = process.env.COUNTERSIGN_SEED;
 const ASKED = process.env.COUNTERSIGN_HISTORIES ?? (SEED === undefined ? undefined : "1");
@@ -27,10 +29,10 @@ Run it again: COUNTERSIGN_SEED=${seed} npx vitest run test/simulation/${kind}-1.
 ${trace.slice(process.env.COUNTERSIGN_TRACE === undefined ? -40 : 0).join("\n")}`;
 }
 
-/** One part of the histories of CI: so many from a seed on. They are spread over files, which run beside each other. */
-export function testHistories(kind: Kind, first: number, inCi: number): void {
+/** One part of the histories: so many from a seed on. They are spread over files, which run beside each other. */
+export function testHistories(kind: Kind, first: number, { inCi, inAll }: { inCi: number; inAll: number }): void {
   const from = Number(SEED ?? first);
-  const count = Number(ASKED ?? inCi);
+  const count = Number(ASKED ?? (FULL ? inAll : inCi));
   const where = kind === "memory" ? "with a log in memory" : "on the embedded log with its files, where a restart opens them again,";
   test(`${count} histories from ${from} on ${where} keep every rule`, { timeout: 1_800_000 }, async () => {
     const counts: { [what: string]: number } = {};

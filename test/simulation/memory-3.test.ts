@@ -1,3 +1,3 @@
 import { testHistories } from "./histories.ts";
 
-testHistories("memory", 2001, 1000);
+testHistories("memory", 2001, { inCi: 150, inAll: 1000 });
