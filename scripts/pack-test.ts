@@ -59,9 +59,11 @@ function checkVersion(): void {
 }
 
 function checkExports(): void {
-  const names = run(process.execPath, ["-e", `import("${manifest.name}").then((m) => console.log(Object.keys(m).join(" ")))`], app).trim();
-  if (names === "") throw new Error("the package exports nothing");
-  step(`import "${manifest.name}" gives ${names.split(" ").length} names`);
+  for (const name of [manifest.name, `${manifest.name}/evals`]) {
+    const names = run(process.execPath, ["-e", `import("${name}").then((m) => console.log(Object.keys(m).join(" ")))`], app).trim();
+    if (names === "") throw new Error(`${name} exports nothing`);
+    step(`import "${name}" gives ${names.split(" ").length} names`);
+  }
 }
 
 async function checkServer(): Promise<void> {

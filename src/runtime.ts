@@ -23,13 +23,13 @@ import { openStandings, type Standings } from "./projector/standings.ts";
 import { authority } from "./workers/authority.ts";
 import { runBatcher } from "./workers/batcher.ts";
 import { branchBar, branchSweep } from "./workers/branches.ts";
-import { dispatcher } from "./workers/dispatcher.ts";
+import { dispatcher, type ItemBar } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
 import { type Overshoot, overshootsOf } from "./workers/overshoots.ts";
 import { policyBar } from "./workers/policy-bar.ts";
 import { type Judge, policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
-import { retrySweep } from "./workers/retries.ts";
+import { retryBar as barOfRetries, retrySweep } from "./workers/retries.ts";
 import { standingBar, standingJudge, standingSweep } from "./workers/standing.ts";
 import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
@@ -81,6 +81,8 @@ export interface Ledger {
   readonly batches: Batches;
   /** What nothing may begin of. */
   readonly halts: Halts;
+  /** Why what is in doubt must not be tried again; null where nothing speaks against it. */
+  readonly retryBar: ItemBar;
   /** Resolves once the views have folded these positions. */
   readonly waitFor: Projector["waitFor"];
   /** Follows the log into the views. The workers run where `workers` is not false. Resolves once the views have caught up. */
@@ -138,6 +140,8 @@ function ledger(
   const usage = liveUsage(queries, projector.onFolded, policies.meters, now);
   const batches = openBatches(projector.views.db, queries);
   const halts = openHalts(projector.views.db, projector.onFolded);
+  const lasting = [branchBar(branches), standingBar(queries, standings)];
+  const retryBar = barOfRetries(queries, lasting);
   const stop = new AbortController();
   const workers: RunningWorker[] = [];
   const ended = Promise.withResolvers<void>();
@@ -164,8 +168,6 @@ function ledger(
       onError: (name: string, itemId: string, error: unknown) => options.onTrouble?.(`${name}, item ${itemId}: ${(error as Error).message}`),
     };
     const acrossItems = { queries, write, waitFor: projector.waitFor };
-    const lasting = [branchBar(branches), standingBar(queries, standings)];
-    const bars = [haltBar(halts, now), ...lasting];
     const engine = options.judge?.(policies.judge) ?? policies.judge;
     // A standing approval does not stand in for what a halt asks, and takes nothing from the verdict that it leaves to a person.
     const judge = standingJudge(haltingJudge(engine, halts), { queries, standings, onFolded: projector.onFolded, isBound: policies.isBound });
@@ -183,15 +185,14 @@ function ledger(
       }),
     );
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
+    const haltEnds = { at: () => halts.nextEnd(now()), now };
+    const retries = runSweep(retrySweep(acrossItems, policies.retries, [haltBar(halts, now), retryBar], haltEnds), sweep);
     workers.push(
       runSweep(haltSweep(acrossItems, halts, now), sweep),
       runSweep(branchSweep(acrossItems, branches), sweep),
       runSweep(withdrawalSweep(acrossItems), sweep),
       runSweep(standingSweep(acrossItems, standings), sweep),
-      runSweep(
-        retrySweep(acrossItems, policies.retries, (view) => bars.some((bar) => bar(view) !== null)),
-        sweep,
-      ),
+      retries,
       runSweep(authority({ ...acrossItems, events }, now), sweep),
     );
   }
@@ -213,6 +214,7 @@ function ledger(
     saysType: policies.saysType,
     overshootsBy: (itemId) => overshootsOf({ queries, events, policies, usage }, now(), itemId),
     halts,
+    retryBar,
     standings,
     batches,
     waitFor: projector.waitFor,

@@ -1,36 +1,17 @@
 import { basename, dirname } from "node:path";
-import type { AnyEvent } from "../events/topics.ts";
+import type { Line } from "../evals/lines.ts";
 import { type Cli, jsonLine } from "./io.ts";
 import { plural } from "./text.ts";
-
-/** What is told of a record: its place, and the decoded event or why there is none. */
-export interface Line {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly key: string | null;
-  readonly appendedAt: string;
-  readonly event?: AnyEvent | undefined;
-  readonly error?: unknown;
-  /** The bytes of what cannot be decoded, in base64. */
-  readonly value?: string | null;
-}
-
-/** The fields by which an event of any topic says what it is. */
-export function kindsOf(event: AnyEvent): readonly string[] {
-  const { kind, route, outcome, ask } = event as { kind?: string; route?: string; outcome?: string; ask?: string };
-  return [kind, route, outcome, ask].filter((word) => word !== undefined);
-}
 
 /** Where the lines go: stdout, a file of JSON Lines, or a Parquet file with the envelope in columns and the event as JSON. */
 export async function sinkOf(cli: Cli, { format, out }: { format: string; out?: string | undefined }): Promise<{ add(line: Line): void; finish(): void }> {
   if (out === undefined) return { add: (line) => cli.data(line), finish: () => {} };
-  const { Sinks } = await import("../evals/sinks.ts");
+  const [{ Sinks }, { kindsOf }] = await Promise.all([import("../evals/sinks.ts"), import("../evals/lines.ts")]);
   const sinks = new Sinks(dirname(out), { columns: () => EVENT_COLUMNS, head: () => "", text: jsonLine, format: () => format as "jsonl" | "parquet" });
   const name = basename(out);
   sinks.add(name);
   return {
-    add: (line) => sinks.add(name, format === "parquet" ? flatLine(line) : line),
+    add: (line) => sinks.add(name, format === "parquet" ? flatLine(line, kindsOf) : line),
     finish() {
       const [file] = sinks.finish();
       if (file !== undefined) cli.say(`${plural(file.rows, "event")} in ${out}, ${file.bytes} bytes, sha256 ${file.sha256}`);
@@ -55,7 +36,7 @@ const EVENT_COLUMNS = [
   { name: "error", type: "STRING" },
 ] as const;
 
-function flatLine(line: Line): object {
+function flatLine(line: Line, kindsOf: typeof import("../evals/lines.ts").kindsOf): object {
   const { topic, partition, offset, appendedAt } = line;
   const place = { topic, partition, offset, appended_at: new Date(appendedAt) };
   const { event, error } = line;

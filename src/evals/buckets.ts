@@ -5,7 +5,7 @@ import { Pile, type PileSource } from "./pile.ts";
 import type { Temporary } from "./temporary.ts";
 
 /** Most bytes that are held in memory before they move to files. */
-const MOST_HELD = 48 * 1024 * 1024;
+const MOST_HELD = 12 * 1024 * 1024;
 
 /** Sorts the records of a log by partition. Memory holds a bounded part of them, the rest goes to files. */
 export class Buckets {

@@ -18,7 +18,12 @@ import {
 } from "./reviewed-example.ts";
 
 /** An example before it is compared with the others: what depends on other items is still missing. */
-export type Draft = Omit<ReviewedExample, "split" | "quality" | "duplicateOf" | "labels">;
+export interface Draft extends Omit<ReviewedExample, "split" | "quality" | "duplicateOf" | "labels"> {
+  /** Somebody edited the item again: what this edit made of it never ran. */
+  readonly overtaken: boolean;
+  /** Id of the row of the edit that this approval agrees with: it says nothing that the edit does not say. */
+  readonly repeats: string | null;
+}
 
 /** An operation before it has its split. */
 export type OperationDraft = Omit<Operation, "split">;
@@ -101,12 +106,14 @@ function exampleOf(folded: FoldedItem, decision: EventOf["decisions"], decisions
     itemId: item.id,
     order: decision.order,
     outcome: outcomeOf(folded, decisions),
+    overtaken: isOvertaken(item, editNode, decisions),
     patch: edited.patch,
     policy: verdict.policy && { id: verdict.policy.id, sha256: verdict.policy.sha256, version: verdict.policy.version },
     presented,
     proposed: proposal.actions.map(withConfidence),
     question: proposal.question,
     reasoning: proposal.reasoning,
+    repeats: decision.kind === "approve" ? editBefore(item, answered) : null,
     rejudged: rejudged ? { because: rejudged.because, risk: rejudged.risk, route: rejudged.route } : null,
     retryOf: proposal.retryOf,
     review: {
@@ -139,6 +146,19 @@ function exampleOf(folded: FoldedItem, decision: EventOf["decisions"], decisions
 /** The id of a row: of the item and its decision. */
 function idOf(itemId: string, eventId: string): string {
   return sha256(`${itemId}\0${eventId}`).slice(0, 32);
+}
+
+/** Whether another edit took the place of this one, and stood. */
+function isOvertaken(item: Item, edit: DecisionNode | undefined, decisions: readonly { event: EventOf["decisions"] }[]): boolean {
+  const verdict = edit?.verdict ?? null;
+  const isForbidden = (id: string) => nodeOf(item, "verdicts", nodeOf(item, "decisions", id)?.verdict ?? "")?.fallback === true;
+  return verdict !== null && decisions.some(({ event }) => event.kind === "edit" && event.answers?.eventId === verdict && !isForbidden(event.eventId));
+}
+
+/** The row of the edit that policy judged with this verdict, where it let the edit stand. */
+function editBefore(item: Item, { cause, fallback }: VerdictNode): string | null {
+  const [topic, eventId] = cause.split("/") as [string, string];
+  return topic === "decisions" && !fallback && nodeOf(item, "decisions", eventId)?.kind === "edit" ? idOf(item.id, eventId) : null;
 }
 
 function differences(

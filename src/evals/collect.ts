@@ -13,7 +13,7 @@ import type { Hidden, Profile } from "./redact/redactor.ts";
 import { DEFAULT_SPLIT_SEED } from "./split.ts";
 import { Tally } from "./tally.ts";
 import type { PublishedDocument } from "./targets/target.ts";
-import { Temporary } from "./temporary.ts";
+import { asFault, Temporary } from "./temporary.ts";
 import type { Final, First, Settings } from "./work.ts";
 
 /** What to collect. */
@@ -91,7 +91,7 @@ export async function collect(target: string | null, options: CollectOptions): P
     return { ranges, records, ...collectionOf(ledger, firsts, finals), unreadablePolicies: policies.unreadable, documents: policies.newest, close };
   } catch (error) {
     await close();
-    throw error;
+    throw asFault(error);
   }
 }
 

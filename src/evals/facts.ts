@@ -16,6 +16,8 @@ export interface ItemFacts {
 export interface Retry {
   readonly of: string;
   readonly calls: Calls;
+  /** Its run, which decides its split. */
+  readonly thread: string;
   readonly proposedAt: number;
   readonly itemId: string;
 }
@@ -24,7 +26,7 @@ export interface Retry {
 export interface PartitionFacts {
   readonly items: Map<number, ItemFacts>;
   /** What was approved when an item was tried again, by that item's id. */
-  readonly retries: Map<string, Calls>;
+  readonly retries: Map<string, Retry>;
 }
 
 /** What a partition tells of its rows, so that they can be compared with those of others. */
@@ -54,7 +56,7 @@ export function factsOf(told: readonly (Told | undefined)[], holdoutFrom: number
   findDuplicates(all, of);
   findContradicted(all, of);
   if (holdoutFrom !== undefined) findHeldOut(all, holdoutFrom, of);
-  for (const retry of firstRetries(all)) facts[partitionOf(retry.of)]?.retries.set(retry.of, retry.calls);
+  for (const retry of firstRetries(all)) facts[partitionOf(retry.of)]?.retries.set(retry.of, retry);
   return facts;
 }
 

@@ -1,4 +1,5 @@
 import type { EventOf } from "../events/types.generated.ts";
+import type { Entry } from "../ledger/item.ts";
 import { lifeOf } from "../ledger/life.ts";
 import { type Draft, parsed } from "./build-example.ts";
 import type { Catalogue } from "./catalogue.ts";
@@ -12,9 +13,9 @@ import type { Collected } from "./rows.ts";
 import type { Split } from "./split.ts";
 
 /** A redacted draft with what depends on other items. */
-export function finish(draft: Draft, split: Split, { contradicted, duplicates }: ItemFacts, retried: Calls | null): Omit<Collected, "equal"> {
+export function finish(draft: Draft, split: Split, { contradicted, duplicates }: ItemFacts, retried: Calls | null): Pick<Collected, "example" | "retry"> {
   const quality = qualityOf(draft, contradicted.has(draft.id));
-  const duplicateOf = duplicates.get(draft.id) ?? null;
+  const duplicateOf = draft.repeats ?? duplicates.get(draft.id) ?? null;
   const retry = draft.decision.kind === "reject" ? retried : null;
   const labels = duplicateOf !== null ? [] : labelsOf({ ...draft, quality }, retry).map((label) => label.class);
   return { example: completed(draft, { duplicateOf, labels: [...new Set(labels)], quality, split }), retry };
@@ -30,12 +31,14 @@ function completed(draft: Draft, { duplicateOf, labels, quality, split }: Omit<R
   };
 }
 
-/** What an item says of one that it tries again, where a person approved it. `callsOf` gives its redacted calls. */
-export function retryIn({ item }: FoldedItem, { retryOf, occurredAt }: EventOf["proposals"], callsOf: () => Calls): Retry | undefined {
+/** What an item says of one that it tries again, where a person approved it and nobody has reported it since. `callsOf` gives its redacted calls. */
+export function retryIn({ item, memory }: FoldedItem, { retryOf, occurredAt }: EventOf["proposals"], thread: string, callsOf: () => Calls): Retry | undefined {
   if (retryOf === null) return undefined;
+  const isReport = ({ event, topic }: Entry) => topic === "decisions" && (event as EventOf["decisions"]).incident !== null;
+  if ([...memory.statuses.values()].some(({ status, entry }) => status === "effective" && isReport(entry))) return undefined;
   const { resume, decision } = lifeOf(item);
   const approved = (resume?.outcome === "proceed" && decision?.kind === "approve") || resume?.outcome === "proceed_edited";
-  return approved ? { of: retryOf, calls: callsOf(), proposedAt: occurredAt, itemId: item.id } : undefined;
+  return approved ? { of: retryOf, calls: callsOf(), thread, proposedAt: occurredAt, itemId: item.id } : undefined;
 }
 
 /** What an item ran in the end, redacted like the rows are. */

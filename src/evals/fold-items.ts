@@ -82,7 +82,8 @@ export function proposalOf({ item, memory }: FoldedItem): EventOf["proposals"] |
   return item.proposal === null ? undefined : (memory.statuses.get(`proposals/${item.proposal}`)?.entry.event as EventOf["proposals"]);
 }
 
-/** The thread of an item's run; the item itself where its proposal names no run. */
+/** The thread of an item's run; where its proposal names no run, the item that it tries again, or else the item itself. */
 export function threadOf(folded: FoldedItem): string {
-  return proposalOf(folded)?.run?.threadId ?? folded.item.id;
+  const proposal = proposalOf(folded);
+  return proposal?.run?.threadId ?? proposal?.retryOf ?? folded.item.id;
 }

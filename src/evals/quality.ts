@@ -1,3 +1,4 @@
+import type { Draft } from "./build-example.ts";
 import type { ReviewedExample, Tier } from "./reviewed-example.ts";
 
 /** Active time below this is taken for a rubber stamp. */
@@ -16,16 +17,18 @@ export function isNegativeByIncident(example: Pick<ReviewedExample, "outcome">):
 
 /**
  * The tier of an example, by rule. The first rule that fits counts:
- * - disputed: people contradict each other on the same call in the same context; policy forbade the edit; a minor incident was reported
+ * - disputed: people contradict each other on the same call in the same context; policy forbade the edit, or somebody edited it again; a minor
+ *   incident was reported
  * - gold: an incident found out; an edit that was executed; a rejection with a reason; an approval that was looked at, or given by two, and executed
  * - bronze: decided at a glance or in a batch without a look; approved and then not executed, or failed
  * - silver: the rest
  */
-export function qualityOf(example: Omit<ReviewedExample, "quality" | "labels" | "split" | "duplicateOf">, contradicted: boolean): ReviewedExample["quality"] {
+export function qualityOf(example: Draft, contradicted: boolean): ReviewedExample["quality"] {
   const { decision, review, outcome, rejudged } = example;
   const tier = (tier: Tier, why: string) => ({ tier, why: [why] });
   if (contradicted) return tier("disputed", "others_decided_otherwise");
   if (decision.kind === "edit" && rejudged?.route === "forbid") return tier("disputed", "edit_forbidden");
+  if (example.overtaken) return tier("disputed", "edited_again");
   if (outcome.incidents.length > 0) return isNegativeByIncident(example) ? tier("gold", "incident") : tier("disputed", "incident");
   if (decision.kind !== "reject" && outcome.outcome === "refused") return tier("disputed", "refused_later");
   const glance = review.activeMs !== null && review.activeMs < GLANCE_MS;

@@ -36,7 +36,7 @@ export interface ReadLedger {
   close(): void;
 }
 
-const BATCH_RECORDS = 5000;
+const BATCH_RECORDS = 2000;
 
 /**
  * Reads the topics up to `to` and sorts them by partition. Memory holds a bounded part of the records.

@@ -1,5 +1,6 @@
 import type { Draft } from "./build-example.ts";
 import { DIGEST_BYTES, digestOf } from "./digests.ts";
+import { isNegativeByIncident } from "./quality.ts";
 
 /** What a row is compared with others by. */
 export interface RowKeys {
@@ -23,6 +24,8 @@ export function keysOf(draft: Draft): RowKeys {
       : kind === "respond"
         ? digestOf(call.toString("latin1"), kind, message ?? "")
         : marked(call, KINDS.indexOf(kind));
+  // What was reported is no repetition of what was not: it says the contrary.
+  if (draft.outcome.incidents.length > 0) return { call, same: digestOf(draft.id), verdict: isNegativeByIncident(draft) ? 2 : 0 };
   return { call, same, verdict: { approve: 1, edit: 2, reject: 2, respond: 0, acknowledge: 0 }[kind] };
 }
 

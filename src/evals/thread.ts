@@ -2,6 +2,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { CountersignError, messageOf } from "../errors.ts";
 import type { Reply, ThreadData, ThreadError } from "./crew.ts";
+import { asFault } from "./temporary.ts";
 import { type Request, Workshop } from "./work.ts";
 
 const { settings, folder } = workerData as ThreadData;
@@ -13,7 +14,7 @@ function replyTo(request: Request): Reply {
   try {
     return { result: shop.answer(request) };
   } catch (error) {
-    return { error: sent(error) };
+    return { error: sent(asFault(error)) };
   }
 }
 

@@ -7,7 +7,6 @@ import { type ItemFacts, type PartitionFacts, type Retry, Runs, type Told } from
 import { finish, redactedCalls, retryIn } from "./finish.ts";
 import { type FoldedItem, foldedItems, proposalOf, type Skipped, threadOf } from "./fold-items.ts";
 import { Insights, type InsightsParts } from "./insights.ts";
-import type { Calls } from "./labels.ts";
 import { Output, type Part } from "./output.ts";
 import type { PileSource } from "./pile.ts";
 import { type Hidden, type Profile, type Redaction, redactor } from "./redact/redactor.ts";
@@ -132,7 +131,7 @@ class PartitionWork {
         insights.add(folded, drafts, this.wanted, this.isCounted(folded, proposal));
         if (drafts.length > 0) items++;
         if (shop.target === null) continue;
-        const retry = retryIn(folded, proposal, () => redactedCalls(folded, redactionOf(item.workspace ?? ""), catalogue));
+        const retry = retryIn(folded, proposal, threadOf(folded), () => redactedCalls(folded, redactionOf(item.workspace ?? ""), catalogue));
         if (retry !== undefined) retries.push(retry);
         for (const draft of drafts) rows.add(ordinal, draft.id, keysOf(draft));
         const hasRows = this.makeRows(folded, drafts, { redactionOf, facts: NOTHING, retry: null, pass: "first", output });
@@ -229,7 +228,13 @@ class PartitionWork {
     for (const draft of drafts) {
       const redacted = redactedDraft(draft, redactionOf(draft.workspace), catalogue);
       const equal = draft.decision.kind === "edit" && isEqualPair(redacted);
-      const finished = finish(redacted, splitFor(draft.workspace), facts, retry);
+      const split = splitFor(draft.workspace);
+      // Where runs are held out by time, only the run itself is surely in the split of the run.
+      const sameSplit = (other: string) =>
+        settings.holdoutFrom === undefined ? splitOf(settings.splitSeed, draft.workspace, other) === split : other === thread;
+      const near = retry !== null && sameSplit(retry.thread) ? retry.calls : null;
+      const strays = draft.decision.kind === "reject" && retry !== null && near === null;
+      const finished = { ...finish(redacted, split, facts, near), strays };
       if (pass === "first") tally.example(finished.example);
       if (target.takes !== "operations") addRows(target, { ...finished, equal }, sink);
     }
@@ -247,7 +252,7 @@ class PartitionWork {
 interface Making {
   readonly redactionOf: (workspace: string) => Redaction;
   readonly facts: ItemFacts;
-  readonly retry: Calls | null;
+  readonly retry: Retry | null;
   /** first: rows and examples are counted; back: the rows are taken back; again: the rows are counted. */
   readonly pass: "first" | "back" | "again";
   readonly output: Output;

@@ -13,7 +13,7 @@ const BY_CLOCK = new Set(["escalate", "expire"]);
 
 /** The decisions on a verdict before the first. */
 export function noDecisions(owner: string | null): DecisionGroup {
-  return { owner, step: 0, lease: null, leaseIds: [], votes: [], held: false, withdrawn: false, closedBy: null };
+  return { owner, step: 0, lease: null, leaseIds: [], votes: [], held: false, escalatedAt: null, withdrawn: false, closedBy: null };
 }
 
 /** Whether a person with these roles is the owner. Owners are roles (`role:x`, or bare) or persons (`person:id`). */
@@ -171,7 +171,7 @@ export function applyDecision(past: DecisionPast, group: DecisionGroup, event: D
       return { ...group, lease: null };
     case "escalate": {
       const step = verdict.terms.ladder.find((s) => s.step === event.escalation?.step);
-      return { ...group, step: step?.step ?? group.step, owner: step?.to ?? group.owner, lease: null };
+      return { ...group, step: step?.step ?? group.step, owner: step?.to ?? group.owner, escalatedAt: event.occurredAt, lease: null };
     }
     case "approve": {
       const votes = [...group.votes, event.actor.id];

@@ -19,6 +19,7 @@ import {
   superseded,
   type VerdictNode,
 } from "./item.ts";
+import { leavesSteps, leftByReceipt, leftByWithheld } from "./left-open.ts";
 import { proposalContentSha256, proposalReason } from "./proposals.ts";
 import { applyReceipt, FINAL_RECEIPTS, legalReceipt, NO_RECEIPTS, NOT_RUNNING } from "./receipts.ts";
 import { calledFor, legalResume, type ResumePast } from "./resumes.ts";
@@ -196,7 +197,7 @@ const MACHINES: { readonly [route: string]: Machine } = {
     if (closes) addDecision(item, event, cause, event.kind !== "edit" && !(event.kind === "approve" && verdict.terms.gate === "audit"));
     return EFFECTIVE;
   },
-  "receipts>decisions": (item, _memory, e, cause, rules) => {
+  "receipts>decisions": (item, memory, e, cause, rules) => {
     const event = e as EventOf["decisions"];
     const receipt = item.nodes.get(cause) as ReceiptNode | undefined;
     if (receipt === undefined) return WRONG_CAUSE;
@@ -206,18 +207,20 @@ const MACHINES: { readonly [route: string]: Machine } = {
     if (ruling.status !== "effective") return ruling;
     receipt.settle = event.eventId;
     addDecision(item, event, cause, event.settlement?.outcome === "retry");
+    if (event.settlement?.outcome === "succeeded" && leavesSteps(item.nodes.get(receipt.cause) as ResumeNode))
+      memory.find({ code: "plan_cut_short", topic: "decisions", eventId: event.eventId, offset: null });
     return EFFECTIVE;
   },
-  "verdicts>resumes": (item, _memory, e, cause, rules) => {
+  "verdicts>resumes": (item, memory, e, cause, rules) => {
     const verdict = item.nodes.get(cause) as VerdictNode;
-    return resumed(item, { cause: "verdict", proposal: proposalOf(item), verdict }, verdict, cause, e as EventOf["resumes"], rules);
+    return resumed(item, memory, { cause: "verdict", proposal: proposalOf(item), verdict }, verdict, cause, e as EventOf["resumes"], rules);
   },
-  "decisions>resumes": (item, _memory, e, cause, rules) => {
+  "decisions>resumes": (item, memory, e, cause, rules) => {
     const decision = item.nodes.get(cause) as DecisionNode | undefined;
     const past = decision === undefined ? null : resumePastOf(item, decision);
     return past === null || decision === undefined
       ? illegal("its cause calls for no resume")
-      : resumed(item, past, decision, cause, e as EventOf["resumes"], rules);
+      : resumed(item, memory, past, decision, cause, e as EventOf["resumes"], rules);
   },
   "resumes>receipts": (item, memory, e, cause, rules) => {
     const event = e as EventOf["receipts"];
@@ -226,6 +229,8 @@ const MACHINES: { readonly [route: string]: Machine } = {
     findInReceipt(item, memory, grant, event, ruling);
     if (ruling.status !== "effective") return ruling;
     grant.group = rules.applyReceipt(grant, grant.group, event);
+    const left = leftByReceipt(item, verdictOfGrant(item, grant), grant, event.kind);
+    if (left !== null) memory.find({ code: left, topic: "receipts", eventId: event.eventId, offset: null });
     if (event.kind === "unknown" || FINAL_RECEIPTS.has(event.kind)) {
       item.nodes.set(keyOf("receipts", event.eventId), {
         topic: "receipts",
@@ -288,9 +293,19 @@ export function resumePastOf(item: Item, decision: DecisionNode): ResumePast | n
   return { cause: "settle", verdict: verdictOfGrant(item, grant), decision, receipt: node, grant };
 }
 
-function resumed(item: Item, past: ResumePast, group: { resume: string | null }, cause: NodeKey, event: EventOf["resumes"], rules: Rules): Ruling {
+function resumed(
+  item: Item,
+  memory: Memory,
+  past: ResumePast,
+  group: { resume: string | null },
+  cause: NodeKey,
+  event: EventOf["resumes"],
+  rules: Rules,
+): Ruling {
   const ruling = rules.legalResume(past, group.resume, event);
   if (ruling.status !== "effective") return ruling;
+  const left = event.outcome === "withheld" ? leftByWithheld(past) : null;
+  if (left !== null) memory.find({ code: left, topic: "resumes", eventId: event.eventId, offset: null });
   group.resume = event.eventId;
   const actions = event.actions.map(({ actionId, argsSha256 }) => ({ actionId, argsSha256 }));
   item.nodes.set(keyOf("resumes", event.eventId), {

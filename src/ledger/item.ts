@@ -93,6 +93,8 @@ export interface DecisionGroup {
   /** Persons who approved these hashes, in order. */
   readonly votes: readonly string[];
   readonly held: boolean;
+  /** When the step in force was taken; null before the first. Nothing that is legal depends on it. */
+  readonly escalatedAt: number | null;
   readonly withdrawn: boolean;
   /** The decision that settled it. */
   readonly closedBy: { readonly kind: string; readonly id: string } | null;
@@ -143,6 +145,8 @@ export interface ReceiptGroup {
   readonly leaseIds: readonly string[];
   /** When the action that was started last was started. Nothing that is legal depends on it. */
   readonly startedAt: number | null;
+  /** When the action that succeeded last (compensated, in a roll_back) had ended. Nothing that is legal depends on it. */
+  readonly endedAt: number | null;
   readonly closedBy: { readonly kind: string; readonly id: string } | null;
 }
 
@@ -203,7 +207,10 @@ export interface Finding {
     | "args_differ"
     | "receipt_without_grant"
     | "receipt_without_start"
-    | "resumed_elsewhere";
+    | "resumed_elsewhere"
+    | "left_in_doubt"
+    | "not_rolled_back"
+    | "plan_cut_short";
   readonly topic: Topic;
   readonly eventId: string;
   /** Offset of a copy; null where the finding is about the event itself. */

@@ -1,5 +1,6 @@
 import { isAudit, isSatisfied, nothingToDecide } from "./decisions.ts";
 import { type DecisionNode, type Item, keyOf, nodeOf, type ReceiptNode, type ResumeNode, type VerdictNode } from "./item.ts";
+import { leavesSteps } from "./left-open.ts";
 import { isGrant } from "./resumes.ts";
 import { EXECUTIONS, type Outcome, type Stage } from "./stages.ts";
 
@@ -63,18 +64,35 @@ function closingDecision(item: Item, verdict: VerdictNode): DecisionNode | undef
 
 function execution(item: Item, first: ResumeNode): Pick<Life, "stage" | "outcome" | "resume"> {
   let resume = first;
+  /** The grant whose end nobody knows, where `resume` is its retry. */
+  let doubted: ResumeNode | null = null;
   for (;;) {
-    if (!isGrant(resume.outcome)) return { stage: "done", outcome: resume.outcome as Outcome, resume };
+    if (!isGrant(resume.outcome))
+      return doubted === null ? { stage: "done", outcome: resume.outcome as Outcome, resume } : { stage: "in_doubt", outcome: null, resume: doubted };
     const { closedBy, running, done } = resume.group;
     if (closedBy === null) return { stage: running !== null || done > 0 ? "executing" : "granted", outcome: null, resume };
     if (closedBy.kind === "done") return { stage: "done", outcome: resume.outcome === "roll_back" ? "compensated" : "succeeded", resume };
+    if (closedBy.kind === "lapsed" || closedBy.kind === "revoked") {
+      // A retry that nobody started has cleared up nothing.
+      if (done === 0 && doubted !== null) return { stage: "in_doubt", outcome: null, resume: doubted };
+      // What has run never ends as lapsed, nor as if it had been taken back: it was not brought to its end.
+      const ran = resume.outcome === "roll_back" || (closedBy.kind === "lapsed" && done > 0);
+      return { stage: "done", outcome: ran ? "failed" : closedBy.kind, resume };
+    }
     if (closedBy.kind !== "unknown") return { stage: "done", outcome: closedBy.kind as Outcome, resume };
     const receipt = item.nodes.get(keyOf("receipts", closedBy.id)) as ReceiptNode;
     const settle = nodeOf(item, "decisions", receipt.settle);
     if (settle === undefined) return { stage: "in_doubt", outcome: null, resume };
-    if (settle.settlement !== "retry") return { stage: "done", outcome: settle.settlement === "succeeded" ? "succeeded" : "failed", resume };
+    if (settle.settlement !== "retry") return { stage: "done", outcome: settledAs(settle, resume), resume };
     const next = nodeOf(item, "resumes", settle.resume);
     if (next === undefined) return { stage: "settled", outcome: null, resume };
+    doubted = resume;
     resume = next;
   }
+}
+
+/** How an item ended whose unknown outcome a person settled: what is left of a plan can run no more, so that it did not succeed. */
+function settledAs({ settlement }: DecisionNode, grant: ResumeNode): Outcome {
+  if (settlement !== "succeeded" || leavesSteps(grant)) return "failed";
+  return grant.outcome === "roll_back" ? "compensated" : "succeeded";
 }

@@ -44,14 +44,19 @@ export const MOVES: readonly Move[] = [
   { from: RUNS, topic: "resumes", kinds: ["withheld"], to: "done", outcome: "withheld", when: "in place of a grant" },
   { from: RUNS, topic: "resumes", kinds: ["roll_back"], to: "granted", when: "an audit was rejected" },
   { from: ["granted"], topic: "receipts", kinds: ["started"], to: "executing" },
-  { from: ["granted", "executing"], topic: "receipts", kinds: ["lapsed"], to: "done", outcome: "lapsed", when: "nothing is running" },
+  { from: ["granted"], topic: "receipts", kinds: ["lapsed"], to: "done", outcome: "lapsed" },
   { from: ["granted", "executing"], topic: "receipts", kinds: ["revoked"], to: "done", outcome: "revoked", when: "nothing is running" },
+  { from: ["granted", "executing"], topic: "receipts", kinds: ["lapsed"], to: "done", outcome: "failed", when: "a plan between two steps, or a roll_back" },
+  { from: ["granted", "executing"], topic: "receipts", kinds: ["revoked"], to: "done", outcome: "failed", when: "a roll_back" },
+  { from: ["granted"], topic: "receipts", kinds: ["lapsed", "revoked"], to: "in_doubt", when: "a retry, which has cleared up nothing" },
+  { from: ["settled"], topic: "resumes", kinds: ["withheld"], to: "in_doubt", when: "in place of a retry" },
   { from: ["executing"], topic: "receipts", kinds: ["succeeded"], to: "done", outcome: "succeeded", when: "the last step" },
   { from: ["executing"], topic: "receipts", kinds: ["compensated"], to: "done", outcome: "compensated", when: "the last step" },
   { from: ["executing"], topic: "receipts", kinds: ["failed"], to: "done", outcome: "failed" },
   { from: ["executing"], topic: "receipts", kinds: ["unknown"], to: "in_doubt" },
-  { from: ["in_doubt"], topic: "decisions", kinds: ["settle"], to: "done", outcome: "succeeded", when: "as succeeded" },
-  { from: ["in_doubt"], topic: "decisions", kinds: ["settle"], to: "done", outcome: "failed", when: "as failed" },
+  { from: ["in_doubt"], topic: "decisions", kinds: ["settle"], to: "done", outcome: "succeeded", when: "as succeeded, with no step left" },
+  { from: ["in_doubt"], topic: "decisions", kinds: ["settle"], to: "done", outcome: "compensated", when: "as succeeded, of a roll_back" },
+  { from: ["in_doubt"], topic: "decisions", kinds: ["settle"], to: "done", outcome: "failed", when: "as failed, or with steps left" },
   { from: ["in_doubt"], topic: "decisions", kinds: ["settle"], to: "settled", when: "retry" },
 ];
 
@@ -71,7 +76,7 @@ export const STAGE_MEANS: { readonly [S in Stage]: string } = {
 /** What each outcome means. */
 export const OUTCOME_MEANS: { readonly [O in Outcome]: string } = {
   succeeded: "every step ran, or a person settled it so with the record that proves it",
-  failed: "a step failed; what comes after it did not run",
+  failed: "a step failed, or a plan or a roll_back was not brought to its end; what comes after it did not run",
   compensated: "what had run was undone after a failed review",
   refused: "a person rejected it",
   responded: "a person answered the question",
@@ -81,5 +86,5 @@ export const OUTCOME_MEANS: { readonly [O in Outcome]: string } = {
   withdrawn: "the agent took it back, or a rejected branch did",
   withheld: "it was approved and then not granted: a halt, a floor, a limit, a withdrawal",
   lapsed: "granted and not started in time",
-  revoked: "granted and taken back before it started",
+  revoked: "granted and taken back before it started, or between two steps of a plan",
 };

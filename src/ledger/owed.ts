@@ -2,6 +2,7 @@ import { isAudit } from "./decisions.ts";
 import { effectsOf } from "./effects.ts";
 import { calledBy, verdictOfGrant } from "./fold.ts";
 import { type BatchTerms, type DecisionNode, type Item, keyOf, type Node, type NodeKey, nodeOf, type ResumeNode, type VerdictNode } from "./item.ts";
+import { mustBeStarted } from "./must-start.ts";
 import { isGrant } from "./resumes.ts";
 
 /** What a worker owes an item. `judge`: a verdict; `resume`: a resume; `seal`: its place in a batch; the others are written by the clock. */
@@ -20,6 +21,11 @@ export interface Owed {
   /** What the event names: the outcome, the step, the lease, or the action with its lease. Null where it names nothing. */
   readonly names: string | null;
 }
+
+/** How long a grant may wait for its start where no policy says so, in milliseconds. */
+export const GRANT_TTL_MS = 60 * 60 * 1000;
+/** What a `revoked` names that is owed because a plan went no further. */
+export const STALLED = "stalled";
 
 /** The events that an item is owed: a function of its state alone, so that a worker needs no memory of its own. */
 export function owedTo(item: Item): readonly Owed[] {
@@ -123,10 +129,13 @@ function isPending({ terms, fallback, group }: VerdictNode): boolean {
 function grantDeadlines(item: Item, grant: ResumeNode, cause: NodeKey): readonly Owed[] {
   const { running } = grant.group;
   if (running !== null) return [{ worker: "clock", duty: "unknown", cause, due: running.endsAt, names: `${running.actionId}\0${running.leaseId}` }];
-  const owed: Owed[] = [];
   const { group, terms } = verdictOfGrant(item, grant);
   const rejected = isAudit(terms) && group.closedBy?.kind === "reject" && grant.outcome !== "roll_back";
-  if ((group.withdrawn && grant.outcome !== "roll_back") || rejected) owed.push({ worker: "clock", duty: "revoked", cause, due: 0, names: null });
-  else if (grant.notAfter !== null) owed.push({ worker: "clock", duty: "lapsed", cause, due: grant.notAfter, names: null });
-  return owed;
+  if (rejected) return [{ worker: "clock", duty: "revoked", cause, due: 0, names: null }];
+  if (mustBeStarted(item, grant)) return [];
+  if (group.withdrawn) return [{ worker: "clock", duty: "revoked", cause, due: 0, names: null }];
+  const { done, endedAt } = grant.group;
+  // What has begun does not lapse: each further step has the time of the first, from the end of the one before it.
+  if (done > 0) return [{ worker: "clock", duty: "revoked", cause, due: (endedAt ?? 0) + (terms.grantTtlMs ?? GRANT_TTL_MS), names: STALLED }];
+  return grant.notAfter === null ? [] : [{ worker: "clock", duty: "lapsed", cause, due: grant.notAfter, names: null }];
 }

@@ -9,7 +9,7 @@ const WHOLE_GRANT = new Set(["lapsed", "revoked"]);
 const NEEDS_HASH = new Set(["started", "succeeded", "failed"]);
 
 /** The receipts on a grant before the first. */
-export const NO_RECEIPTS: ReceiptGroup = { done: 0, running: null, leaseIds: [], startedAt: null, closedBy: null };
+export const NO_RECEIPTS: ReceiptGroup = { done: 0, running: null, leaseIds: [], startedAt: null, endedAt: null, closedBy: null };
 
 /** Why a receipt on an action that nobody has started has no effect. */
 export const NOT_RUNNING = "not running";
@@ -75,7 +75,7 @@ export function applyReceipt(grant: Grant, group: ReceiptGroup, event: ReceiptRe
     case "succeeded":
     case "compensated": {
       const done = group.done + 1;
-      return { ...group, done, running: null, closedBy: done === grant.actions.length ? { kind: "done", id: event.eventId } : null };
+      return { ...group, done, running: null, endedAt: event.occurredAt, closedBy: done === grant.actions.length ? { kind: "done", id: event.eventId } : null };
     }
     default:
       return { ...group, running: null, closedBy };

@@ -217,7 +217,8 @@ const PUBLISH: ActionContent = {
   },
 };
 
-const UNDESCRIBED: ActionContent = {
+/** What stands for a tool that the catalogue does not have. */
+export const UNDESCRIBED: ActionContent = {
   reversibility: "irreversible",
   execution: "blind",
   effects: [],

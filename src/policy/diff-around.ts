@@ -2,7 +2,7 @@ import { DateTime } from "luxon";
 import type { Json } from "../events/canonical.ts";
 import { decimalText } from "../events/decimal.ts";
 import { DAYS } from "./calendar.ts";
-import { reaches } from "./lint-conditions.ts";
+import { reaches } from "./lint-places.ts";
 import { pointerKeys } from "./pointer.ts";
 import type { PolicyContent } from "./shape.ts";
 import type { Condition } from "./shape-condition.ts";

@@ -2,7 +2,7 @@ import { canonicalize, type Json } from "../events/canonical.ts";
 import { decimalText } from "../events/decimal.ts";
 import { type Before, earlierOf, timeEdges, timesIn, toolOf, usedBefore } from "./diff-around.ts";
 import { calmValue, celValues, fitting, leafValues, sampleValues, topNames, unique, type Values } from "./diff-values.ts";
-import { reaches } from "./lint-conditions.ts";
+import { reaches } from "./lint-places.ts";
 import type { LoadedPolicy } from "./loaded.ts";
 import { pointerKeys } from "./pointer.ts";
 import { fieldSchemas, requiredNames } from "./schema-fields.ts";

@@ -1,6 +1,6 @@
 import { retriesOf } from "./compile.ts";
 import { type Aspect, type Compare, differing, less, more, other, scale } from "./diff-aspects.ts";
-import { reaches } from "./lint-conditions.ts";
+import { reaches } from "./lint-places.ts";
 import type { LoadedPolicy } from "./loaded.ts";
 import { EXPORT_TREATMENTS, type PolicyContent } from "./shape.ts";
 import { spanText } from "./span.ts";

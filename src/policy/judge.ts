@@ -11,7 +11,7 @@ import { joinOpinions } from "./join.ts";
 import type { Breach } from "./json-schema.ts";
 import { judgeAction } from "./judge-action.ts";
 import { judgePublication } from "./judge-publication.ts";
-import { fallbackOf, isInForce, type Opinion, type Subject, undescribed } from "./opinion.ts";
+import { fallbackOf, isInForce, type Opinion, type Reason, type Subject, undescribed } from "./opinion.ts";
 import { PUBLISH_TOOL } from "./publish-tool.ts";
 import { told } from "./reasons.ts";
 import { fillExact, plain } from "./render.ts";
@@ -51,7 +51,7 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
   const watched = all.flatMap((policy) => (policy.mode === "shadow" ? watching(policy, subjects, input) : []));
   const perAction = groups.map(joinOpinions);
   const joined = joinOpinions(perAction);
-  const because = told(joined.because);
+  const because = told([...joined.because, ...notAsked(joined, perAction, subjects)]);
   const cards: CardAction[] = subjects.map((subject, i) => ({
     actionId: subject.actionId,
     tool: subject.facts.tool,
@@ -70,6 +70,16 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
     receiptTarget: receiptTargetOf(cards),
     budgets: [...[...around.budgets.values()].flatMap(({ used }) => used), ...watched.flatMap(({ budgets }) => budgets)],
     shadow: watched.map(({ said }) => said),
+  });
+}
+
+/** A plan is one review, and its most severe step says whose: of the others it is told who would have been asked about them alone. */
+function notAsked({ route, owner }: Opinion, perAction: readonly Opinion[], subjects: readonly Subject[]): Reason[] {
+  if (route !== "interrupt" && route !== "batch") return [];
+  return perAction.flatMap((step, i) => {
+    if ((step.route !== "interrupt" && step.route !== "batch") || step.owner === owner) return [];
+    const tool = plain(subjects[i]?.facts.tool ?? "", 80);
+    return [{ weight: 4, text: `${owner} decides on the whole plan; ${step.owner}, who would decide on ${tool} alone, is not asked` }];
   });
 }
 

@@ -1,15 +1,9 @@
 import { DEFAULT_CONFIDENCE } from "./defaults.ts";
 import type { Check, Found } from "./lint.ts";
-import { reaches } from "./lint-conditions.ts";
+import { baseRiskOf, reaches } from "./lint-places.ts";
 import { glob, isGlob } from "./regex.ts";
 import type { ActionContent, PolicyContent } from "./shape.ts";
-import { DEFAULT_THRESHOLDS, pointsOf, TIERS, type Tier, tierOf } from "./tiers.ts";
-
-/** The tier of an action before any rule. */
-export function baseRiskOf(content: PolicyContent, action: ActionContent): Tier {
-  const thresholds = content.tiers ?? DEFAULT_THRESHOLDS;
-  return tierOf(action.points ?? pointsOf(action.risk ?? "high", thresholds), thresholds);
-}
+import { TIERS } from "./tiers.ts";
 
 /** Whether a person decides on the action even when nothing is unusual. */
 function alwaysAsks(content: PolicyContent, action: ActionContent): boolean {
@@ -126,9 +120,6 @@ export const ACTION_CHECKS: readonly Check[] = [
       ? []
       : [{ code: "same-owner", message: `the ladder of ${name} goes from ${again} to ${again}`, fix: "escalate to somebody else" }];
   }),
-  perAction((name, action, content) => onePerson(name, action, content)),
-  ({ document: { content } }) =>
-    content.routes.flatMap((route, i) => onePerson(`route ${i + 1}`, route, content).map((found) => ({ ...found, path: ["routes", i] }))),
   perAction((name, action, content) => {
     const rivals = Object.entries(content.actions).filter(
       ([other]) => other !== name && isGlob(name) && isGlob(other) && glob(other)(name.replace(/[*?]/g, "")) === true,
@@ -142,21 +133,6 @@ export const ACTION_CHECKS: readonly Check[] = [
       }));
   }),
 ];
-
-type People = Pick<PolicyContent["routes"][number], "owner" | "approvals" | "separation">;
-
-/** One person cannot be two: neither two approvers, nor agent's owner and approver. */
-function onePerson(name: string, people: People, content: PolicyContent): Omit<Found, "path">[] {
-  const owner = people.owner ?? content.owner;
-  if (owner.startsWith("role:") || (people.approvals ?? 1) < 2) return [];
-  return [
-    {
-      code: "one-person",
-      message: `${name} needs ${people.approvals} approvals, and ${owner} is one person: it can never be approved`,
-      fix: "name a role as its owner",
-    },
-  ];
-}
 
 function routed(content: PolicyContent, name: string, key: "owner" | "timeout" | "ladder"): boolean {
   return content.routes.some((route) => route[key] !== undefined && reaches(route.when, name));

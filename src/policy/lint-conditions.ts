@@ -1,44 +1,16 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
 import type { Check, Found } from "./lint.ts";
+import { covers, tiersOf } from "./lint-covers.ts";
+import { foregone } from "./lint-foregone.ts";
+import { baseRiskOf, conditionsOf, type Place, placesOf, reaches, spotsOf } from "./lint-places.ts";
+import { joinOrders } from "./people.ts";
 import { pointerKeys } from "./pointer.ts";
 import { shown } from "./problems.ts";
-import { glob, isGlob } from "./regex.ts";
-import { fieldSchemas, fieldTypes, requiredNames } from "./schema-fields.ts";
-import type { PolicyContent } from "./shape.ts";
-import type { Condition, Leaf } from "./shape-condition.ts";
-import { DEFAULT_THRESHOLDS, TIERS } from "./tiers.ts";
-
-/** Whether a condition may concern an action, as far as its `action` says. */
-export function reaches(when: Condition | undefined, name: string): boolean {
-  return when?.action === undefined || when.action.some((wanted) => wanted === name || (isGlob(wanted) && glob(wanted)(name) === true) || isGlob(name));
-}
-
-/** A comparison of an argument, with where it stands. */
-interface Spot extends Leaf {
-  readonly pointer: string;
-  readonly path: readonly PropertyKey[];
-  readonly negated: boolean;
-  /** Actions that it is about. */
-  readonly actions: readonly string[];
-}
-
-function spotsOf(content: PolicyContent, when: Condition, path: readonly PropertyKey[], negated = false, outer = Object.keys(content.actions)): Spot[] {
-  const actions = outer.filter((name) => reaches(when, name));
-  const own = Object.entries(when.args ?? {}).map(([pointer, leaf]) => ({ ...leaf, pointer, path: [...path, "args", pointer], negated, actions }));
-  const inner = (["all", "any"] as const).flatMap((word) =>
-    (when[word] ?? []).flatMap((part, i) => spotsOf(content, part, [...path, word, i], negated, actions)),
-  );
-  return [...own, ...inner, ...(when.not === undefined ? [] : spotsOf(content, when.not, [...path, "not"], !negated, actions))];
-}
-
-/** Conditions of rules, floors and routes with their place. */
-function conditionsOf(content: PolicyContent): { when: Condition; path: readonly PropertyKey[]; name: string }[] {
-  return (["rules", "floors", "routes"] as const).flatMap((layer) =>
-    content[layer].flatMap((part, i) =>
-      part.when === undefined ? [] : [{ when: part.when, path: [layer, i, "when"], name: "id" in part ? part.id : `route ${i + 1}` }],
-    ),
-  );
-}
+import { boundsOf } from "./schema-bounds.ts";
+import { fieldTypes } from "./schema-fields.ts";
+import type { ActionContent, PolicyContent } from "./shape.ts";
+import type { Condition } from "./shape-condition.ts";
+import { DEFAULT_THRESHOLDS, TIERS, type Tier } from "./tiers.ts";
 
 const TYPES: Readonly<Record<string, readonly string[]>> = {
   above: ["number", "integer"],
@@ -58,36 +30,6 @@ const TYPES: Readonly<Record<string, readonly string[]>> = {
   length_below: ["string", "array"],
   length_at_most: ["string", "array"],
 };
-
-/** What a comparison comes to for every value that the schema lets through: always or never, with the reason. undefined: it depends. */
-function foregone(content: PolicyContent, spot: Spot): { holds: boolean; reason: string } | undefined {
-  const verdicts = spot.actions.map((name) => foregoneFor(content.actions[name]?.arguments as Json | undefined, spot));
-  const [first] = verdicts;
-  return first !== undefined && verdicts.every((verdict) => verdict?.holds === first.holds) ? first : undefined;
-}
-
-function foregoneFor(schema: Json | undefined, { pointer, operator, threshold }: Spot): { holds: boolean; reason: string } | undefined {
-  const keys = pointerKeys(pointer) ?? [];
-  const required = keys.length === 1 && requiredNames(schema).includes(keys[0] as string);
-  if (operator === "exists") return required ? { holds: threshold === true, reason: "the schema requires it" } : undefined;
-  const parts = fieldSchemas(schema, keys);
-  const bound = (key: string) => parts.map((part) => part[key]).find((value): value is number => typeof value === "number");
-  const [low, high] = [bound("minimum"), bound("maximum")];
-  if (typeof threshold === "number" && operator === "above" && high !== undefined && threshold >= high)
-    return { holds: false, reason: `the schema allows at most ${high}` };
-  if (typeof threshold === "number" && operator === "above" && low !== undefined && threshold < low && required)
-    return { holds: true, reason: `the schema asks for at least ${low}` };
-  if (typeof threshold === "number" && operator === "below" && low !== undefined && threshold <= low)
-    return { holds: false, reason: `the schema asks for at least ${low}` };
-  if (typeof threshold === "number" && operator === "below" && high !== undefined && threshold > high && required)
-    return { holds: true, reason: `the schema allows at most ${high}` };
-  const allowed = parts.map((part) => part.enum).find((value) => Array.isArray(value)) as readonly Json[] | undefined;
-  if (allowed === undefined || !["is", "in"].includes(operator)) return undefined;
-  const wanted = (operator === "in" ? (threshold as readonly Json[]) : [threshold]).map((value) => canonicalize(value));
-  const possible = allowed.filter((value) => wanted.includes(canonicalize(value)));
-  if (possible.length === 0) return { holds: false, reason: `the schema allows only ${allowed.map(shown).join(", ")}` };
-  return possible.length === allowed.length && required ? { holds: true, reason: "the schema allows nothing else" } : undefined;
-}
 
 const ADDRESS = /(^|[/_-])(e?mail|address|to|from|cc|bcc|recipient|sender|url|uri|link|host|domain|endpoint|webhook)s?($|[/_-])/i;
 
@@ -117,11 +59,36 @@ export const CONDITION_CHECKS: readonly Check[] = [
       spotsOf(content, when, path).flatMap((spot): Found[] => {
         const known = foregone(content, spot);
         if (known === undefined) return [];
-        const holds = known.holds !== spot.negated;
-        const code = holds ? "always-true" : "never-true";
-        const text = `${name}: ${spot.negated ? "not " : ""}${spot.pointer} ${spot.operator} ${shown(spot.threshold)} ${holds ? "always" : "never"} holds, because ${known.reason}`;
-        return [{ code, path: spot.path, message: text, fix: "take it out, or correct the threshold" }];
+        const text = `${name}: ${spot.negated ? "not " : ""}${spot.pointer} ${spot.operator} ${shown(spot.threshold)}`;
+        const { holds, reason, optional } = known;
+        // What is missing is unknown, and unknown raises: such a comparison is not idle.
+        if (optional)
+          return [
+            {
+              code: "never-true",
+              path: spot.path,
+              message: `${text} ${spot.negated ? "always" : "never"} holds where ${spot.pointer} is there, because ${reason}; only where it is missing nobody knows`,
+              fix: `correct the threshold; if a missing ${spot.pointer} is meant, say exists: ${spot.negated}`,
+            },
+          ];
+        return [foregoneFinding(holds !== spot.negated, spot.path, text, reason)];
       }),
+    ),
+  ({ document: { content } }, now) =>
+    conditionsOf(content).flatMap(({ when, path, name, layer }) =>
+      placesOf(content, when, path).flatMap((place): Found[] => [
+        ...tierFindings(content, place, name, layer),
+        ...(now === undefined || place.when.time?.until === undefined || place.when.time.until > now
+          ? []
+          : [
+              foregoneFinding(
+                place.negated,
+                [...place.path, "time"],
+                `${name}: ${place.negated ? "not " : ""}time until ${new Date(place.when.time.until).toISOString()}`,
+                "that is over",
+              ),
+            ]),
+      ]),
     ),
   ({ document: { content } }) => conditionsOf(content).flatMap(({ when, path, name }) => emptyRanges(content, when, path, name)),
   ({ document: { content } }) =>
@@ -142,19 +109,61 @@ export const CONDITION_CHECKS: readonly Check[] = [
   ({ document: { content } }) =>
     content.routes.flatMap((route, i) => {
       const before = content.routes.findIndex((earlier, j) => j < i && covers(earlier.when, route.when));
-      return before < 0
-        ? []
-        : [
-            {
-              code: "shadowed-route",
-              path: ["routes", i],
-              message: `route ${i + 1} is never reached: route ${before + 1} takes everything that it would`,
-              fix: "move it up, or take it out",
-            },
-          ];
+      if (before < 0) return [];
+      const found = { code: "shadowed-route", path: ["routes", i] };
+      // Where a route reads what is missing, those behind it may hold as well.
+      if (mayBeUnknown(content, content.routes[before]?.when))
+        return [
+          {
+            ...found,
+            message: `route ${i + 1} comes too late: route ${before + 1} takes everything that it would, wherever what it reads is there`,
+            fix: "move it up",
+          },
+        ];
+      return [{ ...found, message: `route ${i + 1} is never reached: route ${before + 1} takes everything that it would`, fix: "move it up, or take it out" }];
     }),
   ({ document: { content } }) => shadowedRules(content),
 ];
+
+/** Whether a condition reads anything that a proposal may leave out. */
+function mayBeUnknown(content: PolicyContent, when: Condition | undefined): boolean {
+  if (when === undefined) return false;
+  const isThere = (action: string, pointer: string) => boundsOf(content.actions[action]?.arguments as Json | undefined, pointerKeys(pointer) ?? []).required;
+  return (
+    placesOf(content, when, []).some(({ when: part }) =>
+      [part.target, part.agent, part.origin, part.run, part.cel, part.confidence, part.confidence_source].some((one) => one !== undefined),
+    ) || spotsOf(content, when, []).some(({ open, actions, pointer }) => open || !actions.every((action) => isThere(action, pointer)))
+  );
+}
+
+function foregoneFinding(holds: boolean, path: readonly PropertyKey[], text: string, reason: string): Found {
+  const code = holds ? "always-true" : "never-true";
+  return { code, path, message: `${text} ${holds ? "always" : "never"} holds, because ${reason}`, fix: "take it out, or correct the threshold" };
+}
+
+/** Tiers that no action starts at, or that none of them can come to. */
+function tierFindings(content: PolicyContent, { when, path, negated, actions, open }: Place, name: string, layer: string): Found[] {
+  const key = layer === "routes" ? "risk" : "base_risk";
+  const leaf = when[key];
+  if (leaf === undefined || (actions.length === 0 && !open)) return [];
+  const rank = (tier: Tier) => TIERS.indexOf(tier);
+  // A grant may bring an action down again; what nobody describes is high.
+  const bases = [
+    ...actions.map((action) => {
+      const base = rank(baseRiskOf(content, content.actions[action] as ActionContent));
+      return key === "risk" && content.grants.some((grant) => reaches(grant.when, action)) ? 0 : base;
+    }),
+    ...(open ? [rank("high")] : []),
+  ];
+  const can = TIERS.map((_, i) => i).filter((i) => (key === "risk" ? i >= Math.min(...bases) : bases.includes(i)));
+  const matching = tiersOf(leaf);
+  const none = can.every((i) => !matching.includes(i));
+  if (!none && !can.every((i) => matching.includes(i))) return [];
+  const words = can.map((i) => TIERS[i]).join(", ");
+  const reason = key === "risk" ? `what it is about is at least ${TIERS[Math.min(...bases)]}` : `what it is about starts at ${words}`;
+  const threshold = (Array.isArray(leaf.threshold) ? leaf.threshold : [leaf.threshold]).map((i) => TIERS[i as number]).join(", ");
+  return [foregoneFinding(none === negated, [...path, key], `${name}: ${negated ? "not " : ""}${key} ${leaf.operator} ${threshold}`, reason)];
+}
 
 /** above 10 and below 5 of the same field, both asked for. */
 function emptyRanges(content: PolicyContent, when: Condition, path: readonly PropertyKey[], name: string): Found[] {
@@ -181,62 +190,56 @@ function emptyRanges(content: PolicyContent, when: Condition, path: readonly Pro
   );
 }
 
-/** Whether a condition holds wherever another does, as far as their texts show. */
-function covers(wide: Condition | undefined, narrow: Condition | undefined): boolean {
-  if (wide === undefined) return true;
-  const parts = Object.entries(wide).filter(([, part]) => part !== undefined);
-  return parts.every(([key, part]) => {
-    const other = narrow?.[key as keyof Condition];
-    if (key === "action") return narrow?.action?.every((name) => (wide.action ?? []).some((w) => w === name || (isGlob(w) && glob(w)(name) === true))) === true;
-    if (key === "args") return Object.entries(wide.args ?? {}).every(([pointer, leaf]) => implies(narrow?.args?.[pointer], leaf));
-    return other !== undefined && canonicalize(part) === canonicalize(other);
-  });
-}
-
-/** Whether one comparison of an argument holds only where another does: above 500 is also above 50. */
-function implies(narrow: Leaf | undefined, wide: Leaf): boolean {
-  if (narrow === undefined || narrow.operator !== wide.operator) return false;
-  const [a, b] = [narrow.threshold, wide.threshold];
-  if (typeof a === "number" && typeof b === "number") {
-    if (["above", "at_least", "length_above", "length_at_least"].includes(wide.operator)) return a >= b;
-    if (["below", "at_most", "length_below", "length_at_most"].includes(wide.operator)) return a <= b;
-  }
-  return canonicalize(a) === canonicalize(b);
-}
-
 type Rule = PolicyContent["rules"][number];
 
+interface Placed {
+  readonly rule: Rule;
+  readonly layer: "rules" | "floors";
+  readonly index: number;
+}
+
 function shadowedRules(content: PolicyContent): Found[] {
-  const rules = (["rules", "floors"] as const).flatMap((layer) => content[layer].map((rule, i) => ({ rule, path: [layer, i] as const, layer })));
-  return rules.flatMap(({ rule, path, layer }): Found[] => {
-    const stronger = rules.find(({ rule: other }) => other !== rule && covers(other.when, rule.when) && outdoes(other, rule, content));
-    if (
-      stronger !== undefined &&
-      (stronger.path[0] !== layer || stronger.path[1] < path[1] || !(outdoes(rule, stronger.rule, content) && covers(rule.when, stronger.rule.when)))
-    )
-      return [
-        {
-          code: layer === "floors" ? "shadowed-floor" : "shadowed-rule",
-          path,
-          message: `${rule.id} adds nothing: ${stronger.rule.id} matches wherever it does, and ${(rule.raise?.points ?? 0) > 0 && !stronger.rule.forbid ? "is critical already" : "asks for as much"}`,
-          fix: "take one of the two out",
-        },
-      ];
-    return [];
+  const all = (["rules", "floors"] as const).flatMap((layer) => content[layer].map((rule, index): Placed => ({ rule, layer, index })));
+  const over = (one: Placed, other: Placed) => covers(one.rule.when, other.rule.when) && outdoes(one, other, content);
+  return all.flatMap((placed): Found[] => {
+    const { rule, layer, index } = placed;
+    // Of two that say the same the first stays.
+    const stronger = all.find((other) => other !== placed && over(other, placed) && !(over(placed, other) && other.layer === layer && other.index > index));
+    if (stronger === undefined) return [];
+    const why = (rule.raise?.points ?? 0) > 0 && !stronger.rule.forbid ? "is critical already" : "asks for as much";
+    return [
+      {
+        code: layer === "floors" ? "shadowed-floor" : "shadowed-rule",
+        path: [layer, index],
+        message: `${rule.id} adds nothing: ${stronger.rule.id} matches wherever it does, and ${why}`,
+        fix: "take it out, or let it ask for more",
+      },
+    ];
   });
 }
 
-/** Whether one effect is at least as severe as another in every part. */
-function outdoes(one: Rule, other: Rule, content: PolicyContent): boolean {
-  if (one.forbid === true) return true;
-  if (other.forbid === true) return false;
-  const [a, b] = [one.raise, other.raise];
+/** Whether one effect is at least as severe as another in every part. A rule never outdoes a floor: grants lower what a rule raises. */
+function outdoes(one: Placed, other: Placed, content: PolicyContent): boolean {
+  if (one.layer === "rules" && other.layer === "floors") return false;
+  if (other.rule.forbid === true) return one.rule.forbid === true;
+  // What forbids by something that nobody knows asks for a person, no more.
+  const a: Rule["raise"] = one.rule.forbid === true ? { risk: "high", gate: "hard" } : one.rule.raise;
+  const b = other.rule.raise;
   const rank = (raise: Rule["raise"]) => (raise?.risk === undefined ? -1 : TIERS.indexOf(raise.risk));
   const separated = (b?.separation ?? []).every((word) => a?.separation?.includes(word));
   const raised = isCritical(a, content) || (rank(a) >= rank(b) && (b?.points ?? 0) === 0);
-  const order = b?.approval_order ?? [];
-  const ordered = order.length === 0 || canonicalize([...order]) === canonicalize([...(a?.approval_order ?? [])]);
-  return raised && ordered && (a?.approvals ?? 1) >= (b?.approvals ?? 1) && (b?.gate === undefined || a?.gate === "hard") && separated;
+  const [order, wanted] = [a?.approval_order ?? [], b?.approval_order ?? []];
+  const ordered = canonicalize([...joinOrders([order, wanted])]) === canonicalize([...order]);
+  return raised && ordered && approvalsOf(a) >= approvalsOf(b) && (isHard(a) || !isHard(b)) && separated;
+}
+
+function approvalsOf(raise: Rule["raise"]): number {
+  return Math.max(raise?.approvals ?? 1, raise?.approval_order?.length ?? 0);
+}
+
+/** More approvals, and roles that approve, bring a person with them. */
+function isHard(raise: Rule["raise"]): boolean {
+  return raise?.gate === "hard" || approvalsOf(raise) > 1 || (raise?.approval_order ?? []).length > 0;
 }
 
 /** Points add up, so a rule with points always adds something, unless what it adds to is as high as it gets. */

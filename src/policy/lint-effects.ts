@@ -1,7 +1,8 @@
+import { UNDESCRIBED } from "./compile.ts";
 import { DEFAULT_CONFIDENCE } from "./defaults.ts";
 import type { Check, Found } from "./lint.ts";
-import { baseRiskOf } from "./lint-actions.ts";
-import { reaches } from "./lint-conditions.ts";
+import { baseRiskOf, reaches } from "./lint-places.ts";
+import { isGlob } from "./regex.ts";
 import type { ActionContent, PolicyContent, RuleContent } from "./shape.ts";
 import type { GrantContent } from "./shape-grant.ts";
 import { TIERS } from "./tiers.ts";
@@ -14,9 +15,13 @@ const SOON = 30 * DAY;
 export const EFFECT_CHECKS: readonly Check[] = [
   ({ document: { content } }) =>
     (["rules", "floors"] as const).flatMap((layer) =>
-      content[layer].flatMap(({ id, when, raise, forbid }, i) =>
-        forbid ? [] : idle(content, layer === "floors", id, raise, (name) => reaches(when, name), [layer, i, "raise"]),
-      ),
+      content[layer].flatMap(({ id, when, raise, forbid }, i) => {
+        const floor = layer === "floors";
+        // What names no action, or a glob, is also about tools that the catalogue does not have.
+        const open = (when?.action ?? ["*"]).some(isGlob);
+        if (forbid || (open && raise !== undefined && !isThere(content, floor, raise, "", UNDESCRIBED))) return [];
+        return idle(content, floor, id, raise, (name) => reaches(when, name), [layer, i, "raise"]);
+      }),
     ),
   ({ document: { content } }) =>
     content.budgets.flatMap(({ id, action, limits }, i) =>

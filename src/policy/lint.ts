@@ -3,6 +3,7 @@ import { checkPolicy } from "./document.ts";
 import { ACTION_CHECKS } from "./lint-actions.ts";
 import { CONDITION_CHECKS } from "./lint-conditions.ts";
 import { EFFECT_CHECKS } from "./lint-effects.ts";
+import { PEOPLE_CHECKS } from "./lint-people.ts";
 import { type LoadedPolicy, loadPolicy } from "./loaded.ts";
 import { dotted } from "./problems.ts";
 import type { ReadFile } from "./publish.ts";
@@ -57,7 +58,9 @@ export function lintPolicy(text: string, file: string, readFile: ReadFile, now?:
   } catch (error) {
     return { findings: linesOf(messageOf(error), file) };
   }
-  const findings = [...ACTION_CHECKS, ...CONDITION_CHECKS, ...EFFECT_CHECKS].flatMap((check) => check(policy, now).map((found) => placed(policy, found)));
+  const findings = [...ACTION_CHECKS, ...CONDITION_CHECKS, ...EFFECT_CHECKS, ...PEOPLE_CHECKS].flatMap((check) =>
+    check(policy, now).map((found) => placed(policy, found)),
+  );
   return { policy, findings: sorted(findings) };
 }
 

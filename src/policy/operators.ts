@@ -130,7 +130,16 @@ function between(threshold: Json): Test {
 
 function contains(threshold: Json): Test {
   const member = equalsOne([threshold]);
-  const inList = (value: readonly Json[], steps: Steps) => value.some((v) => member(v, steps) === true);
+  // A member of another type may mean the same: 7 and "7". Without it nobody can say that the list does not hold it.
+  const inList = (value: readonly Json[], steps: Steps): boolean | undefined => {
+    let answer: boolean | undefined = false;
+    for (const one of value) {
+      const is = member(one, steps);
+      if (is === true) return true;
+      if (is === undefined) answer = undefined;
+    }
+    return answer;
+  };
   if (typeof threshold !== "string") return (value, steps) => (Array.isArray(value) ? inList(value, steps) : undefined);
   return (value, steps) => (typeof value === "string" ? value.includes(threshold) : Array.isArray(value) ? inList(value, steps) : undefined);
 }

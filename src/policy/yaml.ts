@@ -40,6 +40,13 @@ export function readYaml(text: string): Source {
         // 12345678901234567890 would be compared as another number than the one that is written here.
         if (typeof value === "number" && source !== undefined && Number.isInteger(value) && !Number.isSafeInteger(value))
           problems.push({ path: [], message: `${source} is a number that does not survive; write it as a text`, ...at(node.range?.[0] ?? 0) });
+        // Published documents are JSON, which would make null of it: another value than the one that is written here.
+        if (typeof value === "number" && !Number.isFinite(value))
+          problems.push({
+            path: [],
+            message: `${source ?? value} is no number that can be compared; write one that is finite, or a text in quotes`,
+            ...at(node.range?.[0] ?? 0),
+          });
       },
     });
     const value: unknown = doc.toJS();

@@ -35,6 +35,8 @@ export interface Halts {
   inForce(now: number): readonly Halt[];
   /** The first halt that covers somebody's actions. */
   covering(concerned: Concerned, now: number): Halt | undefined;
+  /** When the next of them ends by itself; null where none does. */
+  nextEnd(now: number): number | null;
 }
 
 /** Follows the halts in a views file. */
@@ -56,7 +58,11 @@ export function openHalts(views: Database.Database, onFolded: (listener: (batch:
     return known;
   };
   const inForce = (now: number) => all().filter((halt) => halt.expiresAt === null || halt.expiresAt > now);
-  return { inForce, covering: (concerned, now) => inForce(now).find((halt) => covers(halt, concerned)) };
+  return {
+    inForce,
+    covering: (concerned, now) => inForce(now).find((halt) => covers(halt, concerned)),
+    nextEnd: (now) => inForce(now).reduce<number | null>((next, { expiresAt }) => (next === null ? expiresAt : Math.min(next, expiresAt ?? next)), null),
+  };
 }
 
 interface HaltRow {

@@ -214,7 +214,7 @@ function unpack(
     case "P":
       return { ...n, topic, actions: n.actions.map((a: Packed) => unpackAction(a, blobs)), contentSha256: hexText(n.contentSha256), verdict: idAt(n.verdict) };
     case "V": {
-      const { owner, step, lease, leaseIds, votes, held, withdrawn } = n;
+      const { owner, step, lease, leaseIds, votes, held, escalatedAt, withdrawn } = n;
       const terms: Terms =
         n.sameTerms >= 0
           ? (item.nodes.get(keyAt(n.sameTerms)) as VerdictNode).terms
@@ -226,6 +226,7 @@ function unpack(
         leaseIds,
         votes,
         held,
+        escalatedAt,
         withdrawn,
         closedBy: n.closedBy === null ? null : { kind: n.closedBy.kind, id: idAt(n.closedBy.by) as string },
       };
@@ -253,10 +254,11 @@ function unpack(
         resume: idAt(n.resume),
       };
     case "R": {
-      const { done, running, leaseIds, startedAt } = n;
+      const { done, running, leaseIds, startedAt, endedAt } = n;
       const named = n.granted < 0 ? n.actions : (item.nodes.get(keyAt(n.granted)) as VerdictNode).actions;
       const actions = named.map((a: Packed) => ({ actionId: a.actionId, argsSha256: n.granted < 0 ? hexText(a.argsSha256) : a.argsSha256 }));
-      const group = { done, running, leaseIds, startedAt, closedBy: n.closedBy === null ? null : { kind: n.closedBy.kind, id: idAt(n.closedBy.by) as string } };
+      const closedBy = n.closedBy === null ? null : { kind: n.closedBy.kind, id: idAt(n.closedBy.by) as string };
+      const group = { done, running, leaseIds, startedAt, endedAt, closedBy };
       return { topic: "resumes", id: n.id, cause: keyAt(n.cause), outcome: n.outcome, actions, notAfter: n.notAfter, group };
     }
     case "X":

@@ -4,6 +4,7 @@ import type { EventOf } from "../events/types.generated.ts";
 import { effectsOf } from "../ledger/effects.ts";
 import { calledBy, verdictOfGrant } from "../ledger/fold.ts";
 import { type ActionTerms, type DecisionNode, type Item, nodeOf, type ResumeNode, type VerdictNode } from "../ledger/item.ts";
+import { GRANT_TTL_MS } from "../ledger/owed.ts";
 import { type Called, isGrant } from "../ledger/resumes.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Todo } from "../projector/list-queries.ts";
@@ -12,8 +13,6 @@ import type { StoredItemView } from "../projector/reading.ts";
 import { changesOf, refusedSteps, secretsIn } from "./changes.ts";
 import { earlierFolded, effectKeys, type ProposalsFolded } from "./effect-keys.ts";
 import type { Write } from "./write.ts";
-
-const DEFAULT_TTL_MS = 60 * 60 * 1000;
 
 /** Why a grant must not be given now, in words for the model; null where nothing is in its way. */
 export type Bar = (view: StoredItemView, verdict: VerdictNode, outcome: EventOf["resumes"]["outcome"]) => string | null | Promise<string | null>;
@@ -52,8 +51,8 @@ export function dispatcher(
     const withdrawn = takenBack !== null;
     // A flag keeps everything from running until a person clears it; what does not run may go on.
     if (isGrant(called.outcome) && view.flagged && !withdrawn) return undefined;
-    // Undoing what has run is in the spirit of what was taken back: only what may pass keeps it waiting.
-    const ended = called.outcome === "roll_back" ? null : await barredBy(lasting, view, verdict, called.outcome);
+    // Undoing what has run, or clearing up what may have run, is not what was taken back: only what may pass keeps it waiting.
+    const ended = hasBegun(node, called.outcome) ? null : await barredBy(lasting, view, verdict, called.outcome);
     const barred =
       takenBack !== null
         ? await takenBack(events, todo.itemId)
@@ -75,13 +74,16 @@ export function dispatcher(
       actions: barred === null ? await granted(queries, events, view.item, verdict, due(view.item, verdict, node, called)) : [],
       message: barred ?? (await messageFor(events, view.item, node, called.outcome, verdict)),
       run: proposal.run,
-      notAfter: isGrant(outcome) ? now() + (verdict.terms.grantTtlMs ?? DEFAULT_TTL_MS) : null,
+      notAfter: isGrant(outcome) && !hasBegun(node, outcome) ? now() + (verdict.terms.grantTtlMs ?? GRANT_TTL_MS) : null,
     });
     return undefined;
   };
 }
 
-/** What ran at once can be taken back by its agent, by the clock or by its review: it is not granted then, and not tried again. */
+/**
+ * What ran at once can be taken back by its agent, by the clock or by its review: it is not granted then. What its review refused is not
+ * tried again either: it is rolled back. A withdrawal does not take back a retry, which alone can clear up what may have run.
+ */
 function takenBackBefore(
   node: VerdictNode | DecisionNode,
   { group: { withdrawn, closedBy } }: VerdictNode,
@@ -95,7 +97,7 @@ function takenBackBefore(
       const message = (await events.get(itemId, "decisions", closedBy.id))?.message ?? null;
       return `Its review refused it ${when}${message === null ? "." : `: ${message}`}`;
     };
-  return withdrawn ? async () => `It was withdrawn ${when}.` : null;
+  return withdrawn && !again ? async () => `It was withdrawn ${when}.` : null;
 }
 
 /** What a grant names. Of what an audit refused only what has, or may have, had an effect is undone, the last step first. */

@@ -1,22 +1,38 @@
 import type { EventOf } from "../events/types.generated.ts";
 import { settlePast } from "../ledger/fold.ts";
 import { type Item, nodeOf, type ReceiptNode } from "../ledger/item.ts";
+import type { Queries } from "../projector/queries.ts";
 import type { StoredItemView } from "../projector/reading.ts";
+import type { ItemBar } from "./dispatcher.ts";
 import type { SweepLedger } from "./revoke.ts";
 import type { Chore, Sweep } from "./sweep.ts";
 
 /** How often the clock tries an idempotent action again, as the policies in force say. */
 export type RetriesOf = (workspace: string, tool: string) => number;
 
+/** What is not wanted any more is not tried again: what its agent has withdrawn, and what will never be granted. Null where nothing speaks against it. */
+export function retryBar(queries: Queries, lasting: readonly ItemBar[]): ItemBar {
+  return (view) => {
+    const { item } = view;
+    const withdrawn = [...item.nodes.values()].some((n) => n.topic === "verdicts" && n.group.withdrawn);
+    if (withdrawn || queries.withdrawnTooLate(item.id, `agent:${nodeOf(item, "proposals", item.proposal)?.agentId}`)) return "Its agent has withdrawn it";
+    for (const bar of lasting) {
+      const why = bar(view);
+      if (why !== null) return why;
+    }
+    return null;
+  };
+}
+
 /** The clock after an execution whose end nobody knows: an idempotent action is tried again, as often as policy says. */
-export function retrySweep(ledger: SweepLedger, retriesOf: RetriesOf, isBarred: (view: StoredItemView) => boolean): Sweep {
+export function retrySweep(ledger: SweepLedger, retriesOf: RetriesOf, bars: readonly ItemBar[], ends?: Sweep["ends"]): Sweep {
   const { queries, write, waitFor } = ledger;
 
   function* chores(itemIds: Iterable<string>): Generator<Chore> {
     for (const itemId of itemIds) {
       const view = queries.item(itemId);
       const receipt = view === undefined ? undefined : retryable(view, retriesOf);
-      if (view === undefined || receipt === undefined || isBarred(view)) continue;
+      if (view === undefined || receipt === undefined || bars.some((bar) => bar(view) !== null)) continue;
       yield { key: `${itemId}/${receipt.id}`, itemId, run: () => retry(itemId, receipt.id) };
     }
   }
@@ -38,9 +54,13 @@ export function retrySweep(ledger: SweepLedger, retriesOf: RetriesOf, isBarred: 
 
   return {
     name: "timekeeper (retries)",
+    ...(ends && { ends }),
     all: () => chores(queries.running()),
-    after: (batch) =>
-      chores(new Set(batch.effective.filter((e) => e.topic === "receipts" && (e.event as EventOf["receipts"]).kind === "unknown").map((e) => e.itemId))),
+    after(batch) {
+      // What waited for a lift, or for a policy that names more retries.
+      if (batch.effective.some((e) => e.topic === "policies")) return chores(queries.running());
+      return chores(new Set(batch.effective.filter((e) => e.topic === "receipts" && (e.event as EventOf["receipts"]).kind === "unknown").map((e) => e.itemId)));
+    },
   };
 }
 

@@ -1,4 +1,5 @@
 import { keyOf, type ResumeNode } from "../ledger/item.ts";
+import { mustBeStarted } from "../ledger/must-start.ts";
 import { isGrant } from "../ledger/resumes.ts";
 import type { Projector } from "../projector/projector.ts";
 import type { Queries } from "../projector/queries.ts";
@@ -12,11 +13,11 @@ export interface SweepLedger {
   readonly waitFor: Projector["waitFor"];
 }
 
-/** The grants of an item that nobody has started, or of whose plan nothing is running. A roll_back undoes what has run: it waits instead. */
+/** The grants of an item that nobody has started, or of whose plan nothing is running. A roll_back and a retry, which are about what has run, wait instead. */
 export function unstartedGrants({ item }: StoredItemView): readonly ResumeNode[] {
   const grants: ResumeNode[] = [];
   for (const node of item.nodes.values())
-    if (node.topic === "resumes" && isGrant(node.outcome) && node.outcome !== "roll_back" && node.group.closedBy === null && node.group.running === null)
+    if (node.topic === "resumes" && isGrant(node.outcome) && node.group.closedBy === null && node.group.running === null && !mustBeStarted(item, node))
       grants.push(node);
   return grants;
 }

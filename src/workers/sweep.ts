@@ -17,6 +17,8 @@ export interface Sweep {
   readonly all: () => Iterable<Chore>;
   /** What a batch may have brought. */
   readonly after: (batch: FoldedBatch) => Iterable<Chore>;
+  /** When something ends by itself that keeps work waiting, by this clock: all is looked at again then. Null where nothing does. */
+  readonly ends?: { readonly at: () => number | null; readonly now: () => number };
 }
 
 /** What a sweep runs in. */
@@ -29,9 +31,11 @@ export interface SweepContext {
 const MOST = 250;
 const RETRY_MS = 1_000;
 const LONGEST_PAUSE_MS = 30_000;
+/** A clock that was set forward is noticed after this at the latest. */
+const LONGEST_SLEEP_MS = 1_000;
 
 /** Runs a sweep. It keeps nothing that a crash could lose, and two at once are harmless: what they write answers the same events. */
-export function runSweep({ name, all, after }: Sweep, { onFolded, onError }: SweepContext): RunningWorker {
+export function runSweep({ name, all, after, ends }: Sweep, { onFolded, onError }: SweepContext): RunningWorker {
   const waiting = new Map<string, Chore>();
   const active = new Map<string, Promise<void>>();
   const timers = new Set<NodeJS.Timeout>();
@@ -84,11 +88,31 @@ export function runSweep({ name, all, after }: Sweep, { onFolded, onError }: Swe
     timers.add(timer);
   }
 
+  let ending: NodeJS.Timeout | undefined;
+  /** Looks at everything again when what ends by itself has ended. */
+  function awaitEnd(): void {
+    const at = ends?.at() ?? null;
+    if (ends === undefined || at === null || stopped || ending !== undefined) return;
+    ending = setTimeout(
+      () => {
+        ending = undefined;
+        if (ends.now() >= at) wake();
+        else awaitEnd();
+      },
+      Math.min(LONGEST_SLEEP_MS, Math.max(5, at - ends.now())),
+    );
+    ending.unref();
+  }
+
   const wake = () => {
-    if (!stopped) take(all());
+    if (stopped) return;
+    take(all());
+    awaitEnd();
   };
   const unsubscribe = onFolded((batch) => {
-    if (!stopped) take(batch.rebuilt ? all() : after(batch));
+    if (stopped) return;
+    take(batch.rebuilt ? all() : after(batch));
+    awaitEnd();
   });
   queueMicrotask(wake);
   return {
@@ -96,6 +120,7 @@ export function runSweep({ name, all, after }: Sweep, { onFolded, onError }: Swe
     async stop() {
       stopped = true;
       unsubscribe();
+      clearTimeout(ending);
       for (const timer of timers) clearTimeout(timer);
       await Promise.allSettled(active.values());
     },

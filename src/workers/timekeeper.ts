@@ -1,6 +1,6 @@
 import type { Draft } from "../events/draft.ts";
 import type { EventOf } from "../events/types.generated.ts";
-import { owedTo } from "../ledger/owed.ts";
+import { owedTo, STALLED } from "../ledger/owed.ts";
 import type { Todo } from "../projector/list-queries.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { Body, Write } from "./write.ts";
@@ -41,7 +41,8 @@ export function timekeeper(queries: Queries, write: Write, now: () => number): (
       const { actionId, leaseId: id, endsAt } = running;
       await write("receipts", todo.itemId, { workspace, answers, actor, occurredAt, kind: "unknown", actionId, lease: { id, endsAt } });
     } else if (todo.duty === "lapsed" || todo.duty === "revoked") {
-      await write("receipts", todo.itemId, { workspace, answers, actor, occurredAt, kind: todo.duty });
+      const error = todo.names === STALLED ? { code: "plan_stalled", message: "Its next step was not started in time: the rest was taken back." } : null;
+      await write("receipts", todo.itemId, { workspace, answers, actor, occurredAt, kind: todo.duty, error });
     }
   };
 }

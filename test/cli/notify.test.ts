@@ -75,7 +75,7 @@ async function duringUp(
   return ended;
 }
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const main = fileURLToPath(new URL("../../bin/countersign.js", import.meta.url));
 const children: ChildProcess[] = [];
 afterEach(() => Promise.all(children.splice(0).map(killed)));
 

@@ -93,6 +93,14 @@ describe("policy backtest", () => {
     expect(await result("--policy", file("low.yaml", credit("low")), "--data", dir)).toMatchObject({ proposals: 6 });
   });
 
+  test("a document of another workspace finds nothing there, and says where something was judged", async () => {
+    const { dir, file } = await filled();
+    const elsewhere = file("low.yaml", credit("low").replace("workspace: support", "workspace: suport"));
+    const { code, err, out } = await cli(["policy", "backtest", "--policy", elsewhere, "--data", dir]);
+    expect([code, out]).toEqual([0, expect.stringContaining("0 proposals judged again")]);
+    expect(err).toContain('the document is for workspace "suport", in which nothing was judged; the log holds what was judged in "support"');
+  });
+
   test("budgets count what would have been used before, in order of time", async () => {
     const { dir, file, ids } = await filled();
     const found = await result("--policy", file("budget.yaml", credit("low", BUDGET)), "--data", dir);

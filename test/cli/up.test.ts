@@ -9,7 +9,7 @@ import { afterAll, afterEach, describe, expect, it } from "vitest";
 import type { ItemView, OutcomeAnswer, ProposalAnswer, ReceiptAnswer } from "../../src/producers/wire/answers.ts";
 import { cli, lines, makeKey } from "./harness.ts";
 
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const main = fileURLToPath(new URL("../../bin/countersign.js", import.meta.url));
 const refunds = fileURLToPath(new URL("../../policies/refunds.yaml", import.meta.url));
 const folders: string[] = [];
 const children: ChildProcess[] = [];

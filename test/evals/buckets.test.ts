@@ -115,6 +115,13 @@ describe("a log that is larger than memory", () => {
     expect(readdirSync(temporary).sort()).toEqual(["large", "small"]);
   });
 
+  test("is told with a way out where there is no room for its records", async () => {
+    const script = await story();
+    process.env.TMPDIR = join(temporary, "not there");
+    const failed = exportDataset(join(temporary, "out"), "jsonl", { log: script.log, codec: script.codec, key: TEST_KEY, mostHeld: 1 });
+    await expect(failed).rejects.toMatchObject({ code: "file_unreadable", fix: expect.stringContaining("TMPDIR") });
+  });
+
   test("leaves no file behind when the export breaks off", async () => {
     const script = await story();
     const stop = new AbortController();

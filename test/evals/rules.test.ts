@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { Draft } from "../../src/evals/build-example.ts";
 import { patchOf } from "../../src/evals/diff.ts";
 import { labelsOf } from "../../src/evals/labels.ts";
 import { qualityOf } from "../../src/evals/quality.ts";
@@ -141,7 +142,7 @@ describe("contradictions and duplicates", () => {
 
 describe("quality and labels", () => {
   const action = { actionId: "a", tool: "pay", args: { n: 1 }, argsSha256: "x", schemaSha256: null, confidence: null };
-  const example = (kind: string, more: object = {}, outcome = "executed"): ReviewedExample =>
+  const example = (kind: string, more: object = {}, outcome = "executed"): ReviewedExample & Draft =>
     ({
       presented: [action],
       final: kind === "reject" ? null : [action],
@@ -149,14 +150,17 @@ describe("quality and labels", () => {
       decision: { kind, reasonCodes: [], message: null },
       review: { activeMs: null, batch: null, others: [] },
       rejudged: null,
+      overtaken: false,
+      repeats: null,
       outcome: { class: outcome, outcome: outcome === "executed" ? "succeeded" : null, incidents: [] },
       ...more,
-    }) as unknown as ReviewedExample;
+    }) as unknown as ReviewedExample & Draft;
   const review = (more: object) => ({ review: { activeMs: null, batch: null, others: [], ...more } });
   const batch = { id: "b", size: 9, position: 1 };
 
   test.each([
     ["an edit that was executed", example("edit"), "gold"],
+    ["an edit that somebody edited again", example("edit", { overtaken: true }), "disputed"],
     ["an edit that policy forbade", example("edit", { rejudged: { route: "forbid" } }), "disputed"],
     ["an approval that was looked at", example("approve", review({ activeMs: 9000 })), "gold"],
     ["an approval by two", example("approve", review({ others: [{ kind: "approve", reviewer: "x" }] })), "gold"],

@@ -3,9 +3,14 @@ import type { HaltAnswer } from "../../src/producers/wire/halts.ts";
 import type { StandingsAnswer } from "../../src/producers/wire/standing.ts";
 import { openWorld, POLICY, publishPolicy, until, type World } from "./world.ts";
 
-const BOUND = POLICY.replace("    separation: [agent_owner]", "    separation: [agent_owner]\n    approval_order: [role:payments-lead]").replace(
-  "floors:",
-  `budgets:
+const BOUND = POLICY.replace(
+  "actions:\n",
+  "actions:\n  tag_order: { arguments: { type: object }, reversibility: reversible, risk: medium, require: { evidence: [order] } }\n",
+)
+  .replace("    separation: [agent_owner]", "    separation: [agent_owner]\n    approval_order: [role:payments-lead]")
+  .replace(
+    "floors:",
+    `budgets:
   - id: gifts
     action: send_gift
     measure: { sum: /value }
@@ -16,7 +21,7 @@ floors:
     when: { action: send_gift, args: { /value: { above: 500 } } }
     raise: { gate: hard }
     because: "A person looks at every gift above 500"`,
-);
+  );
 let world: World;
 let bot: string;
 let paul: string;
@@ -98,4 +103,13 @@ test("the owner of an agent's key is a person, however it is written", () => {
   expect(() => world.keys.createKey({ scope: "agent", id: "x", owner: "role:lead" })).toThrow(
     expect.objectContaining({ code: "request_invalid", field: "owner" }),
   );
+});
+
+test("no standing approval stands in for evidence that is missing or blank", async () => {
+  const tag = (...evidence: object[]) => world.judged({ tool: "tag_order", args: {}, evidence, run: { threadId: "e" } });
+  const order = { label: "order", value: "4711" };
+  const { body } = await world.decide("lead", await tag(order), { kind: "approve", standing: { max: 9 } });
+  expect(await tag(order)).toMatchObject({ standing: body.eventId });
+  for (const nothing of [[], [{ ...order, value: " " }], [{ ...order, label: "photo" }]])
+    expect(await tag(...nothing)).toMatchObject({ stage: "pending", route: "interrupt", standing: null });
 });

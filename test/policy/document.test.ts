@@ -70,6 +70,11 @@ rules:
     expect(problems(`${head}${act}rules: [{ id: r, when: { args: { /a: { is: 12345678901234567890 } } }, forbid: true, because: b }]`)[0]).toMatch(
       /^p\.yaml:6:\d+ 12345678901234567890 is a number that does not survive/,
     );
+    for (const number of ["1e400", "-1e400", ".nan", ".inf", "-.inf"])
+      for (const operator of ["is", "above"])
+        expect(problems(`${head}${act}rules: [{ id: r, when: { args: { /a: { ${operator}: ${number} } } }, forbid: true, because: b }]`)[0]).toMatch(
+          new RegExp(`^p\\.yaml:6:\\d+ ${number.replaceAll(".", "\\.")} is no number that can be compared`),
+        );
   });
 
   it("takes no merge key, also not inside a JSON Schema, where it would pass as an annotation and merge nothing", () => {

@@ -361,6 +361,13 @@ routes: [{ when: { agent: { id: { is: bot } } }, separation: [agent_owner], time
     expect(because("zoo", "another", "default")).toContain("role:boss decides, as the owner of policy default");
   });
 
+  it("a target that is a list has nothing that lists inherit", () => {
+    for (const key of ["values", "length", "at", "constructor"]) {
+      const text = act("reversibility: reversible, risk: low", rule(`target: { /${key}: { exists: true } }`, "forbid: true"));
+      expect([key, judgeCall(text, { target: [] }).route]).toEqual([key, "allow"]);
+    }
+  });
+
   it("a tool called like something that every object inherits is unknown", () => {
     for (const tool of ["constructor", "toString", "__proto__", "hasOwnProperty"])
       expect(judgeCall(act("reversibility: reversible, risk: low"), { tool }).route).toBe("interrupt");
@@ -515,6 +522,18 @@ describe("several opinions", () => {
       ["a3", "blind", ["No policy describes nuke"]],
     ]);
     expect(v.card?.headline).toBe("3 steps: 1. Run get without arguments · 2. Run pay with x 1 · 3. Run nuke without arguments");
+  });
+
+  it("a plan says whom it does not ask, though they would decide on one of its steps alone", () => {
+    const text = `actions:
+  wipe: { reversibility: irreversible, risk: high, owner: role:dba }
+  pay: { reversibility: irreversible, risk: critical, owner: role:finance }
+  get: { reversibility: reversible, risk: low, owner: role:reader }\n`;
+    const v = verdict([policy(text)], proposal({ tool: "wipe" }, { tool: "pay" }, { tool: "get" }));
+    expect(v).toMatchObject({ owner: "role:finance", route: "interrupt" });
+    expect(v.because).toContain("role:finance decides on the whole plan; role:dba, who would decide on wipe alone, is not asked");
+    expect(v.because.filter((text) => text.includes("not asked"))).toHaveLength(1);
+    expect(verdict([policy(text)], proposal({ tool: "wipe" })).because).toEqual(["wipe cannot be undone, so a person decides"]);
   });
 
   it("a plan with one forbidden step is forbidden", () => {

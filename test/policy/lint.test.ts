@@ -133,6 +133,130 @@ describe("lint", () => {
     expect(codes(ACT.replace("risk: medium", "risk: critical, timeout: PT1H") + GRANT, "warning")).toEqual(["6 no-effect"]);
   });
 
+  it("never takes a floor for idle because a rule asks for as much: a grant lowers what the rule raises", () => {
+    const when = (n: number) => `{ action: act, args: { /n: { above: ${n} } } }`;
+    const [rules, floors] = [`rules:\n${rule(when(50), undefined, "a")}`, `floors:\n${rule(when(90))}`];
+    expect(codes(ACT + rules + floors + GRANT)).toEqual([]);
+    expect(codes(ACT + rules.replace("raise: { risk: high }", "forbid: true") + floors)).toEqual([]);
+    expect(codes(ACT + rules.replace("rules", "floors") + floors.replace("floors:\n", "") + GRANT)).toEqual(["8 shadowed-floor"]);
+    expect(codes(ACT + floors + rules.replace("above: 50", "above: 95"))).toEqual(["9 shadowed-rule"]);
+  });
+
+  it.each([
+    ["roles that sign", "approvals: 2", "approval_order: [role:legal, role:cfo]", []],
+    ["the same roles and one more before", "approval_order: [role:cfo]", "approval_order: [role:legal, role:cfo]", []],
+    ["roles that sign anyway", "approval_order: [role:legal, role:cfo]", "approval_order: [role:cfo]", ["8 shadowed-rule"]],
+    ["as many people as there are roles", "approval_order: [role:legal, role:cfo]", "approvals: 2", ["8 shadowed-rule"]],
+    ["more people than there are roles", "approval_order: [role:legal, role:cfo]", "approvals: 3", []],
+    ["a person, where two are asked anyway", "approvals: 2", "gate: hard", ["8 shadowed-rule"]],
+    ["what only forbids where it is known", "FORBID", "risk: critical", []],
+  ])("looks at who signs before it takes one rule for idle under another: %s", (_, one, other, found) => {
+    const when = (n: number) => `{ action: act, args: { /n: { above: ${n} } } }`;
+    const effect = (raise: string) => (raise === "FORBID" ? "forbid: true, because: b" : `raise: { ${raise} }, because: b`);
+    expect(codes(`${ACT}rules:\n${rule(when(10), effect(one), "a")}${rule(when(50), effect(other))}`)).toEqual(found);
+  });
+
+  const BRANCHES = `actions:
+  pay:
+    arguments:
+      type: object
+      required: [kind, amount, to]
+      oneOf:
+        - { required: [cash], properties: { kind: { const: petty }, amount: { type: number, maximum: 50 }, to: { type: string, enum: [cash] }, cash: {} } }
+        - { properties: { kind: { const: wire }, amount: { type: number, maximum: 100000 }, to: { type: string } } }
+    reversibility: partially
+    risk: medium
+    card: { headline: Pay }
+`;
+  const floors = (...leaves: string[]) =>
+    `floors:\n${leaves.map((leaf, i) => rule(`{ action: pay, args: { ${leaf} } }`, "forbid: true, because: b", `f${i}`)).join("")}`;
+  it("knows of alternatives only what all of them say", () => {
+    expect(codes(BRANCHES + floors("/amount: { above: 1000 }", "/to: { in: [russia, iran] }", "/kind: { is: wire }", "/cash: { exists: true }"))).toEqual([]);
+    expect(codes(BRANCHES + floors("/amount: { above: 100000 }", "/kind: { is: card }"))).toEqual(["16 never-true", "17 never-true"]);
+    expect(lint(BRANCHES + floors("/amount: { above: 100000 }"))[0]?.message).toContain("because the schema allows at most 100000");
+    const narrowed = BRANCHES.replace("      oneOf", "      allOf: [{ properties: { amount: { maximum: 900 } } }]\n      oneOf");
+    expect(codes(narrowed + floors("/amount: { above: 1000 }"))).toEqual(["17 never-true"]);
+    const sometimes = BRANCHES.replace("      oneOf", "      if: { required: [cash] }\n      then: { properties: { amount: { maximum: 900 } } }\n      oneOf");
+    expect(codes(sometimes + floors("/amount: { above: 1000 }"))).toEqual([]);
+  });
+
+  it("does not call a comparison idle that still holds where a field is missing, or on tools that nobody describes", () => {
+    const open = ACT.replace("required: [n, s, e]", "required: [s, e]");
+    expect(lint(`${open}rules:\n${rule("{ action: act, args: { /n: { above: 100 } } }")}`)).toMatchObject([
+      { code: "never-true", message: expect.stringContaining("only where it is missing nobody knows") },
+    ]);
+    expect(codes(`${open}rules:\n${rule("{ action: act, args: { /n: { below: 101 } } }")}`)).toEqual([]);
+    expect(codes(`${ACT}rules:\n${rule("{ args: { /n: { above: 100 } } }")}`)).toEqual([]);
+    expect(codes(`${ACT}floors:\n${rule("{ args: { /n: { above: 10 } } }", "raise: { risk: high }, because: b").replace("high", "medium")}`)).toEqual([
+      "7 no-effect",
+    ]);
+    const critical = ACT.replace("risk: medium", "risk: critical, timeout: PT1H");
+    expect(codes(`${critical}floors:\n${rule("{ args: { /n: { above: 10 } } }", "raise: { risk: critical }, because: b")}`, "warning")).toEqual([]);
+  });
+
+  const LISTS = ACT.replace("opt: {", "list: { type: array, maxItems: 3 }, short: { type: string, maxLength: 3 }, opt: {").replace(
+    "[n, s, e]",
+    "[n, s, e, list, short]",
+  );
+  it.each([
+    ["a range above the maximum", "/n: { between: [106, 109] }", "never-true"],
+    ["a range below the minimum", "/n: { between: [-6, 0] }", "never-true"],
+    ["a range around all of it", "/n: { between: [0, 200] }", "always-true"],
+    ["a number above the maximum", "/n: { is: 101 }", "never-true"],
+    ["at least more than the maximum", "/n: { at_least: 100.5 }", "never-true"],
+    ["a longer list than there may be", "/list: { length_above: 3 }", "never-true"],
+    ["a longer text than there may be", "/short: { length_at_least: 4 }", "never-true"],
+    ["a length that is always short enough", "/short: { length_at_most: 3 }", "always-true"],
+  ])("finds %s", (_, leaf, code) => {
+    expect(codes(`${LISTS}rules:\n${rule(`{ action: act, args: { ${leaf} } }`)}`)).toEqual([`7 ${code}`]);
+  });
+
+  it.each(["/n: { between: [50, 200] }", "/n: { is: 100 }", "/list: { length_is: 3 }", "/short: { length_above: 2 }"])(
+    "says nothing about what may hold: %s",
+    (leaf) => {
+      expect(codes(`${LISTS}rules:\n${rule(`{ action: act, args: { ${leaf} } }`)}`)).toEqual([]);
+    },
+  );
+
+  it("finds base risks that nothing starts at, and risks that nothing comes to", () => {
+    const based = (risk: string) => codes(`${ACT}rules:\n${rule(`{ action: act, base_risk: { ${risk} }, args: { /n: { above: 50 } } }`)}`);
+    expect(based("is: critical")).toEqual(["7 never-true"]);
+    expect(based("at_least: low")).toEqual(["7 always-true"]);
+    const two = ACT.replace(
+      "card: { headline: Act } }",
+      "card: { headline: Act } }\n  bet: { arguments: { type: object }, reversibility: partially, risk: critical, timeout: PT1H, card: { headline: B } }",
+    );
+    expect(codes(`${two}rules:\n${rule("{ base_risk: { is: critical } }", "raise: { approvals: 2 }, because: b")}`, "warning")).toEqual([]);
+    expect(codes(`${ACT}rules:\n${rule("{ base_risk: { is: high } }", "raise: { approvals: 2 }, because: b")}`)).toEqual([]);
+    const route = (risk: string) => `routes:\n  - { when: { action: act, risk: { ${risk} } }, owner: "role:a" }\n`;
+    expect(codes(ACT + route("is: low"))).toEqual(["7 never-true"]);
+    expect(codes(ACT + GRANT + route("is: low"))).toEqual([]);
+    expect(codes(ACT + route("is: critical"))).toEqual([]);
+  });
+
+  it("finds a time that is over, once it is told what time it is", () => {
+    const until = `${ACT}rules:\n${rule('{ action: act, time: { until: "2020-01-01" } }')}`;
+    const at = (day: string) => lintPolicy(HEAD + until, "p.yaml", () => "", Date.parse(day)).findings.map(({ code, line }) => `${line} ${code}`);
+    expect(codes(until)).toEqual([]);
+    expect(at("2019-12-31")).toEqual([]);
+    expect(at("2020-01-01")).toEqual(["7 never-true"]);
+  });
+
+  it.each([
+    ["a tier among those before it", "risk: { at_least: high }", "risk: { is: critical }", true],
+    ["a tier above those before it", "risk: { is: high }", "risk: { at_least: high }", false],
+    ["a tier that is not the one before it", "risk: { not: medium }", "risk: { in: [high, critical] }", true],
+    ["an exact number above a threshold", "args: { /n: { above: 10 } }", "args: { /n: { is: 20 } }", true],
+    ["a range that reaches below the threshold", "args: { /n: { above: 10 } }", "args: { /n: { between: [10, 20] } }", false],
+    ["a range above the threshold", "args: { /n: { at_least: 10 } }", "args: { /n: { between: [10, 20] } }", true],
+    ["an exact number behind another", "args: { /n: { is: 10 } }", "args: { /n: { between: [10, 10] } }", false],
+    ["the same agent", "agent: { id: { is: bot } }", "agent: { id: { is: bot } }, risk: { is: high }", true],
+    ["a lower cost", "run: { cost_usd: { below: 5 } }", "run: { cost_usd: { below: 3 } }", true],
+  ])("finds a route behind one that takes all of it: %s", (_, first, second, found) => {
+    const routes = `routes:\n  - { when: { action: act, ${first} }, owner: "role:a" }\n  - { when: { action: act, ${second} }, owner: "role:b" }\n`;
+    expect(codes(ACT + routes)).toEqual(found ? ["8 shadowed-route"] : []);
+  });
+
   it("finds a route that another takes everything from", () => {
     const routes = `routes:\n  - { when: { action: act }, owner: "role:a" }\n  - { when: { action: act, risk: { is: high } }, owner: "role:b" }\n`;
     expect(codes(ACT + routes)).toEqual(["8 shadowed-route"]);
@@ -168,6 +292,64 @@ describe("lint", () => {
     expect(codes(ACT.replace("risk: medium", 'risk: medium, ladder: [{ to: "role:boss", timeout: PT1M }]'))).toEqual(["5 same-owner"]);
     expect(codes(ACT.replace("risk: medium", "risk: medium, owner: dana, approvals: 2"))).toEqual(["5 one-person"]);
     expect(codes(ACT.replace("risk: medium", 'risk: medium, owner: "role:dana", approvals: 2'))).toEqual([]);
+  });
+
+  const ANN = ACT.replace("risk: medium", "risk: medium, owner: ann");
+  const when = "{ action: act, args: { /n: { above: 50 } } }";
+  const board = (more: string) => `routes: [{ when: { action: act, ${more} }, owner: "role:board" }]\n`;
+  const two = (raise: string) => `rules:\n${rule(when, `raise: { ${raise} }, because: b`)}`;
+  it.each([
+    ["a rule that brings a second person", ANN + two("approvals: 2"), ["7 warning"]],
+    ["a rule that brings two roles", ANN + two("approval_order: [role:a, role:b]"), ["7 warning"]],
+    ["a floor that brings a second person", ANN + two("approvals: 2").replace("rules", "floors"), ["7 warning"]],
+    [
+      "a budget that brings a second person",
+      `${ANN}budgets: [{ id: b, action: act, measure: { count: true }, window: P1D, limits: [{ above: 5, raise: { approvals: 2 } }] }]\n`,
+      ["6 warning"],
+    ],
+    ["a repetition that brings a second person", `${ANN}duplicates: [{ id: b, action: act, window: P1D, raise: { approvals: 2 } }]\n`, ["6 warning"]],
+    ["the same where a role decides", ACT.replace("risk: medium", "risk: medium, owner: role:ann") + two("approvals: 2"), []],
+    ["the same where a route brings a role just then", ANN + two("risk: high, approvals: 2") + board("risk: { at_least: high }"), []],
+    ["the same where the route comes only later", ANN + two("risk: high, approvals: 2") + board("risk: { is: critical }"), ["7 warning"]],
+    [
+      "a route with one owner for two approvals of its action",
+      ACT.replace("risk: medium", "risk: medium, owner: role:a, approvals: 2") + board("risk: { is: high }").replace("role:board", "ann"),
+      ["6 warning"],
+    ],
+    [
+      "a route about the agents of its owner",
+      `${ACT.replace("risk: medium", "risk: medium, separation: [agent_owner, proposer]")}routes: [{ when: { agent: { owner: { is: ann } } }, owner: ann }]\n`,
+      ["6 warning"],
+    ],
+    [
+      "a rule that separates just then",
+      `${ANN}rules:\n${rule("{ action: act, agent: { owner: { in: [bob, ann] } } }", "raise: { separation: [agent_owner] }, because: b")}`,
+      ["7 warning"],
+    ],
+    [
+      "a rule that separates others",
+      `${ANN}rules:\n${rule("{ action: act, agent: { owner: { is: bob } } }", "raise: { separation: [agent_owner] }, because: b")}`,
+      [],
+    ],
+    ["one owner under separation", ACT.replace("risk: medium", "risk: medium, owner: ann, separation: [agent_owner]"), ["5 note"]],
+    ["the same with a ladder", ACT.replace("risk: medium", "risk: medium, owner: ann, separation: [agent_owner], ladder: [{ to: role:b, timeout: PT1M }]"), []],
+    ["two approvals of a publication", `${ACT}publish: { approval: { owner: ann, approvals: 2 } }\n`, ["6 warning"]],
+    ["one approval of a publication", `${ACT}publish: { approval: { owner: ann } }\n`, ["6 note"]],
+    ["a publication that a role approves", `${ACT}publish: { approval: { approvals: 2 } }\n`, []],
+  ])("tells where one person would have to be two: %s", (_, text, found) => {
+    expect(
+      lint(text)
+        .filter(({ code }) => code === "one-person")
+        .map(({ line, severity }) => `${line} ${severity}`),
+    ).toEqual(found);
+  });
+
+  it("does not advise to take out a route that counts where something is missing", () => {
+    const routes = (n: string) =>
+      `routes:\n  - { when: { action: act, args: { /${n}: { above: 10 } } }, owner: "role:a" }\n  - { when: { action: act, args: { /${n}: { above: 20 } } }, owner: "role:b" }\n`;
+    const fixes = (text: string) => lint(text).map(({ code, fix }) => `${code}: ${fix}`);
+    expect(fixes(ACT + routes("n"))).toEqual(["shadowed-route: move it up, or take it out"]);
+    expect(fixes(ACT.replace("[n, s, e]", "[s, e]") + routes("n"))).toEqual(["shadowed-route: move it up"]);
   });
 
   it("finds limits of a budget at the same amount", () => {

@@ -3,6 +3,7 @@ import { sha256 } from "../../src/events/canonical.ts";
 import { compilePolicy } from "../../src/policy/compile.ts";
 import { parsePolicy } from "../../src/policy/document.ts";
 import { inlineFiles, publishable } from "../../src/policy/publish.ts";
+import { readPublished, readYaml } from "../../src/policy/yaml.ts";
 import { read } from "./helpers.ts";
 
 const example = "test/policy/fixtures/example.yaml";
@@ -22,6 +23,29 @@ describe("a document to be published", () => {
     expect(inlineFiles(`# a comment\n${text}`.replaceAll("   #", "        #"), example, read)).toBe(first);
     expect(inlineFiles(first, "anywhere.yaml", read)).toBe(first);
     expect(inlineFiles(text.replace("above: 1000", "above: 1001"), example, read)).not.toBe(first);
+  });
+
+  it("is read without the YAML parser as it would be with it", () => {
+    for (const file of [example, "policies/refunds.yaml", "policies/deploy.yaml", "policies/crm-update.yaml", "policies/database-migration.yaml"]) {
+      const { document } = publishable(read(file), file, read);
+      expect(readPublished(document)).toEqual(readYaml(document).value);
+      const { sha256: _own, version: _from, ...plain } = parsePolicy(document);
+      // A comment makes it a text for the parser.
+      const { sha256: _other, version: _hash, ...parsed } = parsePolicy(`${document}# as YAML\n`);
+      expect(plain).toEqual(parsed);
+    }
+  });
+
+  it("is read by the YAML parser where the text is not as it is published: keys that stand twice, numbers that do not survive, another layout", () => {
+    const { document } = publishable(read(example), example, read);
+    const twice = document.replace('  "workspace": "support"', '  "workspace": "other",\n  "workspace": "support"');
+    const lossy = document.replace('"mode": "enforce"', '"mode": "enforce",\n  "version": 12345678901234567000');
+    for (const text of [twice, lossy, JSON.stringify(JSON.parse(document)), document.trimEnd(), `${document} `, "[]\n", '{"a":']) {
+      expect(text).not.toBe(document);
+      expect([text.slice(0, 40), readPublished(text)]).toEqual([text.slice(0, 40), undefined]);
+    }
+    expect(() => parsePolicy(twice)).toThrow(/policy:\d+:\d+/);
+    expect(() => parsePolicy(lossy)).toThrow("does not survive");
   });
 
   it.each(["../other/s.json", "/etc/passwd", "./a/../../s.json", "C:/s.json"])("has no schema file outside its own folder: %s", (name) => {

@@ -13,7 +13,7 @@ import { sharedKafka, whyNoKafka } from "../support/kafka.ts";
 import { rawKafka } from "../support/kafka-raw.ts";
 
 const why = await whyNoKafka();
-const main = fileURLToPath(new URL("../../src/cli/main.ts", import.meta.url));
+const main = fileURLToPath(new URL("../../bin/countersign.js", import.meta.url));
 const TOPICS_AS = { partitions: 1, replication: 1, minInsyncReplicas: 1 };
 
 /** Topics with some bytes in each that no schema knows: enough for a place in every log. */

@@ -53,7 +53,7 @@ const all = (stage: Instruction[], word: string) => stage.filter((i) => i.word =
 const list = (stage: Instruction[], word: string) => JSON.parse(all(stage, word)[0] ?? "null") as string[];
 
 /** What `countersign WORDS --help` prints. */
-const help = (words: string[]) => execFileSync(process.execPath, [join(root, "src/cli/main.ts"), ...words, "--help"], { encoding: "utf8" });
+const help = (words: string[]) => execFileSync(process.execPath, [join(root, "bin/countersign.js"), ...words, "--help"], { encoding: "utf8" });
 
 /** The flags that a command line names but the command's help does not. */
 function unknownFlags(args: string[]): string[] {

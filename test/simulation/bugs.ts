@@ -16,7 +16,7 @@ export const BUGS: { readonly [bug: string]: Bug } = {
   },
   "a grant never lapses": {
     file: "workers/dispatcher.ts",
-    line: "notAfter: isGrant(outcome) ? now() + (verdict.terms.grantTtlMs ?? DEFAULT_TTL_MS) : null,",
+    line: "notAfter: isGrant(outcome) && !hasBegun(node, outcome) ? now() + (verdict.terms.grantTtlMs ?? GRANT_TTL_MS) : null,",
     becomes: "notAfter: null,",
     breaks: "nothing barred is granted",
   },

@@ -73,17 +73,18 @@ function grantsNothingThatIsBarred(world: World, member: Member, itemId: string,
   if (world.halted(member, itemId)) return "a grant under a halt";
   if (member.known.isFlagged(itemId)) return "a grant on a flagged item";
   if (event.outcome === "roll_back") return null;
-  if (world.branchOver(member, itemId)) return "a grant in a rejected branch";
+  const again = event.answers?.topic === "decisions" && world.truth.fact(itemId, "decisions", event.answers.eventId)?.kind === "settle";
+  // A retry clears up what may have run: nothing that was taken back meanwhile keeps it from that.
+  if (!again && world.branchOver(member, itemId)) return "a grant in a rejected branch";
   const verdict = world.verdictOf(itemId, event.answers);
   const standing = verdict?.standing ?? null;
-  if (standing !== null && member.known.revokedStandings.has(standing)) return "a grant on a revoked standing approval";
-  const again = event.answers?.topic === "decisions" && world.truth.fact(itemId, "decisions", event.answers.eventId)?.kind === "settle";
+  if (!again && standing !== null && member.known.revokedStandings.has(standing)) return "a grant on a revoked standing approval";
   const rejected =
     verdict?.gate === "audit" && world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "reject" && d.answers?.eventId === verdict.eventId);
   if (rejected) return "a grant of what its review had refused";
   const withdrawn = world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "withdraw" && d.answers?.eventId === verdict?.eventId);
-  if (withdrawn) return "a grant of what was withdrawn";
-  if (event.notAfter === null) return "a grant that never lapses";
+  if (!again && withdrawn) return "a grant of what was withdrawn";
+  if (event.notAfter === null && !again) return "a grant that never lapses";
   const floor = again ? null : world.floorOver(member, event);
   return floor === null ? null : `a grant past the floor in force: ${floor}`;
 }

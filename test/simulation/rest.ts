@@ -1,4 +1,5 @@
 import { isOpen } from "../../src/ledger/describe.ts";
+import { mustBeStarted } from "../../src/ledger/must-start.ts";
 import { dumpViews } from "../../src/projector/dump.ts";
 import type { Todo } from "../../src/projector/list-queries.ts";
 import { unstartedGrants } from "../../src/workers/revoke.ts";
@@ -102,6 +103,9 @@ export function checkHistory(world: World): void {
     // After days without anybody, nothing is left on its way: it has ended, or waits for a person.
     const waits = view.stage === "pending" ? view.life.verdict?.terms.expiresAt === null || view.life.verdict?.group.held : view.stage === "in_doubt";
     const stopped = world.members.some((m) => m.known.isFlagged(itemId) || world.halted(m, itemId));
+    // What clears up or undoes what has run waits for an executor as long as it takes.
+    const resume = view.stage === "granted" ? view.life.resume : null;
+    if (resume !== null && mustBeStarted(view.item, resume)) continue;
     if (view.stage !== "done" && !waits && !stopped && !isWaitingForReplaced(world, itemId))
       world.violate("nothing is left on its way", `${itemId} is ${view.stage} for ever`);
   }

@@ -128,7 +128,7 @@ describe("the dispatcher", () => {
     expect(bench.story(late).slice(-1)).toEqual(["receipts revoked effective"]);
   });
 
-  test("what was withdrawn while it ran is not tried again: a retry of its unknown outcome is withheld", async () => {
+  test("a retry that a person asked for clears up what may have run, also of what was withdrawn while it ran: it is granted, and not taken back", async () => {
     const bench = await openBench();
     await bench.publish();
     const item = await bench.propose("k1", "note", { text: "a" });
@@ -138,7 +138,8 @@ describe("the dispatcher", () => {
     expect(bench.view(item).life.stage).toBe("in_doubt");
     const unknown = [...bench.view(item).item.nodes.values()].find((n) => n.topic === "receipts" && n.kind === "unknown")!.id;
     await bench.decide(item, "settle", { answers: { topic: "receipts", eventId: unknown }, settlement: { outcome: "retry" }, seen: null });
-    expect(bench.view(item).life).toMatchObject({ stage: "done", outcome: "withheld" });
+    await bench.at(bench.clock.now + 600 * MINUTE);
+    expect(bench.view(item).life).toMatchObject({ stage: "granted", resume: { outcome: "proceed", notAfter: null } });
     expect(bench.errors).toEqual([]);
   });
 

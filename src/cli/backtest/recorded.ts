@@ -10,6 +10,7 @@ import { DECISIONS, type Recorded, type Settled, wayOf } from "../../policy/back
 import { type CompiledPolicy, compilePolicy } from "../../policy/compile.ts";
 import { parsePolicy } from "../../policy/document.ts";
 import { isReserved } from "../../policy/publish-tool.ts";
+import { plain } from "../../policy/render.ts";
 import { openProjector } from "../../projector/projector.ts";
 import { openQueries } from "../../projector/queries.ts";
 import { viewsOptions } from "../../runtime.ts";
@@ -41,13 +42,17 @@ export async function recordedIn(cli: Cli, opened: OpenedLog, policy: CompiledPo
     const verdicts = new Map<string, EventOf["verdicts"]>();
     const closedAt = new Map<string, number>();
     const documents = new Map<string, string>();
+    const elsewhere = new Set<string>();
     projector.onFolded(({ effective }) => {
       for (const { topic, itemId, event } of effective) {
         if (topic === "policies") {
           const { sha256, document } = event as EventOf["policies"];
           if (sha256 !== null && document !== null) documents.set(sha256, document);
         }
-        if (event.workspace !== policy.workspace) continue;
+        if (event.workspace !== policy.workspace) {
+          if (topic === "verdicts") elsewhere.add(event.workspace);
+          continue;
+        }
         // Nothing in a policy reads what the model saw, and it is most of what there is.
         if (topic === "proposals") proposals.set(itemId, { ...(event as EventOf["proposals"]), transcript: null });
         if (topic === "verdicts" && event.answers?.topic === "proposals") verdicts.set(itemId, event as EventOf["verdicts"]);
@@ -79,11 +84,17 @@ export async function recordedIn(cli: Cli, opened: OpenedLog, policy: CompiledPo
         counts: isIn(verdict.occurredAt, places),
       });
     }
-    return { recorded, notes: compile.notes };
+    const other = [...elsewhere].sort().map((name) => JSON.stringify(plain(name, 80)));
+    const lost = `the document is for workspace ${JSON.stringify(policy.workspace)}, in which nothing was judged; the log holds what was judged in ${listed(other)}`;
+    return { recorded, notes: verdicts.size === 0 && other.length > 0 ? [...compile.notes, lost] : compile.notes };
   } finally {
     cli.progress(null);
     projector.close();
   }
+}
+
+function listed(names: readonly string[]): string {
+  return names.length <= 5 ? names.join(", ") : `${names.slice(0, 5).join(", ")} and ${names.length - 5} more`;
 }
 
 interface Place {

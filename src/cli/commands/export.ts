@@ -4,7 +4,7 @@ import { Command } from "commander";
 import { CountersignError } from "../../errors.ts";
 import type { Manifest } from "../../evals/manifest.ts";
 import type { Checkpoint } from "../../log/log.ts";
-import { examples, instantMs } from "../args.ts";
+import { examples, instantMs, intArgument } from "../args.ts";
 import { exportKey } from "../export-key.ts";
 import type { Cli } from "../io.ts";
 import { boundOf, endOfEarlier } from "../range.ts";
@@ -24,6 +24,7 @@ interface Options extends WhereOptions {
   keyFile?: string;
   splitSeed?: string;
   holdoutFrom?: string;
+  threads?: number;
 }
 
 /** `countersign export`: what people decided, as datasets. */
@@ -43,6 +44,7 @@ export function exportCommand(cli: Cli): Command {
     .option("--profile <name>", "strict hides what policies classify and what detectors find; raw needs the role raw-export", "strict")
     .option("--key-file <file>", "key of the pseudonyms (default: COUNTERSIGN_EXPORT_KEY, else export.key in the data folder)")
     .option("--split-seed <text>", "seed of the splits (default: countersign)")
+    .option("--threads <n>", "threads that make the rows; they change no byte (default: one for each processor where there is much to do)", intArgument(1, 64))
     .option("--holdout-from <instant>", "runs that began at or after this are the split holdout")
     .addHelpText(
       "after",
@@ -104,6 +106,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
       ...(options.workspace !== undefined && { workspace: options.workspace }),
       ...(options.splitSeed !== undefined && { splitSeed: options.splitSeed }),
       ...(holdoutFrom !== undefined && { holdoutFrom }),
+      ...(options.threads !== undefined && { threads: options.threads }),
       ...(rawBy !== null && { rawBy }),
     });
     cli.progress(null);
@@ -151,5 +154,10 @@ function tell(cli: Cli, out: string, manifest: Manifest): void {
   if (manifest.parked > 0) cli.say(`  ${plural(manifest.parked, "decision")} without a cause in the range`);
   if (manifest.redaction.unreadablePolicies.length > 0) cli.note(`Fields of these policies are not known: ${manifest.redaction.unreadablePolicies.join(", ")}`);
   if (manifest.redaction.profile === "raw") cli.note(`Raw: nothing is hidden. Recorded for ${manifest.redaction.by?.id} in the manifest.`);
-  for (const file of manifest.files) cli.say(`  ${file.name}  ${plural(file.rows, "row")}, ${file.bytes} bytes, sha256 ${file.sha256}`);
+  for (const file of manifest.files) cli.say(`  ${file.name}  ${rowsText(file)}${file.bytes} bytes, sha256 ${file.sha256}`);
+}
+
+/** Cards and pictures have no rows that anybody would count. */
+function rowsText({ name, rows }: Manifest["files"][number]): string {
+  return rows === 0 && !/\.(jsonl|parquet)$/.test(name) ? "" : `${plural(rows, "row")}, `;
 }

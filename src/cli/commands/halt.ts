@@ -62,12 +62,13 @@ function requestOf({ all, agent, action, reason, for: lasts }: HaltOptions, now:
   return { scope, reason, ...(lasts !== undefined && { expiresAt: now + lasts }) };
 }
 
-function tellHalt(cli: Cli, { halt: made, started, revoked, revoking, unknown }: HaltAnswer): void {
+function tellHalt(cli: Cli, { halt: made, started, revoked, revoking, waiting, unknown }: HaltAnswer): void {
   cli.say(`Halted: ${scopeText(made)}${made.expiresAt === null ? "" : `, until ${moment(made.expiresAt)}`}. Nothing more begins.`);
   if (unknown.includes("agent")) cli.say(`  Is the name right? No recent item is of an agent ${oneLine(made.scope.agent ?? "")}.`);
   if (unknown.includes("action")) cli.say(`  Is the name right? No policy describes an action ${oneLine(made.scope.action ?? "")}.`);
   cli.say(`  ${plural(revoked, "grant")} taken back before ${revoked === 1 ? "it was" : "they were"} started.`);
   if (revoking > 0) cli.say(`  ${plural(revoking, "grant")} still to be taken back; ${revoking === 1 ? "it" : "they"} cannot be started any more.`);
+  if (waiting.length > 0) cli.say(`  ${plural(waiting.length, "roll-back or retry", "roll-backs and retries")} of what has run: not before the lift.`);
   cli.say(started.length === 0 ? "  Nothing had started." : `  Had started already (a halt does not stop ${started.length === 1 ? "it" : "them"}):`);
   for (const { itemId, agent, tool, endsAt, stage } of started)
     cli.say(

@@ -30,20 +30,13 @@ export function insights(cli: Cli): Command {
 async function run(cli: Cli, options: Options): Promise<void> {
   const { log, registry } = await openExisting(whereOf(cli.io, options).log);
   try {
-    const [{ collect }, { insightLines }, { loadCodec }] = await Promise.all([
-      import("../../evals/collect.ts"),
-      import("../../evals/card.ts"),
-      import("../../log/schemas.ts"),
-    ]);
+    const [{ insightLines, insightsOf }, { loadCodec }] = await Promise.all([import("../../evals/index.ts"), import("../../log/schemas.ts")]);
     const [from, to] = [await boundOf(options.from, "--from", log), await boundOf(options.to, "--to", log)];
-    const collection = await collect(null, {
+    const report = await insightsOf({
       log,
       codec: await loadCodec(registry),
       schemaText: (id) => registry.textOf(id),
       signal: cli.io.signal,
-      // Only counts leave: no pseudonym is shown, so no key is asked for.
-      key: "",
-      transcripts: false,
       onProgress: (read, all) => cli.progress(`reading the topics: ${read} of ${all} events`),
       ...(from.offsets !== undefined && { from: from.offsets }),
       ...(to.offsets !== undefined && { to: to.offsets }),
@@ -51,9 +44,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
       ...(to.instant !== undefined && { before: to.instant }),
       ...(options.workspace !== undefined && { workspace: options.workspace }),
     });
-    await collection.close();
     cli.progress(null);
-    const report = collection.insights.report();
     if (cli.json()) return cli.data(report);
     for (const line of insightLines(report)) cli.say(wrap(line, cli.width).join("\n  "));
   } finally {

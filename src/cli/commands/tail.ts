@@ -7,7 +7,7 @@ import type { OpenedLog } from "../../log/open.ts";
 import { examples, listArgument, moreArgument } from "../args.ts";
 import type { Cli } from "../io.ts";
 import { type Bound, boundOf } from "../range.ts";
-import { kindsOf, type Line, sinkOf } from "../tail-sink.ts";
+import { sinkOf } from "../tail-sink.ts";
 import { learnFor, openExisting, type WhereOptions, where, whereOf } from "../where.ts";
 
 interface Options extends WhereOptions {
@@ -61,7 +61,7 @@ export function tail(cli: Cli): Command {
 
 async function printAll(cli: Cli, opened: OpenedLog, options: Options): Promise<void> {
   const { log } = opened;
-  const { Codec } = await import("../../events/codec.ts");
+  const [{ Codec }, { lineOf, matches }] = await Promise.all([import("../../events/codec.ts"), import("../../evals/lines.ts")]);
   const codec: Codec = new Codec();
   log.onTrouble = (sentence) => cli.note(sentence ?? "The log can be reached again.");
   checkOptions(options);
@@ -85,16 +85,6 @@ async function printAll(cli: Cli, opened: OpenedLog, options: Options): Promise<
 function isWanted(record: LogRecord, { item }: Options, single: Single | undefined): boolean {
   if (single !== undefined && record.partition !== single.partition) return false;
   return item === undefined || record.key?.startsWith(item) === true;
-}
-
-function lineOf(record: LogRecord, codec: Codec): Line {
-  const { topic, partition, offset, key, appendedAt } = record;
-  const place = { topic, partition, offset, key, appendedAt: new Date(appendedAt).toISOString() };
-  const decoded = codec.decode(topic, record.value);
-  if (decoded.ok) return { ...place, event: decoded.event };
-  const { reason } = decoded;
-  const error = reason === "unknown_schema" ? { reason, schemaId: decoded.schemaId } : { reason, message: decoded.message };
-  return { ...place, error, value: record.value === null ? null : Buffer.from(record.value).toString("base64") };
 }
 
 interface Single {
@@ -182,16 +172,4 @@ function isIn({ appendedAt, topic, partition, offset }: LogRecord, { from, to }:
   if (from?.instant !== undefined && appendedAt < from.instant) return false;
   if (to?.instant !== undefined && appendedAt >= to.instant) return false;
   return to?.offsets === undefined || offset < (to.offsets[topic]?.[partition] ?? Number.POSITIVE_INFINITY);
-}
-
-/** Records that cannot be decoded match no filter. */
-function matches(line: Line, { kind, actor, workspace }: Options): boolean {
-  if (kind === undefined && actor === undefined && workspace === undefined) return true;
-  const { event } = line;
-  if (event === undefined) return false;
-  return (
-    (kind === undefined || kind.some((k) => kindsOf(event).includes(k))) &&
-    (actor?.includes(event.actor.id) ?? true) &&
-    (workspace ?? event.workspace) === event.workspace
-  );
 }

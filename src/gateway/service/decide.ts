@@ -41,6 +41,7 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   if (again === undefined) checkAttention(request.review ?? {}, { at: "/review", since: view.proposedAt, now: context.ledger.now() });
   if (again === undefined && request.kind === "claim") mustBeAbleToVote(context, view);
   if (again === undefined && mayStart(request)) mustNotBeHalted(context, view, request.kind);
+  if (again === undefined && request.settlement?.outcome === "retry") mustBeWanted(context, view);
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
   const branch = again === undefined ? branchOf(context.ledger, view, request) : undefined;
   const written = again ?? (await writeAndRead(context, "decisions", itemId, await withStanding(context, now, request)));
@@ -76,6 +77,17 @@ async function afterTakeOver(context: Context, view: StoredItemView, request: De
   const claimed = await writeAndRead(context, "decisions", view.itemId, legalEvent(context, view, claimFirst(request)));
   if (claimed.status !== "effective") throw refusal(context, view.itemId, { ...request, kind: "claim" }, claimed.reason ?? claimed.status);
   return findItem(context, view.itemId);
+}
+
+/** @throws CountersignError not_allowed where nobody wants any more what would be tried again */
+function mustBeWanted({ ledger }: Context, view: StoredItemView): void {
+  const why = ledger.retryBar(view);
+  if (why !== null)
+    throw new CountersignError("not_allowed", `It is not tried again. ${why}`, {
+      field: "/settlement/outcome",
+      value: "retry",
+      fix: "find out whether it had an effect, and settle it as succeeded or failed",
+    });
 }
 
 /** What lets something run. Under a halt it would only be withheld, so it waits for the lift instead. */

@@ -2,7 +2,8 @@ import type { z } from "zod";
 import { CountersignError } from "../../errors.ts";
 import { canonicalize } from "../../events/canonical.ts";
 import { newEventId, policyItemId } from "../../events/ids.ts";
-import { nodeOf } from "../../ledger/item.ts";
+import { nodeOf, type ResumeNode } from "../../ledger/item.ts";
+import { mustBeStarted } from "../../ledger/must-start.ts";
 import { isGrant } from "../../ledger/resumes.ts";
 import type { HaltAnswer, HaltsAnswer, haltRequest, LiftAnswer, liftRequest } from "../../producers/wire/halts.ts";
 import { covers, type Halt, haltWords } from "../../projector/halts.ts";
@@ -107,6 +108,8 @@ export function mustNotBeHalted({ ledger }: Context, { item }: StoredItemView, w
 interface Effect {
   readonly started: HaltAnswer["started"];
   readonly unstarted: readonly string[];
+  /** Grants about what has run, which wait for the lift. */
+  readonly waiting: string[];
 }
 
 /** Waits until every grant under the halt is taken back or was started first, and tells them apart. */
@@ -129,17 +132,23 @@ async function effectOf(context: Context, made: Halt): Promise<Omit<HaltAnswer, 
     look([...open]);
   });
   const revoked = unstarted.filter((id) => queries.item(id)?.outcome === "revoked").length;
-  return { halt: made as HaltAnswer["halt"], started: effect(context, made).started, revoked, revoking: open.size };
+  const { started, waiting } = effect(context, made);
+  return { halt: made as HaltAnswer["halt"], started, revoked, revoking: open.size, waiting };
 }
 
+/** Whether nothing runs under the grant in force, so that the halt takes it back. */
 function isUnstarted(view: StoredItemView | undefined): boolean {
-  const resume = view?.life.resume;
-  return resume != null && isGrant(resume.outcome) && resume.outcome !== "roll_back" && resume.group.closedBy === null && resume.group.running === null;
+  return view !== undefined && isIdle(view) && !mustBeStarted(view.item, view.life.resume as ResumeNode);
+}
+
+function isIdle({ life: { resume } }: StoredItemView): boolean {
+  return resume !== null && isGrant(resume.outcome) && resume.group.closedBy === null && resume.group.running === null;
 }
 
 function effect({ ledger }: Context, made: Halt): Effect {
   const started: HaltAnswer["started"] = [];
   const unstarted: string[] = [];
+  const waiting: string[] = [];
   for (const itemId of ledger.queries.running()) {
     const view = ledger.queries.item(itemId);
     const proposal = view === undefined ? undefined : nodeOf(view.item, "proposals", view.item.proposal);
@@ -149,9 +158,13 @@ function effect({ ledger }: Context, made: Halt): Effect {
       unstarted.push(itemId);
       continue;
     }
+    if (isIdle(view)) {
+      waiting.push(itemId);
+      continue;
+    }
     const running = view.life.resume?.group.running ?? null;
     const tool = proposal.actions.find((a) => a.actionId === running?.actionId)?.tool ?? null;
     started.push({ itemId, agent: proposal.agentId, tool, actionId: running?.actionId ?? null, endsAt: running?.endsAt ?? null, stage: view.stage });
   }
-  return { started, unstarted };
+  return { started, unstarted, waiting };
 }

@@ -9,6 +9,7 @@ import type { EventStore } from "../../projector/event-store.ts";
 import type { Halts } from "../../projector/halts.ts";
 import type { Projector } from "../../projector/projector.ts";
 import type { Queries } from "../../projector/queries.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 import type { Standings } from "../../projector/standings.ts";
 import type { Identity } from "./identity.ts";
 
@@ -31,6 +32,8 @@ export interface GatewayLedger {
   readonly waitFor: Projector["waitFor"];
   readonly now: () => number;
   readonly halts: Halts;
+  /** Why what is in doubt must not be tried again; null where nothing speaks against it. */
+  readonly retryBar: (view: StoredItemView) => string | null;
   readonly standings: Standings;
   readonly batches: Batches;
   /** Budgets past whose limits an item was granted. */

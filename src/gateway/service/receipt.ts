@@ -1,6 +1,7 @@
 import { CountersignError } from "../../errors.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { nodeOf, type ResumeNode } from "../../ledger/item.ts";
+import { mustBeStarted } from "../../ledger/must-start.ts";
 import { legalReceipt } from "../../ledger/receipts.ts";
 import type { ReceiptAnswer } from "../../producers/wire/answers.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
@@ -43,12 +44,18 @@ async function write(context: Context, view: StoredItemView, grant: ResumeNode, 
     if (view.flagged) throw flagged(view.itemId);
     mustNotBeHalted(context, view, "start");
     // The fold lets it pass until the clock has lapsed the grant; nobody should act on it in between.
-    if (grant.notAfter !== null && context.ledger.now() > grant.notAfter && grant.group.closedBy === null)
+    if (isOver(view, grant, context.ledger.now()))
       throw new CountersignError("late", "The grant's time is over", { field: "/grant", value: grant.id, fix: "propose again" });
   } else mustBeStarter(context, view.itemId, grant, event);
   const ruling = legalReceipt(grant, grant.group, event);
   if (ruling.status !== "effective" && !ALWAYS_WRITTEN.has(request.kind)) throw refusal(context, view.itemId, request, ruling);
   return writeAndRead(context, "receipts", view.itemId, event);
+}
+
+/** Whether a grant's time to be started is over. It binds the first start; a plan goes on, and what must be started has no end. */
+function isOver({ item }: StoredItemView, grant: ResumeNode, now: number): boolean {
+  const { closedBy, done } = grant.group;
+  return closedBy === null && done === 0 && grant.notAfter !== null && now > grant.notAfter && !mustBeStarted(item, grant);
 }
 
 /** @throws CountersignError flagged, late: the start was effective, but must not be acted on */

@@ -1,6 +1,7 @@
 import { CountersignError } from "../../errors.ts";
 import type { EventOf } from "../../events/types.generated.ts";
-import type { ResumeNode } from "../../ledger/item.ts";
+import type { Item, ResumeNode } from "../../ledger/item.ts";
+import { mustBeStarted } from "../../ledger/must-start.ts";
 import { isGrant } from "../../ledger/resumes.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
 import { findItem } from "./find.ts";
@@ -21,17 +22,21 @@ export async function judgedItem(context: Context, itemId: string): Promise<Stor
 }
 
 /** Whether a withdrawal comes too late for the decision, and still early enough for what was granted: the clock then takes back what nobody runs. */
-export function asksForRevocation({ life }: StoredItemView, { kind }: Pick<EventOf["decisions"], "kind">): boolean {
-  return kind === "withdraw" && life.resume !== null && isUnstarted(life.resume);
+export function asksForRevocation({ item, life }: StoredItemView, { kind }: Pick<EventOf["decisions"], "kind">): boolean {
+  return kind === "withdraw" && life.resume !== null && isUnstarted(item, life.resume);
 }
 
-/** Whether something of an item runs, or may have run: then nothing of what has begun is taken back. Between two steps of a plan nothing runs. */
-export function hasStarted({ stage, life }: StoredItemView): boolean {
-  return (stage === "executing" || stage === "in_doubt") && !(life.resume !== null && isUnstarted(life.resume));
+/**
+ * Whether something of an item runs, or may have run: then nothing of what has begun is taken back, nor the retry that clears it up. Between
+ * two steps of a plan nothing runs.
+ */
+export function hasStarted({ item, stage, life: { resume } }: StoredItemView): boolean {
+  if (stage === "granted") return resume !== null && mustBeStarted(item, resume);
+  return (stage === "executing" || stage === "in_doubt") && !(resume !== null && isUnstarted(item, resume));
 }
 
-function isUnstarted({ outcome, group }: ResumeNode): boolean {
-  return isGrant(outcome) && outcome !== "roll_back" && group.closedBy === null && group.running === null;
+function isUnstarted(item: Item, grant: ResumeNode): boolean {
+  return isGrant(grant.outcome) && grant.group.closedBy === null && grant.group.running === null && !mustBeStarted(item, grant);
 }
 
 /** What a withdrawal that settles nothing by itself comes to: `over` where nothing runs any more, `started` where a start came first, else `decided`. */

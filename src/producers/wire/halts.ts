@@ -50,6 +50,7 @@ export const haltAnswer = z
       .array(z.enum(["agent", "action"]))
       .describe("What of the scope nothing goes by, perhaps a slip: no recent item is of this agent, no policy describes this action. The halt stands."),
     revoking: z.int().describe("Grants that are still to be taken back. They cannot be started any more."),
+    waiting: z.array(z.string()).describe("Items with a granted roll_back or retry, which nobody has started: it cannot be started before the lift."),
   })
   .meta({ id: "HaltAnswer" });
 
