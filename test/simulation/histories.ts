@@ -8,7 +8,7 @@ const SEED = process.env.COUNTERSIGN_SEED;
 const ASKED = process.env.COUNTERSIGN_HISTORIES ?? (SEED === undefined ? undefined : "1");
 
 /** What must occur among so many histories, so that nothing broken means something. */
-const ENOUGH = 500;
+const ENOUGH = 1000;
 const MUST_OCCUR = [
   ...["approve", "reject", "edit", "claim", "release", "respond", "acknowledge", "escalate", "expire", "withdraw", "settle", "clear", "report"].map(
     (kind) => `decisions ${kind} effective`,
