@@ -32,6 +32,8 @@ export interface CollectOptions extends ReadLedgerOptions {
   readonly splitSeed?: string;
   /** Runs whose first proposal is at or after this are the holdout. Milliseconds since the epoch. */
   readonly holdoutFrom?: number;
+  /** Hears of how many of how many partitions the rows are made. */
+  readonly onRows?: (made: number, all: number) => void;
   /** Threads that make the rows, this one among them. They change no byte. Default: one for each processor where there is much to do, else this one alone. */
   readonly threads?: number;
 }
@@ -112,9 +114,16 @@ function settingsOf(target: string | null, options: CollectOptions, { ranges }: 
   };
 }
 
-async function firstPass(ledger: ReadLedger, crew: Crew, { log, signal }: CollectOptions): Promise<(First | undefined)[]> {
+async function firstPass(ledger: ReadLedger, crew: Crew, { log, signal, onRows }: CollectOptions): Promise<(First | undefined)[]> {
   const sources = Array.from({ length: log.partitions }, (_, partition) => ledger.hand(partition));
-  return together(sources, (source: PileSource | undefined, partition) => (source === undefined ? undefined : crew.first(partition, source)), signal);
+  const all = sources.filter((source) => source !== undefined).length;
+  let made = 0;
+  const first = async (source: PileSource, partition: number) => {
+    const done = await crew.first(partition, source);
+    onRows?.(++made, all);
+    return done;
+  };
+  return together(sources, (source, partition) => (source === undefined ? undefined : first(source, partition)), signal);
 }
 
 async function secondPass(firsts: readonly (First | undefined)[], crew: Crew, { log, holdoutFrom, signal }: CollectOptions): Promise<(Final | undefined)[]> {

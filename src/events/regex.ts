@@ -12,8 +12,9 @@ export const MAX_REGEX_STEPS = 1_000_000;
 /** Longest pattern. */
 const MAX_PATTERN = 1000;
 
-/** Places of an expression that JavaScript's engine comes to in the time of a step. */
+/** Places of an expression that JavaScript's engine comes to in the time of a step, as measured on the texts that it likes least: of any, and of plain words. */
 const VISITS_PER_STEP = 8;
+const WORD_VISITS_PER_STEP = 24;
 /** Most places for one start in a text: a pattern that could take more is left to RE2. */
 const MAX_VISITS = 1000;
 
@@ -59,11 +60,12 @@ export function regex(pattern: string): Find {
   const compiled = RE2JS.compile(pattern);
   const program = Math.max(1, compiled.programSize());
   const tree = treeOf(pattern);
-  const short = tree && searchOf(tree);
-  if (short !== undefined) return finding(short, undefined, longestFor(short.perCharacter));
+  const short = tree && searchOf(tree, VISITS_PER_STEP);
   const words = tree && neededWords(tree);
-  const filter = words && searchOf({ kind: "any", parts: words.map((word) => ({ kind: "all", parts: word })) });
-  return finding(filter, re2Search(compiled, program), longestFor(program));
+  const filter = words && searchOf({ kind: "any", parts: words.map((word) => ({ kind: "all", parts: word })) }, WORD_VISITS_PER_STEP);
+  if (short === undefined) return finding([filter, re2Search(compiled, program)], longestFor(program));
+  const isWorthIt = filter !== undefined && filter.perCharacter < short.perCharacter / 2;
+  return finding([isWorthIt ? filter : undefined, short], longestFor(short.perCharacter));
 }
 
 /** A pattern in the syntax of JavaScript, as JSON Schemas hold them. @throws as `regex` */
@@ -78,31 +80,30 @@ interface Search {
   readonly perCharacter: number;
 }
 
-/** Tries the first search, and the second where it finds something. */
-function finding(first: Search | undefined, second: Search | undefined, longest: number): Find {
+/** Tries one search after the other, as long as each finds something. */
+function finding(given: readonly (Search | undefined)[], longest: number): Find {
+  const searches = given.filter((search) => search !== undefined);
   const find = (text: string, steps?: Steps): boolean | undefined => {
     if (text.length > longest) return undefined;
-    for (const search of [first, second]) {
-      if (search === undefined) continue;
+    for (const search of searches) {
       if (steps !== undefined && !take(steps, search.steps(text.length))) return undefined;
       if (!search.test(text)) return false;
     }
     return true;
   };
-  const size = Math.ceil((first?.perCharacter ?? 0) + (second?.perCharacter ?? 0));
-  return Object.assign(find, { size });
+  return Object.assign(find, { size: Math.ceil(searches.reduce((sum, { perCharacter }) => sum + perCharacter, 0)) });
 }
 
 function longestFor(perCharacter: number): number {
   return Math.min(MAX_REGEX_TEXT, MAX_REGEX_STEPS / perCharacter);
 }
 
-/** JavaScript's own engine, for an expression whose every try is short. */
-function searchOf(tree: Tree): Search | undefined {
+/** By JavaScript's own engine, for an expression whose every try is short. */
+function searchOf(tree: Tree, visitsPerStep: number): Search | undefined {
   const visits = visitsOf(tree, MAX_VISITS);
   if (visits === Number.POSITIVE_INFINITY) return undefined;
   const expression = new RegExp(scriptOf(tree), "u");
-  const perCharacter = visits / VISITS_PER_STEP;
+  const perCharacter = visits / visitsPerStep;
   return { test: (text) => expression.test(text), steps: (length) => Math.ceil(length * perCharacter), perCharacter };
 }
 

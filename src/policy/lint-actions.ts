@@ -1,5 +1,5 @@
 import { DEFAULT_CONFIDENCE } from "./defaults.ts";
-import type { Check, Found } from "./lint.ts";
+import type { Check, Found } from "./lint-finding.ts";
 import { baseRiskOf, reaches } from "./lint-places.ts";
 import { glob, isGlob } from "./regex.ts";
 import type { ActionContent, PolicyContent } from "./shape.ts";

@@ -1,6 +1,6 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
-import type { Check, Found } from "./lint.ts";
 import { covers, tiersOf } from "./lint-covers.ts";
+import type { Check, Found } from "./lint-finding.ts";
 import { foregone } from "./lint-foregone.ts";
 import { baseRiskOf, conditionsOf, type Place, placesOf, reaches, spotsOf } from "./lint-places.ts";
 import { joinOrders } from "./people.ts";

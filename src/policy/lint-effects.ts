@@ -1,6 +1,6 @@
 import { UNDESCRIBED } from "./compile.ts";
 import { DEFAULT_CONFIDENCE } from "./defaults.ts";
-import type { Check, Found } from "./lint.ts";
+import type { Check, Found } from "./lint-finding.ts";
 import { baseRiskOf, reaches } from "./lint-places.ts";
 import { isGlob } from "./regex.ts";
 import type { ActionContent, PolicyContent, RuleContent } from "./shape.ts";

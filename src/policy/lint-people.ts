@@ -1,5 +1,5 @@
-import type { Check, Found } from "./lint.ts";
 import { covers } from "./lint-covers.ts";
+import type { Check, Found } from "./lint-finding.ts";
 import { baseRiskOf, reaches } from "./lint-places.ts";
 import type { ActionContent, PolicyContent, RouteContent } from "./shape.ts";
 import type { Condition } from "./shape-condition.ts";

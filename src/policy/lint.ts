@@ -3,36 +3,12 @@ import { checkPolicy } from "./document.ts";
 import { ACTION_CHECKS } from "./lint-actions.ts";
 import { CONDITION_CHECKS } from "./lint-conditions.ts";
 import { EFFECT_CHECKS } from "./lint-effects.ts";
+import type { Finding, Found } from "./lint-finding.ts";
+import { ORDER_CHECKS } from "./lint-orders.ts";
 import { PEOPLE_CHECKS } from "./lint-people.ts";
 import { type LoadedPolicy, loadPolicy } from "./loaded.ts";
 import { dotted } from "./problems.ts";
 import type { ReadFile } from "./publish.ts";
-
-/** Something about a policy that its owner should know. */
-export interface Finding {
-  readonly severity: "error" | "warning" | "note";
-  /** Stable name of the check. */
-  readonly code: string;
-  readonly file: string;
-  /** From 1. */
-  readonly line: number;
-  readonly column: number;
-  readonly message: string;
-  /** What to do about it; empty where the message says it. */
-  readonly fix: string;
-}
-
-/** What a check finds, before it has a place. */
-export interface Found {
-  readonly severity?: Finding["severity"];
-  readonly code: string;
-  readonly path: readonly PropertyKey[];
-  readonly message: string;
-  readonly fix: string;
-}
-
-/** A look at one policy that loads. `now`: in milliseconds since the epoch; left out, nothing is said about what has ended. */
-export type Check = (policy: LoadedPolicy, now: number | undefined) => readonly Found[];
 
 /**
  * Everything that is wrong or doubtful about a policy document. An error is what keeps it from being loaded, or makes a condition mean
@@ -58,7 +34,7 @@ export function lintPolicy(text: string, file: string, readFile: ReadFile, now?:
   } catch (error) {
     return { findings: linesOf(messageOf(error), file) };
   }
-  const findings = [...ACTION_CHECKS, ...CONDITION_CHECKS, ...EFFECT_CHECKS, ...PEOPLE_CHECKS].flatMap((check) =>
+  const findings = [...ACTION_CHECKS, ...CONDITION_CHECKS, ...EFFECT_CHECKS, ...PEOPLE_CHECKS, ...ORDER_CHECKS].flatMap((check) =>
     check(policy, now).map((found) => placed(policy, found)),
   );
   return { policy, findings: sorted(findings) };

@@ -33,6 +33,11 @@ describe("threads", () => {
     const given = { log: script.log, codec: script.codec, key: TEST_KEY, holdoutFrom: 0 };
     const alone = await exported("none", target, { ...given, threads: 1 });
     expect(alone.manifest.rows).toBeGreaterThan(0);
+    const heard: [number, number][] = [];
+    await exported("heard", target, { ...given, threads: 2, onRows: (made, all) => heard.push([made, all]) });
+    expect(heard).toEqual(heard.map((_, i) => [i + 1, heard.length]));
+    expect(heard.length).toBeGreaterThan(1);
+    rmSync(join(temporary, "heard"), { recursive: true });
     for (const threads of [2, 3]) expect(await exported(`${threads}`, target, { ...given, threads, mostHeld: 1 })).toEqual(alone);
     expect(readdirSync(temporary).sort()).toEqual(["2", "3", "none"]);
   });

@@ -155,6 +155,19 @@ describe("a pattern", () => {
     expect(used("wire+\\s*transfer", "z".repeat(2000))[1]).toBeLessThan(used("wire+\\s*transfer", `${"z".repeat(1985)}wire - transfer`)[1] as number);
   });
 
+  it("leaves room for a hundred others on a long text, where what it needs is not in it", () => {
+    const ordinary = [
+      "(?i)lawyer|lawsuit|attorney",
+      "(?i)pass(word|phrase)\\s*[:=]",
+      "\\bdrop\\s+table\\b",
+      "https?://[^\\s]*\\.ru/",
+      "\\b4[0-9]{12}(?:[0-9]{3})?\\b",
+    ];
+    const t = "The customer writes that the order A-1042 arrived late and in pieces. ".repeat(600).slice(0, 40_000);
+    const steps = { left: 4_000_000 };
+    for (let i = 0; i < 100; i++) expect(regex(ordinary[i % ordinary.length] as string)(t, steps)).toBe(false);
+  });
+
   it("is unknown where fewer steps are left than it takes, and takes none then", () => {
     const steps = { left: 10 };
     expect(regex("lawyer")("a".repeat(1000), steps)).toBeUndefined();
@@ -170,6 +183,8 @@ describe("a pattern", () => {
     ["long runs that are come to from many places", (i: number) => `(?:a|ab|b){1,3}c*[de]{1,${i + 1}}`, `ab${"c".repeat(20)}`],
     ["two runs", (i: number) => `(?:ab|a) *b{1,2}c*[de]{1,${i + 1}}`, `ab${"c".repeat(20)}${" ".repeat(20)}`],
     ["a run from the start of the text", (i: number) => `^[abc]*[b-e]{1,3}[de]{1,${i + 1}}f`, "abc"],
+    ["words that nearly fit", (i: number) => `(?i)aaaaaaaж|aaaaaaab|aaaaaaac.${i}`, "aж"],
+    ["letters that are not read in one byte", (i: number) => `ж.{0,200}c${i}`, "жb"],
     ["many short tries", (i: number) => `(?:a|b|ab|ba){1,3}[ab]{5}[de]{1,${i + 1}}`, "ab"],
     ["letters outside of Latin", (i: number) => `(?:x|ж)[abxcж]{40}[de]{1,${i + 1}}`, "abxcж"],
   ] as [string, (i: number) => string, string][])("never takes longer than its steps say: %s", (_, source, letters) => {

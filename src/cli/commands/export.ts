@@ -100,6 +100,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
       transcripts: options.transcripts,
       profile: options.profile === "raw" ? "raw" : "strict",
       onProgress: (read, all) => cli.progress(`reading the topics: ${read} of ${all} events`),
+      onRows: (made, all) => cli.progress(`making the rows: ${made} of ${all} partitions`),
       ...boundsOf(from.offsets, to.offsets),
       ...(from.instant !== undefined && { after: from.instant }),
       ...(to.instant !== undefined && { before: to.instant }),

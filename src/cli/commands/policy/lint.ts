@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { Finding } from "../../../policy/lint.ts";
+import type { Finding } from "../../../policy/lint-finding.ts";
 import { examples, fileText } from "../../args.ts";
 import { EXIT } from "../../exit.ts";
 import type { Cli } from "../../io.ts";
