@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { dirname, join, normalize, sep } from "node:path";
 import { CountersignError } from "../errors.ts";
 import { type LoadedPolicy, loadPolicy } from "../policy/loaded.ts";
 import { policyInvalid } from "../policy/problems.ts";
@@ -19,7 +19,7 @@ export function policyFiles(names: readonly string[]): string[] {
   return filesOf(names).filter((file) => !isTestFile(file));
 }
 
-/** Files as they were named, folders as the YAML files in them. @throws CountersignError usage */
+/** Files as they were named, folders as the YAML files in them and the test files in folders inside of them. @throws CountersignError usage */
 function filesOf(names: readonly string[]): string[] {
   return names.flatMap((name) => {
     if (!existsSync(name))
@@ -28,11 +28,17 @@ function filesOf(names: readonly string[]): string[] {
         fix: "name policy files, test files (*.policytest.yaml) or folders that hold them",
       });
     if (!statSync(name).isDirectory()) return [normalize(name)];
-    return readdirSync(name)
-      .filter((file) => YAML.test(file))
+    return readdirSync(name, { recursive: true, encoding: "utf8" })
+      .filter((file) => YAML.test(file) && isLookedInto(file))
       .sort()
       .map((file) => join(name, file));
   });
+}
+
+/** Test files are looked for in folders inside of a folder too, as an export of cases has one for each workspace; policies are not. */
+function isLookedInto(file: string): boolean {
+  const folders = dirname(file).split(sep);
+  return folders[0] === "." || (isTestFile(file) && !folders.some((folder) => folder === "node_modules" || folder.startsWith(".")));
 }
 
 /**
