@@ -35,6 +35,13 @@ function filesOf(names: readonly string[]): string[] {
   });
 }
 
+/** Test files one folder further down: an export of policy tests has a folder for each workspace. */
+function testsBelow(name: string): string[] {
+  if (!statSync(name).isDirectory()) return [];
+  const folders = readdirSync(name, { withFileTypes: true }).filter((entry) => entry.isDirectory() && !/^\.|^node_modules$/.test(entry.name));
+  return folders.flatMap((folder) => filesOf([join(name, folder.name)]).filter(isTestFile)).sort();
+}
+
 /**
  * The cases of test files and of the policies beside them, by the policies that they run under. A policy file brings its own examples and
  * the test file of the same name.
@@ -42,7 +49,7 @@ function filesOf(names: readonly string[]): string[] {
  * @throws CountersignError usage where there is nothing to run; policy_invalid with file:line:column
  */
 export function readSuites(names: readonly string[]): Suite[] {
-  const named = filesOf(names);
+  const named = [...filesOf(names), ...names.flatMap(testsBelow)];
   const tests = new Set(named.flatMap((file) => (isTestFile(file) ? [file] : besideOf(file))));
   const policies = new Map<string, LoadedPolicy>();
   const policyOf = (file: string) => {
