@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
-import { dirname, join, normalize } from "node:path";
+import { dirname, join, normalize, sep } from "node:path";
 import { CountersignError } from "../errors.ts";
 import { type LoadedPolicy, loadPolicy } from "../policy/loaded.ts";
 import { policyInvalid } from "../policy/problems.ts";
@@ -19,7 +19,7 @@ export function policyFiles(names: readonly string[]): string[] {
   return filesOf(names).filter((file) => !isTestFile(file));
 }
 
-/** Files as they were named, folders as the YAML files in them. @throws CountersignError usage */
+/** Files as they were named, folders as the YAML files in them and the test files in folders inside of them. @throws CountersignError usage */
 function filesOf(names: readonly string[]): string[] {
   return names.flatMap((name) => {
     if (!existsSync(name))
@@ -28,18 +28,17 @@ function filesOf(names: readonly string[]): string[] {
         fix: "name policy files, test files (*.policytest.yaml) or folders that hold them",
       });
     if (!statSync(name).isDirectory()) return [normalize(name)];
-    return readdirSync(name)
-      .filter((file) => YAML.test(file))
+    return readdirSync(name, { recursive: true, encoding: "utf8" })
+      .filter((file) => YAML.test(file) && isLookedInto(file))
       .sort()
       .map((file) => join(name, file));
   });
 }
 
-/** Test files one folder further down: an export of policy tests has a folder for each workspace. */
-function testsBelow(name: string): string[] {
-  if (!statSync(name).isDirectory()) return [];
-  const folders = readdirSync(name, { withFileTypes: true }).filter((entry) => entry.isDirectory() && !/^\.|^node_modules$/.test(entry.name));
-  return folders.flatMap((folder) => filesOf([join(name, folder.name)]).filter(isTestFile)).sort();
+/** Test files are looked for in folders inside of a folder too, as an export of cases has one for each workspace; policies are not. */
+function isLookedInto(file: string): boolean {
+  const folders = dirname(file).split(sep);
+  return folders[0] === "." || (isTestFile(file) && !folders.some((folder) => folder === "node_modules" || folder.startsWith(".")));
 }
 
 /**
@@ -49,7 +48,7 @@ function testsBelow(name: string): string[] {
  * @throws CountersignError usage where there is nothing to run; policy_invalid with file:line:column
  */
 export function readSuites(names: readonly string[]): Suite[] {
-  const named = [...filesOf(names), ...names.flatMap(testsBelow)];
+  const named = filesOf(names);
   const tests = new Set(named.flatMap((file) => (isTestFile(file) ? [file] : besideOf(file))));
   const policies = new Map<string, LoadedPolicy>();
   const policyOf = (file: string) => {

@@ -1,4 +1,5 @@
 import { existsSync } from "node:fs";
+import { basename, resolve } from "node:path";
 import { CountersignError } from "../errors.ts";
 import type { Manifest } from "../evals/manifest.ts";
 import { isTopic, TOPICS } from "../events/topics.ts";
@@ -19,13 +20,13 @@ const FORMS = "an ISO 8601 instant, the manifest.json of an export, or TOPIC:PAR
  *
  * @throws CountersignError usage, file_invalid
  */
-export async function boundOf(text: string | undefined, flag: string, log: Pick<EventLog, "heads" | "partitions">): Promise<Bound> {
+export async function boundOf(text: string | undefined, flag: string, log: Pick<EventLog, "heads" | "partitions" | "url">): Promise<Bound> {
   if (text === undefined || text === "beginning") return text === undefined || flag === "--from" ? {} : { offsets: everywhere(0, log.partitions) };
   if (text === "now") return flag === "--to" ? {} : { offsets: await headOf(log) };
   const instant = instantMs(text);
   if (instant !== undefined) return { instant };
   if (/^[a-z]+:\d+:\d+(,|$)/.test(text)) return { offsets: positionsOf(text, flag, log.partitions) };
-  if (existsSync(text)) return { offsets: await endOfEarlier(text, flag) };
+  if (existsSync(text)) return { offsets: await endOfEarlier(text, flag, log) };
   throw new CountersignError("usage", `${flag} ${text} names no place in the log`, { field: flag, value: text, fix: `give ${FORMS}` });
 }
 
@@ -54,11 +55,14 @@ function positionsOf(text: string, flag: string, partitions: number): Checkpoint
   return out;
 }
 
-/** Where an export ended. @throws CountersignError file_invalid, usage */
-export async function endOfEarlier(path: string, flag: string): Promise<Checkpoint> {
+/** Where an export of this log ended. @throws CountersignError file_invalid, usage */
+export async function endOfEarlier(path: string, flag: string, log: Pick<EventLog, "partitions" | "url">): Promise<Checkpoint> {
   const { endOf } = await import("../evals/ranges.ts");
   try {
-    return endOf(JSON.parse(fileText(path, flag)) as Manifest);
+    const manifest = JSON.parse(fileText(path, flag)) as Manifest;
+    if (manifest.kind !== "countersign.dataset") throw new Error("it does not say countersign.dataset");
+    checkSameLog(manifest.log, path, flag, log);
+    return endOf(manifest);
   } catch (cause) {
     if (cause instanceof CountersignError) throw cause;
     throw new CountersignError("file_invalid", `${path} is no manifest of an export`, {
@@ -67,4 +71,19 @@ export async function endOfEarlier(path: string, flag: string): Promise<Checkpoi
       fix: "name the manifest.json of an earlier export",
     });
   }
+}
+
+/** Offsets of one log mean nothing in another: what lies before them would silently be left out. */
+function checkSameLog(of: Manifest["log"], path: string, flag: string, log: Pick<EventLog, "partitions" | "url">): void {
+  if (nameOf(of.url) === nameOf(log.url) && of.partitions === log.partitions) return;
+  throw new CountersignError("usage", `${path} is of another log: ${of.url} with ${of.partitions} partitions, not ${log.url} with ${log.partitions}`, {
+    field: flag,
+    value: of.url,
+    fix: "export this log into a folder of its own; where it is the same log at another address, give the offsets as TOPIC:PARTITION:OFFSET",
+  });
+}
+
+/** An embedded log by its folder's own name, which is the same by a relative path; any other by its whole address. */
+function nameOf(url: string): string {
+  return url.startsWith("sqlite:") ? `sqlite:${basename(resolve(url.slice("sqlite:".length)))}` : url;
 }

@@ -16,12 +16,12 @@ interface Asked {
 }
 
 /**
- * Who exports raw: a person with the role, by their key in this data folder. Who did so, when, of which log and to where is kept in
+ * Who exports raw: a person with the role in a workspace, by their key in this data folder. Who did so, when, of which log and to where is kept in
  * raw-exports.jsonl beside it, also when the export then fails. Null for a strict export.
  *
  * @throws CountersignError usage, unauthenticated, forbidden
  */
-export async function rawExporter(io: Io, { profile, data, log, target, out }: Asked): Promise<{ id: string; role: string } | null> {
+export async function rawExporter(io: Io, { profile, data, log, target, out }: Asked): Promise<{ id: string; role: string; workspace: string } | null> {
   if (profile === "strict") return null;
   if (profile !== "raw")
     throw new CountersignError("usage", `There is no profile ${profile}`, { field: "--profile", value: profile, fix: "give strict or raw" });
@@ -36,7 +36,7 @@ export async function rawExporter(io: Io, { profile, data, log, target, out }: A
     join(data, "raw-exports.jsonl"),
     `${JSON.stringify({ at: new Date(io.now()).toISOString(), id: key.id, keyId: key.keyId, role: RAW_ROLE, log, target, out })}\n`,
   );
-  return { id: key.id, role: RAW_ROLE };
+  return { id: key.id, role: RAW_ROLE, workspace: key.workspace };
 }
 
 async function verified(text: string, data: string, now: () => number) {

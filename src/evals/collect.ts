@@ -9,7 +9,7 @@ import type { PileSource } from "./pile.ts";
 import { type PublishedPolicies, publishedPolicies } from "./published-policies.ts";
 import type { Ranges } from "./ranges.ts";
 import { type ReadLedger, type ReadLedgerOptions, readLedger } from "./read-ledger.ts";
-import type { Hidden, Profile } from "./redact/redactor.ts";
+import { type Hidden, nothingHidden, type Profile } from "./redact/redactor.ts";
 import { DEFAULT_SPLIT_SEED } from "./split.ts";
 import { Tally } from "./tally.ts";
 import type { PublishedDocument } from "./targets/target.ts";
@@ -150,7 +150,7 @@ async function together<A, B>(
 
 function collectionOf(ledger: ReadLedger, firsts: readonly (First | undefined)[], finals: readonly (Final | undefined)[]) {
   const skipped = { ...ledger.skipped };
-  const hidden: Hidden = { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } };
+  const hidden = nothingHidden();
   const [insights, tally] = [new Insights(), new Tally()];
   let [parked, items] = [0, 0];
   for (const first of firsts) {

@@ -8,6 +8,8 @@ import { cardFiles } from "./card.ts";
 import { type Collection, type CollectOptions, collect } from "./collect.ts";
 import { LABEL_MAP } from "./labels.ts";
 import { EXPORT_FORMAT, MANIFEST_FILE, type Manifest, REJECTED_FILE } from "./manifest.ts";
+import { nothingHidden, redactor } from "./redact/redactor.ts";
+import { redactedReport } from "./redact-report.ts";
 import { Sinks } from "./sinks.ts";
 import { DEFAULT_SPLIT_SEED, SPLIT_SHARES } from "./split.ts";
 import { targetOf } from "./targets/table.ts";
@@ -102,7 +104,7 @@ function manifestOf(target: Target, collection: Collection, options: ExportOptio
     skipped: collection.skipped,
     parked: collection.parked,
     functionNames: collection.functionNames,
-    insights: collection.insights.report(),
+    insights: redactedReport(collection.insights.report(), redactor(profile, options.key, nothingHidden())("")),
   };
 }
 

@@ -15,6 +15,8 @@ export function redactedDraft(draft: Draft, redaction: Redaction, catalogue: Cat
   for (const action of [...draft.proposed, ...draft.presented, ...(draft.final ?? [])]) redaction.args(action.args, rulesOf(action.tool));
   // Transcripts next: their calls hold classified values too.
   const messages = redactedMessages(draft.context.messages, redaction, rulesOf);
+  const tools = redaction.value(draft.context.tools);
+  const isShown = messages === draft.context.messages && tools === draft.context.tools;
   const actionOf = (action: ExampleAction): ExampleAction => {
     const args = redaction.args(action.args, rulesOf(action.tool)) ?? null;
     // The hash of arguments that were hidden would let anybody test a guess.
@@ -29,7 +31,7 @@ export function redactedDraft(draft: Draft, redaction: Redaction, catalogue: Cat
     reasoning: text(draft.reasoning),
     evidence: draft.evidence.map(({ label, value }) => ({ label: text(label), value: text(value) })),
     run: draft.run && { ...draft.run, threadId: text(draft.run.threadId), checkpointId: text(draft.run.checkpointId) },
-    context: { ...draft.context, uri: text(draft.context.uri), messages, tools: redaction.value(draft.context.tools) },
+    context: { ...draft.context, uri: text(draft.context.uri), messages, tools, sha256: isShown ? draft.context.sha256 : null },
     proposed: draft.proposed.map(actionOf),
     presented: draft.presented.map(actionOf),
     final: draft.final === null ? null : draft.final.map(actionOf),

@@ -9,7 +9,7 @@ import { type FoldedItem, foldedItems, proposalOf, type Skipped, threadOf } from
 import { Insights, type InsightsParts } from "./insights.ts";
 import { Output, type Part } from "./output.ts";
 import type { PileSource } from "./pile.ts";
-import { type Hidden, type Profile, type Redaction, redactor } from "./redact/redactor.ts";
+import { type Hidden, nothingHidden, type Profile, type Redaction, redactor } from "./redact/redactor.ts";
 import { isEqualPair, ownerOf, redactedDraft } from "./redact-draft.ts";
 import { keysOf, RowList } from "./row-keys.ts";
 import { addOperation, addRows, type RowSink, textOf } from "./rows.ts";
@@ -256,8 +256,4 @@ interface Making {
   /** first: rows and examples are counted; back: the rows are taken back; again: the rows are counted. */
   readonly pass: "first" | "back" | "again";
   readonly output: Output;
-}
-
-function nothingHidden(): Hidden {
-  return { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } };
 }

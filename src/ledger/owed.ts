@@ -76,13 +76,25 @@ function atRest(item: Item, cause: VerdictNode | DecisionNode): boolean {
   return true;
 }
 
+/**
+ * When the time of the step in force is over: the next step of the ladder is due, or the expiry. A step that was taken late, after a time
+ * without a clock, has as long as the verdict gives it: the times in the verdict are the earliest ones. Null where nothing is due.
+ */
+export function stepEnds({ terms, group }: VerdictNode): number | null {
+  const end = terms.ladder.find((s) => s.step === group.step + 1)?.at ?? terms.expiresAt;
+  const taken = terms.ladder.find((s) => s.step === group.step);
+  const late = taken === undefined || group.escalatedAt === null ? 0 : Math.max(0, group.escalatedAt - taken.at);
+  return end === null ? null : end + late;
+}
+
 function deadlines(verdict: VerdictNode, cause: NodeKey): readonly Owed[] {
   const { group, terms } = verdict;
   if (group.closedBy !== null || !(isAudit(terms) || isPending(verdict))) return [];
   const owed: Owed[] = [];
   const next = terms.ladder.find((s) => s.step === group.step + 1);
-  if (next !== undefined) owed.push({ worker: "clock", duty: "escalate", cause, due: next.at, names: String(next.step) });
-  else if (terms.expiresAt !== null && !group.held && !isAudit(terms)) owed.push({ worker: "clock", duty: "expire", cause, due: terms.expiresAt, names: null });
+  const due = stepEnds(verdict);
+  if (next !== undefined) owed.push({ worker: "clock", duty: "escalate", cause, due: due as number, names: String(next.step) });
+  else if (due !== null && !group.held && !isAudit(terms)) owed.push({ worker: "clock", duty: "expire", cause, due, names: null });
   if (group.lease !== null) owed.push({ worker: "clock", duty: "release", cause, due: group.lease.endsAt, names: group.lease.id });
   return owed;
 }

@@ -4,6 +4,7 @@ import { ACTION_CHECKS } from "./lint-actions.ts";
 import { CONDITION_CHECKS } from "./lint-conditions.ts";
 import { EFFECT_CHECKS } from "./lint-effects.ts";
 import type { Finding, Found } from "./lint-finding.ts";
+import { ORDER_CHECKS } from "./lint-orders.ts";
 import { PEOPLE_CHECKS } from "./lint-people.ts";
 import { type LoadedPolicy, loadPolicy } from "./loaded.ts";
 import { dotted } from "./problems.ts";
@@ -33,7 +34,7 @@ export function lintPolicy(text: string, file: string, readFile: ReadFile, now?:
   } catch (error) {
     return { findings: linesOf(messageOf(error), file) };
   }
-  const findings = [...ACTION_CHECKS, ...CONDITION_CHECKS, ...EFFECT_CHECKS, ...PEOPLE_CHECKS].flatMap((check) =>
+  const findings = [...ACTION_CHECKS, ...CONDITION_CHECKS, ...EFFECT_CHECKS, ...PEOPLE_CHECKS, ...ORDER_CHECKS].flatMap((check) =>
     check(policy, now).map((found) => placed(policy, found)),
   );
   return { policy, findings: sorted(findings) };

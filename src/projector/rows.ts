@@ -3,7 +3,7 @@ import type { AnyEvent, Topic } from "../events/topics.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import type { Entry, Item } from "../ledger/item.ts";
 import { type Life, lifeOf } from "../ledger/life.ts";
-import { type Owed, owedTo } from "../ledger/owed.ts";
+import { type Owed, owedTo, stepEnds } from "../ledger/owed.ts";
 import { isGrant } from "../ledger/resumes.ts";
 import { spendsOf } from "../ledger/spend.ts";
 import { OUTCOMES, STAGES } from "../ledger/stages.ts";
@@ -202,7 +202,7 @@ export function waitsForPerson({ stage, review }: Life): boolean {
 /** When the time to decide is over at this step: the next step of the ladder, or the expiry. Null where nobody decides. */
 export function deadlineOf({ verdict, stage, review }: Life): number | null {
   if (verdict === null || verdict.group.held || (stage !== "pending" && review !== "open")) return null;
-  return verdict.terms.ladder.find((s) => s.step === verdict.group.step + 1)?.at ?? verdict.terms.expiresAt;
+  return stepEnds(verdict);
 }
 
 /** Milliseconds of a UUIDv7: an order for lists that needs no clock of ours. 0 for other ids. */

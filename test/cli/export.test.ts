@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -63,7 +63,7 @@ describe("a raw export", () => {
   });
 
   test("shows reviewers as they are, names who asked in the manifest, and is recorded beside the keys, one line each time", async () => {
-    const key = await makeKey(folder, "--scope", "reviewer", "--id", "dora", "--roles", "raw-export");
+    const key = await makeKey(folder, "--scope", "reviewer", "--id", "dora", "--roles", "raw-export", "--workspace", "w");
     for (const n of [1, 2]) {
       const manifest = await exported([...raw, "--out", out(`raw${n}`)], { COUNTERSIGN_API_KEY: key });
       expect(manifest.redaction).toMatchObject({ profile: "raw", by: { id: "dora", role: "raw-export" }, hidden: { fields: 0 } });
@@ -79,15 +79,24 @@ describe("a raw export", () => {
   });
 
   test("of a revoked key is refused", async () => {
-    const key = await makeKey(folder, "--scope", "reviewer", "--id", "dora", "--roles", "raw-export");
+    const key = await makeKey(folder, "--scope", "reviewer", "--id", "dora", "--roles", "raw-export", "--workspace", "w");
     const [{ keyId }] = lines<{ keyId: string }>((await cli(["keys", "list", "--data", folder, "--json"])).out) as [{ keyId: string }];
     expect((await cli(["keys", "revoke", keyId, "--data", folder])).code).toBe(0);
     const { code, err } = await run([...raw, "--out", out("raw")], { COUNTERSIGN_API_KEY: key });
     expect([code, JSON.parse(err).code]).toEqual([3, "unauthenticated"]);
   });
 
+  test("shows what is of the key's workspace, and nothing of another", async () => {
+    const key = await makeKey(folder, "--scope", "reviewer", "--id", "dora", "--roles", "raw-export", "--workspace", "other");
+    const manifest = await exported([...raw, "--out", out("raw")], { COUNTERSIGN_API_KEY: key });
+    expect([manifest.rows, manifest.filters.workspace]).toEqual([0, "other"]);
+    const { code, err } = await run([...raw, "--workspace", "w", "--out", out("raw2")], { COUNTERSIGN_API_KEY: key });
+    expect([code, JSON.parse(err)]).toMatchObject([3, { code: "forbidden", field: "--workspace", value: "w" }]);
+    expect(existsSync(out("raw2"))).toBe(false);
+  });
+
   test("is asked for: without a profile reviewers are pseudonyms, whoever asks", async () => {
-    const key = await makeKey(folder, "--scope", "reviewer", "--id", "dora", "--roles", "raw-export");
+    const key = await makeKey(folder, "--scope", "reviewer", "--id", "dora", "--roles", "raw-export", "--workspace", "w");
     const manifest = await exported(["--out", out("strict")], { COUNTERSIGN_API_KEY: key });
     expect(manifest.redaction).toMatchObject({ profile: "strict", by: null });
     for (const row of rowsIn(out("strict/reviewed-examples.jsonl"))) expect(row.decision.reviewer.id).toMatch(/^person-[0-9a-f]{12}$/);
@@ -139,6 +148,22 @@ describe("--since-last", () => {
     expect(readdirSync(out("weekly")).filter((name) => name.startsWith("part-"))).toEqual(["part-0001"]);
   });
 
+  test("is of one log: a manifest of another one is refused, also as --from", async () => {
+    const first = await exported(["--out", out("weekly")]);
+    const path = out("weekly/manifest.json");
+    writeFileSync(path, readFileSync(path, "utf8").replace(first.log.url, "sqlite:/elsewhere/other-log"));
+    for (const args of [
+      ["--since-last", "--out", out("weekly")],
+      ["--from", path, "--out", out("x")],
+    ]) {
+      const { code, err } = await run([...args, "--json"]);
+      expect([code, JSON.parse(err)]).toMatchObject([2, { code: "usage", field: args[0], value: "sqlite:/elsewhere/other-log" }]);
+    }
+    writeFileSync(path, '{"ranges":5}');
+    expect(JSON.parse((await run(["--from", path, "--out", out("x"), "--json"])).err)).toMatchObject({ code: "file_invalid", field: "--from" });
+    expect(existsSync(out("x"))).toBe(false);
+  });
+
   test("and --from exclude each other", async () => {
     const { code, err } = await run(["--since-last", "--from", "2026-01-01", "--out", out("x"), "--json"]);
     expect([code, JSON.parse(err)]).toMatchObject([2, { code: "usage", field: "--from" }]);
@@ -146,6 +171,16 @@ describe("--since-last", () => {
 });
 
 describe("the export", () => {
+  test("replaces an earlier one in its folder, and no file that it has not written", async () => {
+    await exported(["--out", out("a")]);
+    await exported(["--out", out("a")]);
+    mkdirSync(out("mine"));
+    writeFileSync(out("mine/README.md"), "mine");
+    const { code, err } = await run(["--out", out("mine"), "--json"]);
+    expect([code, JSON.parse(err)]).toMatchObject([2, { code: "usage", field: "--out", detail: expect.stringContaining("README.md") }]);
+    expect(readFileSync(out("mine/README.md"), "utf8")).toBe("mine");
+  });
+
   test("makes a key of pseudonyms that only its owner can read, and keeps it", async () => {
     const [first, second] = [await exported(["--out", out("a")]), await exported(["--out", out("b")])];
     expect(statSync(out("export.key")).mode & 0o777).toBe(0o600);

@@ -1,7 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from "vitest";
 import { cli } from "./harness.ts";
 
 const POLICY = `policy: notes
@@ -49,6 +49,16 @@ describe("policy test", () => {
 
   it("finds the tests beside a policy that is named, and the policy of tests that are named", async () => {
     for (const name of ["notes.yaml", "notes.policytest.yaml"]) expect((await cli(["policy", "test", join(dir, name)])).out).toContain("2 cases passed");
+  });
+
+  it("finds test files in folders inside of a folder, as an export of cases lays them", async () => {
+    const exported = mkdtempSync(join(tmpdir(), "countersign-cases-"));
+    onTestFinished(() => rmSync(exported, { recursive: true }));
+    mkdirSync(join(exported, "support"));
+    for (const name of ["notes.yaml", "notes.policytest.yaml"]) copyFileSync(join(dir, name), join(exported, "support", name));
+    const { code, out } = await cli(["policy", "test", exported]);
+    expect(out).toContain("2 cases passed");
+    expect(code).toBe(0);
   });
 
   it("says what was expected and what came, with the place, and ends with 3", async () => {

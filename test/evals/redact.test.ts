@@ -167,6 +167,38 @@ actions:
       /deep: { class: personal }
 `;
 
+test("the manifest and the card hide persons and what is recognised, and a transcript that was changed has no hash", async () => {
+  const script = await Script.open();
+  const args = { amount: 1 };
+  const late = await script.judge(await script.propose("late", args), "interrupt", {
+    owner: "person:alice.smith@corp.example",
+    expiresAt: 2,
+    ladder: [{ step: 1, at: 1, to: "role:boss", page: false }],
+  });
+  await script.decide(late, "expire", { actor: { kind: "clock", id: "clock" }, seen: null });
+  for (const [key, text] of [
+    ["plain", "Pay the bill"],
+    ["phone", "Call +41 44 668 18 00"],
+  ] as const)
+    await script.decide(await script.judge(await script.propose(key, args, { transcript: transcript(text) }), "interrupt"), "reject", {
+      reasonCodes: ["see_jo@example.com"],
+    });
+  const folder = mkdtempSync(join(tmpdir(), "countersign-manifest-"));
+  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
+  const manifest = await exportDataset(folder, "jsonl", { log: script.log, codec: script.codec, key: TEST_KEY });
+  expect(manifest.insights.timeouts.owners).toEqual([{ what: expect.stringMatching(/^person-[0-9a-f]{12}$/), count: 1 }]);
+  for (const file of ["manifest.json", "README.md", "reviewed-examples.jsonl"])
+    expect(readFileSync(join(folder, file), "utf8")).not.toMatch(/alice|jo@example|668 18/);
+  const rows = readFileSync(join(folder, "reviewed-examples.jsonl"), "utf8")
+    .trim()
+    .split("\n")
+    .map((line) => JSON.parse(line));
+  expect(rows.map((row) => [JSON.stringify(row.context.messages).includes("phone-"), row.context.sha256 === null]).sort()).toEqual([
+    [false, false],
+    [true, true],
+  ]);
+});
+
 /** Things that must not leave, wherever they stand. */
 const anywhere = fc.constantFrom("4111 1111 1111 1111", "378282246310005", "GB82 WEST 1234 5698 7654 32", "mole.canary@secret.example", "+41 44 668 18 00");
 

@@ -112,14 +112,14 @@ test("a window that closes unreviewed goes up the ladder step by step, and never
     });
   expect(await view(itemId)).toMatchObject({ owner: "role:support-lead", deadline: clock.at + 24 * HOUR, expiresAt: null });
   clock.at += 24 * HOUR;
-  await becomes("role:auditor", 1);
+  expect(await becomes("role:auditor", 1)).toMatchObject({ held: false });
   expect(await world.decide("lead", await view(itemId), { kind: "approve" })).toMatchObject({ status: 403, body: { code: "not_entitled" } });
   clock.at += 12 * HOUR;
   await becomes("role:support-lead", 2);
   clock.at += 1000 * HOUR;
   await new Promise((resolve) => setTimeout(resolve, 1500));
   const last = await view(itemId);
-  expect(last).toMatchObject({ review: "open", execution: "succeeded", outcome: "succeeded", step: 2 });
+  expect(last).toMatchObject({ review: "open", execution: "succeeded", outcome: "succeeded", step: 2, held: true, deadline: null });
   expect(last.timeline.filter((e) => e.topic === "decisions").map((e) => `${e.what} ${e.status}`)).toEqual(["escalate effective", "escalate effective"]);
   expect((await queue()).map((i) => i.itemId)).toContain(itemId);
   expect((await world.decide("lead", last, { kind: "approve" })).status).toBe(200);

@@ -26,7 +26,7 @@ describe("docs/policy.md", () => {
     expect(judged("issue_refund", refund, { target: { state: "paid" } })).toMatchObject({
       route: "interrupt",
       risk: "critical",
-      owner: "role:payments-oncall",
+      owner: "role:refund-approver",
       approvals: 2,
       approvalOrder: ["role:support-lead", "role:payments-lead"],
     });

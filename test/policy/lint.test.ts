@@ -74,7 +74,25 @@ describe("lint", () => {
     expect(codes(`${ACT}floors:\n${rule(above(10), critical, "a")}${rule(above(50), critical)}`)).toEqual(["8 shadowed-floor"]);
     expect(codes(`${ACT}floors:\n${rule(above(50), critical, "a")}${rule(above(10), critical)}`)).toEqual(["7 shadowed-floor"]);
     const ordered = "raise: { risk: high, approvals: 2, approval_order: [role:x, role:y] }, because: b";
-    expect(codes(`${ACT}rules:\n${rule(same, "raise: { risk: high, approvals: 2 }, because: b", "a")}${rule(same, ordered)}`)).toEqual(["7 shadowed-rule"]);
+    expect(codes(`${ACT}rules:\n${rule(same, "raise: { risk: high, approvals: 2 }, because: b", "a")}${rule(same, ordered)}`, "warning")).toEqual([
+      "7 shadowed-rule",
+    ]);
+  });
+
+  it("notes an order of approval that only people with two roles can keep: the owner's, and the one whose turn it is", () => {
+    const same = "{ action: act, args: { /n: { above: 50 } } }";
+    const ordered = (order: string) =>
+      `${ACT}rules:\n${rule(same, `raise: { risk: high, approvals: ${order.split(",").length}, approval_order: [${order}] }, because: b`)}`;
+    expect(codes(ordered("role:boss"))).toEqual([]);
+    const [found, ...others] = lint(ordered("role:boss, role:cfo"));
+    expect([found, ...others]).toMatchObject([{ code: "two-roles", severity: "note", line: 7 }]);
+    expect(found?.message).toContain("role:boss, then role:cfo, of what role:boss decides");
+    const routed = (owner: string) => `${ACT}routes: [{ when: { action: act }, owner: ${owner}, approvals: 2, approval_order: [role:a, role:a] }]\n`;
+    expect([codes(routed("role:a")), codes(routed("role:oncall"))]).toEqual([[], ["6 two-roles"]]);
+    expect(lint(`${ordered("role:boss, role:boss")}routes: [{ when: { action: act }, owner: role:oncall }]\n`)[0]?.message).toContain(
+      "of what role:oncall decides",
+    );
+    expect(codes(ACT.replace("risk: medium", 'risk: medium, owner: "role:x", approvals: 2, approval_order: [role:x, role:y]'))).toEqual(["5 two-roles"]);
   });
 
   it.each([
@@ -154,7 +172,7 @@ describe("lint", () => {
   ])("looks at who signs before it takes one rule for idle under another: %s", (_, one, other, found) => {
     const when = (n: number) => `{ action: act, args: { /n: { above: ${n} } } }`;
     const effect = (raise: string) => (raise === "FORBID" ? "forbid: true, because: b" : `raise: { ${raise} }, because: b`);
-    expect(codes(`${ACT}rules:\n${rule(when(10), effect(one), "a")}${rule(when(50), effect(other))}`)).toEqual(found);
+    expect(codes(`${ACT}rules:\n${rule(when(10), effect(one), "a")}${rule(when(50), effect(other))}`, "warning")).toEqual(found);
   });
 
   const BRANCHES = `actions:

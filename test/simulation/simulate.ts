@@ -169,7 +169,7 @@ async function finale(world: World, { jobs }: Seats): Promise<void> {
   jobs.length = 0;
   await settle(world);
   // What replaces another item is judged once that one has ended, and only then does its own time run.
-  for (const hours of [4, 40, 40, 40]) {
+  for (const hours of [4, 40, 40, 40, 40]) {
     if (world.violation !== null) return;
     await settleOnce(world, hours * 3_600_000);
   }

@@ -95,8 +95,12 @@ for (const { name, why, place: makePlace } of await ledgerKinds()) {
       for (const kind of ["policy", "dispatcher", "clock"] as const) await first.stop(kind);
       clock.now = T0 + 24 * 60 * MINUTE;
       const back = await Promise.all([open(clock), open(clock)]);
-      await quiet([first, ...back]);
-      await quiet([first, ...back]);
+      // The steps after a late one have their own time.
+      for (const minutes of [0, 5, 3]) {
+        clock.now += minutes * MINUTE;
+        await quiet([first, ...back]);
+        await quiet([first, ...back]);
+      }
       for (const [i, item] of items.entries()) {
         const story = back[0].story(item);
         expect(effective(story).slice(2)).toEqual(

@@ -205,7 +205,7 @@ describe("the timekeeper", () => {
     expect(effective(bench.story(item))).toHaveLength(bench.story(item).length);
   });
 
-  test("after being down over several deadlines it catches up in order and doubles nothing", async () => {
+  test("after being down over several deadlines it catches up in order, gives each step its own time, and doubles nothing", async () => {
     const bench = await openBench();
     await bench.publish();
     const t0 = bench.clock.now;
@@ -214,8 +214,19 @@ describe("the timekeeper", () => {
     bench.clock.now = t0 + 100 * MINUTE;
     bench.run("clock");
     await bench.quiet();
-    for (const item of items)
-      expect(bench.story(item).slice(2)).toEqual(["decisions escalate effective", "decisions escalate effective", "decisions expire effective"]);
+    const due = ["decisions escalate effective", "decisions escalate effective", "decisions expire effective"];
+    // The second owner has its five minutes and the third its three, as if they had been asked in time.
+    for (const [minutes, steps] of [
+      [100, 1],
+      [104.9, 1],
+      [105, 2],
+      [107.9, 2],
+      [108, 3],
+    ] as const) {
+      await bench.at(t0 + minutes * MINUTE);
+      for (const item of items) expect(bench.story(item).slice(2)).toEqual(due.slice(0, steps));
+      if (steps === 1) expect(bench.view(items[0] as string).deadline).toBe(t0 + 105 * MINUTE);
+    }
   });
 
   test("a clock that jumps forward and back writes nothing early by its own reading and nothing twice", async () => {
@@ -228,7 +239,7 @@ describe("the timekeeper", () => {
     await bench.at(t0 + 12 * MINUTE);
     await bench.at(t0 + 5 * MINUTE);
     expect(bench.story(item)).toEqual(["proposals review effective", "verdicts interrupt effective", "decisions escalate effective"]);
-    await bench.at(t0 + 15 * MINUTE);
+    await bench.at(t0 + 16 * MINUTE);
     expect(bench.story(item).slice(2)).toEqual(["decisions escalate effective", "decisions escalate effective"]);
   });
 

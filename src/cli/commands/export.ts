@@ -1,4 +1,4 @@
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, statSync } from "node:fs";
 import { join, resolve } from "node:path";
 import { Command } from "commander";
 import { CountersignError } from "../../errors.ts";
@@ -88,7 +88,8 @@ async function run(cli: Cli, options: Options): Promise<void> {
     const place = placeOf(options);
     const asked = { profile: options.profile, data: keyFolder, log: log.url, target: options.target, out: resolve(place.out) };
     const rawBy = await rawExporter(cli.io, asked);
-    const from = place.from === undefined ? await boundOf(options.from, "--from", log) : { offsets: await endOfEarlier(place.from, "--since-last") };
+    const workspace = workspaceOf(options.workspace, rawBy);
+    const from = place.from === undefined ? await boundOf(options.from, "--from", log) : { offsets: await endOfEarlier(place.from, "--since-last", log) };
     const to = await boundOf(options.to, "--to", log);
     log.onTrouble = (sentence) => sentence !== null && cli.note(sentence);
     const manifest = await exportDataset(place.out, options.target, {
@@ -104,11 +105,11 @@ async function run(cli: Cli, options: Options): Promise<void> {
       ...boundsOf(from.offsets, to.offsets),
       ...(from.instant !== undefined && { after: from.instant }),
       ...(to.instant !== undefined && { before: to.instant }),
-      ...(options.workspace !== undefined && { workspace: options.workspace }),
+      ...(workspace !== undefined && { workspace }),
       ...(options.splitSeed !== undefined && { splitSeed: options.splitSeed }),
       ...(holdoutFrom !== undefined && { holdoutFrom }),
       ...(options.threads !== undefined && { threads: options.threads }),
-      ...(rawBy !== null && { rawBy }),
+      ...(rawBy !== null && { rawBy: { id: rawBy.id, role: rawBy.role } }),
     });
     cli.progress(null);
     if (cli.json()) return cli.data({ out: place.out, ...manifest });
@@ -126,13 +127,39 @@ function boundsOf(from: Checkpoint | undefined, to: Checkpoint | undefined): { f
 
 /** Where this export goes, and after which manifest it goes on. */
 function placeOf({ out, sinceLast }: Options): { out: string; from?: string } {
-  if (sinceLast !== true) return { out };
+  if (sinceLast !== true) {
+    checkFolder(out);
+    return { out };
+  }
   const parts = existsSync(out) ? readdirSync(out).filter((name) => /^part-\d{4,}$/.test(name) && existsSync(join(out, name, "manifest.json"))) : [];
   const last = parts.map((name) => Number(name.slice(5))).sort((a, b) => b - a)[0];
   const next = join(out, `part-${String((last ?? 0) + 1).padStart(4, "0")}`);
   if (last !== undefined) return { out: next, from: join(out, `part-${String(last).padStart(4, "0")}`, "manifest.json") };
   const own = join(out, "manifest.json");
   return existsSync(own) ? { out: next, from: own } : { out: next };
+}
+
+/** An export replaces an earlier one in its folder, and nothing else. @throws CountersignError usage */
+function checkFolder(out: string): void {
+  if (!existsSync(out) || !statSync(out).isDirectory() || existsSync(join(out, "manifest.json"))) return;
+  const foreign = readdirSync(out).find((name) => !/^part-\d{4,}$/.test(name) && !name.startsWith("."));
+  if (foreign === undefined) return;
+  throw new CountersignError("usage", `${out} holds ${foreign}, which no finished export has written`, {
+    field: "--out",
+    value: out,
+    fix: "name a new or an empty folder, or remove what is in this one",
+  });
+}
+
+/** A role is held in one workspace: nothing of another one leaves raw. @throws CountersignError forbidden */
+function workspaceOf(asked: string | undefined, rawBy: { readonly id: string; readonly workspace: string } | null): string | undefined {
+  if (rawBy === null || asked === rawBy.workspace) return asked;
+  if (asked === undefined) return rawBy.workspace;
+  throw new CountersignError("forbidden", `${rawBy.id} may export the workspace ${rawBy.workspace} raw, not ${asked}`, {
+    field: "--workspace",
+    value: asked,
+    fix: `leave --workspace out, or ask somebody who has the role in ${asked}`,
+  });
 }
 
 function instantOf(text: string | undefined, flag: string): number | undefined {

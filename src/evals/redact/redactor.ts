@@ -13,6 +13,11 @@ export interface Hidden {
   found: { [kind in Detector["kind"]]: number };
 }
 
+/** The counts of a redaction that has not begun. */
+export function nothingHidden(): Hidden {
+  return { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } };
+}
+
 /** Shortest text of a classified field that is looked for in the rest of the row: shorter ones are ordinary words. */
 const SHORTEST_KNOWN = 4;
 
@@ -124,9 +129,14 @@ export function redactedMessages(messages: Json, redaction: Redaction, rulesOf: 
   find(messages);
   const hide = (part: Json): Json => {
     if (typeof part !== "object" || part === null) return redaction.value(part);
-    if (Array.isArray(part)) return part.map(hide);
+    if (Array.isArray(part)) {
+      const parts = part.map(hide);
+      return parts.every((inner, i) => inner === part[i]) ? part : parts;
+    }
     const treated = calls.get(part);
-    return Object.fromEntries(Object.entries(part).map(([key, inner]) => [redaction.text(key), treated?.[key] ?? hide(inner as Json)]));
+    const parts = Object.entries(part).map(([key, inner]) => [redaction.text(key), treated?.[key] ?? hide(inner as Json)] as const);
+    // What nothing was hidden in is the same value: then its hash tells nothing that it does not.
+    return parts.every(([key, inner]) => Object.hasOwn(part, key) && part[key] === inner) ? part : Object.fromEntries(parts);
   };
   return hide(messages);
 }

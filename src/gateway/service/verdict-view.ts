@@ -22,6 +22,11 @@ export function allowedNow(proposal: ProposalNode, verdict: VerdictNode | null):
   });
 }
 
+/** Whether an audit's window has passed unreviewed, and its ladder with it: its last owner holds it, and no time is left to run out. */
+function isMissed({ terms, group }: VerdictNode): boolean {
+  return isAudit(terms) && group.closedBy === null && group.step > 0 && !terms.ladder.some((s) => s.step > group.step);
+}
+
 /** How the decisions on a verdict stand. */
 export function groupView(
   proposal: ProposalNode,
@@ -30,7 +35,13 @@ export function groupView(
   if (verdict === null) return { allowedDecisions: [], approvals: 0, votes: [], claim: null, held: false };
   const { group, terms } = verdict;
   const claim = group.lease === null || !canDecide(verdict) ? null : { person: group.lease.person, endsAt: group.lease.endsAt };
-  return { allowedDecisions: allowedNow(proposal, verdict), approvals: approvalsNeeded(terms), votes: [...group.votes], claim, held: group.held };
+  return {
+    allowedDecisions: allowedNow(proposal, verdict),
+    approvals: approvalsNeeded(terms),
+    votes: [...group.votes],
+    claim,
+    held: group.held || isMissed(verdict),
+  };
 }
 
 /** Policy's words for a verdict, most severe first. */

@@ -82,7 +82,7 @@ rules:
   - { name: one forbidden step, plan: [{ action: read }, { action: pay, args: { amount: 5 }, target: { frozen: true } }], expect: { route: forbid } }
   - { name: question, ask: question, expect: { decisions: [respond], route: interrupt } }
   - { name: notice, ask: notify, expect: { decisions: [acknowledge] } }
-  - { name: hurry, action: pay, args: { amount: 5 }, target: { frozen: false }, timeout: PT1M, expect: { expires_in: PT2M } }`,
+  - { name: hurry, action: pay, args: { amount: 5 }, target: { frozen: false }, timeout: PT1M, expect: { expires_in: PT1M } }`,
       ),
     );
     expect(results.flatMap((result) => result.misses)).toEqual([]);
