@@ -24,7 +24,7 @@ import { authority } from "./workers/authority.ts";
 import { runBatcher } from "./workers/batcher.ts";
 import { branchBar, branchSweep } from "./workers/branches.ts";
 import { dispatcher, type ItemBar } from "./workers/dispatcher.ts";
-import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
+import { haltBar, haltedFor, haltingJudge, haltSweep } from "./workers/halted.ts";
 import { type Overshoot, overshootsOf } from "./workers/overshoots.ts";
 import { policyBar } from "./workers/policy-bar.ts";
 import { type Judge, policyWorker } from "./workers/policy-worker.ts";
@@ -184,7 +184,7 @@ function ledger(
         onError: (name, error) => options.onTrouble?.(`${name}: ${(error as Error).message}`),
       }),
     );
-    workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now)));
+    workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now, haltedFor(halts))));
     const haltEnds = { at: () => halts.nextEnd(now()), now };
     const retries = runSweep(retrySweep(acrossItems, policies.retries, [haltBar(halts, now), retryBar], haltEnds), sweep);
     workers.push(

@@ -197,6 +197,7 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     }
     const owed = new Map<string, readonly Owed[]>();
     for (const cached of touched) {
+      cached.view = undefined;
       dirty.add(cached);
       owed.set(cached.id, owedBy(cached));
     }
@@ -248,6 +249,7 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
         throw error;
       }
     },
+    hold: (id) => cache.get(id),
     peek(id) {
       const cached = cache.get(id);
       return cached !== undefined && dirty.has(cached) ? cached : undefined;

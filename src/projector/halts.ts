@@ -35,6 +35,8 @@ export interface Halts {
   inForce(now: number): readonly Halt[];
   /** The first halt that covers somebody's actions. */
   covering(concerned: Concerned, now: number): Halt | undefined;
+  /** For how long halts have covered somebody's actions from a time on, in milliseconds: also those that were lifted, or have ended, since. */
+  coveredFor(concerned: Concerned, from: number, now: number): number;
   /** When the next of them ends by itself; null where none does. */
   nextEnd(now: number): number | null;
 }
@@ -47,9 +49,15 @@ export function openHalts(views: Database.Database, onFolded: (listener: (batch:
        SELECT 1 FROM document AS lift WHERE lift.kind = 'lift' AND lift.item = halt.item AND lift.ends = halt.id
      ) ORDER BY at, id`,
   );
+  const ever = views.prepare(
+    `SELECT id, workspace, scope, reason, actor, at, (SELECT MIN(until) FROM (
+       SELECT halt.expires AS until UNION ALL SELECT lift.at FROM document AS lift WHERE lift.kind = 'lift' AND lift.item = halt.item AND lift.ends = halt.id
+     )) AS expires FROM document AS halt WHERE kind = 'halt' ORDER BY at, id`,
+  );
   let known: readonly Halt[] | undefined;
+  let past: readonly Halt[] | undefined;
   onFolded((batch) => {
-    if (batch.rebuilt || batch.effective.some((e) => e.topic === "policies")) known = undefined;
+    if (batch.rebuilt || batch.effective.some((e) => e.topic === "policies")) known = past = undefined;
   });
   const all = () => {
     if (known !== undefined) return known;
@@ -58,8 +66,24 @@ export function openHalts(views: Database.Database, onFolded: (listener: (batch:
     return known;
   };
   const inForce = (now: number) => all().filter((halt) => halt.expiresAt === null || halt.expiresAt > now);
+  const history = () => {
+    if (past !== undefined) return past;
+    overlayOf(views).flush();
+    past = (ever.all() as HaltRow[]).map(haltOf);
+    return past;
+  };
   return {
     inForce,
+    coveredFor(concerned, from, now) {
+      let [sum, upTo] = [0, from];
+      for (const halt of history()) {
+        if (!covers(halt, concerned)) continue;
+        const end = Math.min(now, halt.expiresAt ?? now);
+        sum += Math.max(0, end - Math.max(upTo, halt.at));
+        upTo = Math.max(upTo, end);
+      }
+      return sum;
+    },
     covering: (concerned, now) => inForce(now).find((halt) => covers(halt, concerned)),
     nextEnd: (now) => inForce(now).reduce<number | null>((next, { expiresAt }) => (next === null ? expiresAt : Math.min(next, expiresAt ?? next)), null),
   };

@@ -3,6 +3,7 @@ import type { Codec } from "../events/codec.ts";
 import type { AnyEvent, Topic } from "../events/topics.ts";
 import { createItem, type Entry, type Finding, type Item, keyOf, type Memory, type NodeKey, type Status } from "../ledger/item.ts";
 import { eventBytes, eventIdOfBytes, itemBytes, topicOfNumber } from "./keys.ts";
+import type { StoredItemView } from "./reading.ts";
 import type { Placed } from "./rows.ts";
 import { type Blobs, readState } from "./state.ts";
 import type { Summary } from "./summary.ts";
@@ -15,6 +16,8 @@ export class CachedItem implements Memory {
   n = 0;
   item: Item;
   summary: Summary = {};
+  /** What queries made of it, until the next batch that touches it. */
+  view: StoredItemView | undefined;
   /** True when the item has a row. */
   stored = false;
   /** What the row says, to keep counters and todos by difference. */

@@ -54,12 +54,12 @@ export function itemQueries({ views, db, overlay, blobs, listed }: Reading) {
   return {
     /** An item with its state; undefined when the views know nothing of it. */
     item(itemId: string): StoredItemView | undefined {
-      const cached = overlay.peek(itemId);
-      if (cached !== undefined) return viewOf(cached);
+      const cached = overlay.hold(itemId);
+      if (cached !== undefined) return (cached.view ??= viewOf(cached));
       const row = oneNow.get(itemBytes(itemId)) as Row | undefined;
       if (row === undefined) return undefined;
-      const { item } = readState(itemId, row.state, blobs);
-      return { ...listed(row), item, life: lifeOf(item) };
+      const { item, summary } = readState(itemId, row.state, blobs);
+      return { ...listed(row, summary), item, life: lifeOf(item) };
     },
 
     /** Every event of an item with its place, by append time. */
@@ -133,7 +133,7 @@ export function itemQueries({ views, db, overlay, blobs, listed }: Reading) {
   };
 }
 
-/** A view of an item that the file does not have as it is now. Nodes are copied: folding goes on and changes them in place. */
+/** A view of an item that is at hand. Nodes are copied: folding goes on and changes them in place. */
 function viewOf({ id, item, summary, ...cached }: CachedItem): StoredItemView {
   const copy = { ...item, nodes: new Map([...item.nodes].map(([key, node]) => [key, { ...node }])) };
   const life = lifeOf(copy);

@@ -47,6 +47,8 @@ const MOST_ASKED = 100;
 
 /** Whether the registry now has a schema of a record that could not be folded for want of it. False while it cannot be reached. */
 export async function someBecameKnown(db: Database.Database, { registry, codec }: Learning): Promise<boolean> {
+  // Most views have no bad record at all: then nothing has to be put in an order of chance.
+  if (db.prepare("SELECT 1 FROM bad WHERE schema_id IS NOT NULL LIMIT 1").get() === undefined) return false;
   const ids = db
     .prepare("SELECT schema_id FROM bad WHERE schema_id IS NOT NULL GROUP BY schema_id ORDER BY random() LIMIT ?")
     .pluck()

@@ -63,14 +63,14 @@ export function listQueries({ views, db, blobs, listed }: Reading) {
       const place = after === undefined ? [] : [-after[0], after[1], after[2], itemBytes(after[3])];
       const rest = `${place.length === 0 ? "" : `AND (${QUEUE_ORDER}) > (?, ?, ?, ?)`} ORDER BY ${QUEUE_ORDER} LIMIT`;
       if (owners === undefined)
-        return (db.prepare(`SELECT ${COLUMNS} FROM item WHERE waits = 1 ${rest} ? OFFSET ?`).all(...place, limit, offset) as Row[]).map(listed);
+        return (db.prepare(`SELECT ${COLUMNS} FROM item WHERE waits = 1 ${rest} ? OFFSET ?`).all(...place, limit, offset) as Row[]).map((row) => listed(row));
       if (owners.length === 0) return [];
       // Each owner's are in order already, and a page takes no more than a page of each: else all that waits would be sorted for every page.
       const each = [...new Set(owners)];
       const own = each.map(() => `SELECT * FROM (SELECT ${COLUMNS} FROM item WHERE waits = 1 AND owner = ? ${rest} ?)`).join(" UNION ALL ");
       const values = each.flatMap((owner) => [owner, ...place, limit + offset]);
       const rows = db.prepare(`SELECT * FROM (${own}) ORDER BY ${QUEUE_ORDER} LIMIT ? OFFSET ?`).all(...values, limit, offset);
-      return (rows as Row[]).map(listed);
+      return (rows as Row[]).map((row) => listed(row));
     },
 
     /** Items, newest first. */
@@ -99,7 +99,7 @@ export function listQueries({ views, db, blobs, listed }: Reading) {
       const rows = db
         .prepare(`SELECT ${COLUMNS} FROM item WHERE ${where.join(" AND ")} ORDER BY proposed DESC, id DESC LIMIT ?`)
         .all(...values, filter.limit ?? 100);
-      return (rows as Row[]).map(listed);
+      return (rows as Row[]).map((row) => listed(row));
     },
 
     /** What a worker owes now. */

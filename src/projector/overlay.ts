@@ -3,6 +3,8 @@ import type { CachedItem } from "./item-cache.ts";
 
 /** What is folded already and not in the file yet: queries look here first. */
 export interface Overlay {
+  /** An item that is at hand, whether the file has it as it is now or not; undefined where only the file has it. */
+  hold(id: string): CachedItem | undefined;
   /** An item that the file does not have as it is now; undefined where the file is right. */
   peek(id: string): CachedItem | undefined;
   /** Brings the file up to date. */
@@ -21,4 +23,4 @@ export function overlayOf(db: Database.Database): Overlay {
   return overlays.get(db) ?? NOTHING;
 }
 
-const NOTHING: Overlay = { peek: () => undefined, flush: () => {} };
+const NOTHING: Overlay = { hold: () => undefined, peek: () => undefined, flush: () => {} };

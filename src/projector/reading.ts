@@ -61,7 +61,8 @@ export interface Reading {
   readonly db: { readonly prepare: (sql: string) => Fresh };
   readonly overlay: ReturnType<typeof overlayOf>;
   readonly blobs: ReturnType<typeof blobTable>;
-  readonly listed: (row: Row) => ListedItem;
+  /** `summary`: that of the state, where it has been read already. */
+  readonly listed: (row: Row, summary?: Summary) => ListedItem;
 }
 
 /** What all queries share: the file, what is folded and not in it yet, and how a row becomes an item. */
@@ -71,18 +72,24 @@ export function readingOf(views: Database.Database): Reading {
   // Whoever asks for rows gets all that is folded: the file is brought up to date first.
   const db = {
     prepare(sql: string) {
-      const statement = views.prepare(sql);
+      // Many are never asked for in the life of a process.
+      let prepared: Database.Statement | undefined;
+      let plucks = false;
+      const statement = () => {
+        prepared ??= plucks ? views.prepare(sql).pluck() : views.prepare(sql);
+        return prepared;
+      };
       const fresh: Fresh = {
         all: (...values: unknown[]) => {
           overlay.flush();
-          return statement.all(...values);
+          return statement().all(...values);
         },
         get: (...values: unknown[]) => {
           overlay.flush();
-          return statement.get(...values);
+          return statement().get(...values);
         },
         pluck: () => {
-          statement.pluck();
+          plucks = true;
           return fresh;
         },
       };
@@ -90,12 +97,12 @@ export function readingOf(views: Database.Database): Reading {
     },
   };
 
-  function listed(row: Row): ListedItem {
+  function listed(row: Row, summary?: Summary): ListedItem {
     const { stage, outcome, owner, deadline, proposed, flagged } = row;
     const itemId = itemIdOfBytes(row.id);
     return {
       itemId,
-      summary: readState(itemId, row.state, blobs).summary,
+      summary: summary ?? readState(itemId, row.state, blobs).summary,
       stage: STAGES[stage] as Stage,
       outcome: outcome === null ? null : (OUTCOMES[outcome] as Outcome),
       owner,

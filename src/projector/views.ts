@@ -17,18 +17,36 @@ export interface Views {
   close(): void;
 }
 
+const IN_MEMORY = ":memory:";
+/** Views without anything in them: in memory, making the tables anew would cost more than everything else. */
+let empty: Buffer | undefined;
+
+function emptyViews(): Buffer {
+  if (empty !== undefined) return empty;
+  const db = new Database(IN_MEMORY);
+  db.exec(VIEWS_SQL);
+  empty = db.serialize();
+  db.close();
+  return empty;
+}
+
 /**
  * Opens a views file, or makes a new one where there is none, or where it is of another fold or of another log. `scratch`: a file that is
  * of no use until it is complete, so that nothing is spent on surviving a crash.
  */
 export function openViews(path: string, logId: string, scratch = false): Views {
-  makeFolder(dirname(path));
+  if (path !== IN_MEMORY) makeFolder(dirname(path));
+  const isNew = path === IN_MEMORY || !existsSync(path);
+  // Without its file, what SQLite left beside it would be taken for part of the new one.
+  if (isNew && path !== IN_MEMORY) removeViews(path);
   let db = open(path, scratch);
-  if (!isCurrent(db, logId)) {
-    db.close();
-    removeViews(path);
-    db = open(path, scratch);
-    db.exec(VIEWS_SQL);
+  if (isNew || !isCurrent(db, logId)) {
+    if (!isNew) {
+      db.close();
+      removeViews(path);
+      db = open(path, scratch);
+    }
+    if (path !== IN_MEMORY) db.exec(`BEGIN; ${VIEWS_SQL}; COMMIT`);
     db.prepare("INSERT INTO meta VALUES ('fold', ?), ('log', ?)").run(String(FOLD_VERSION), logId);
   }
   return {
@@ -65,9 +83,9 @@ export function viewsError(cause: unknown, path: string): unknown {
 
 function open(path: string, scratch: boolean): Database.Database {
   try {
-    const fresh = path !== ":memory:" && !existsSync(path);
-    if (path !== ":memory:") makePrivateFile(path);
-    const db = new Database(path);
+    const fresh = path !== IN_MEMORY && !existsSync(path);
+    if (path !== IN_MEMORY) makePrivateFile(path);
+    const db = new Database(path === IN_MEMORY ? emptyViews() : path);
     if (fresh) db.pragma("page_size = 8192");
     db.pragma(`journal_mode = ${scratch ? "MEMORY" : "WAL"}`);
     db.pragma(`synchronous = ${scratch ? "OFF" : "NORMAL"}`);

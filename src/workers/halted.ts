@@ -1,5 +1,5 @@
 import type { EventOf } from "../events/types.generated.ts";
-import { nodeOf } from "../ledger/item.ts";
+import { nodeOf, type VerdictNode } from "../ledger/item.ts";
 import { isGrant } from "../ledger/resumes.ts";
 import { type Halts, haltWords } from "../projector/halts.ts";
 import type { StoredItemView } from "../projector/reading.ts";
@@ -14,6 +14,19 @@ export function haltOn(halts: Halts, { item }: Pick<StoredItemView, "item">, now
   const proposal = nodeOf(item, "proposals", item.proposal);
   if (proposal === undefined) return undefined;
   return halts.covering({ workspace: item.workspace ?? "default", agent: proposal.agentId, tools: proposal.actions.map((a) => a.tool) }, now);
+}
+
+/**
+ * How long a halt has kept an item from being approved since its owner got it, in milliseconds: that long its deadlines wait, so that nothing
+ * escalates or expires which nobody was allowed to approve.
+ */
+export function haltedFor(halts: Halts): (view: Pick<StoredItemView, "item">, verdict: VerdictNode, now: number) => number {
+  return ({ item }, { group, judgedAt }, now) => {
+    const proposal = nodeOf(item, "proposals", item.proposal);
+    if (proposal === undefined) return 0;
+    const concerned = { workspace: item.workspace ?? "default", agent: proposal.agentId, tools: proposal.actions.map((a) => a.tool) };
+    return halts.coveredFor(concerned, Math.max(judgedAt, group.escalatedAt ?? 0), now);
+  };
 }
 
 /** What is halted is not granted. */

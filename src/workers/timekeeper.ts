@@ -1,25 +1,33 @@
 import type { Draft } from "../events/draft.ts";
 import type { EventOf } from "../events/types.generated.ts";
+import type { VerdictNode } from "../ledger/item.ts";
 import { owedTo, STALLED } from "../ledger/owed.ts";
 import type { Todo } from "../projector/list-queries.ts";
 import type { Queries } from "../projector/queries.ts";
+import type { StoredItemView } from "../projector/reading.ts";
 import type { Body, Write } from "./write.ts";
 
 type ClockActor = Draft<EventOf["decisions"]["actor"]>;
 
 /** The clock: writes what deadlines call for. Each event names what it saw, so a late or doubled one has no effect. */
-export function timekeeper(queries: Queries, write: Write, now: () => number): (todo: Todo) => Promise<void> {
+export function timekeeper(
+  queries: Queries,
+  write: Write,
+  now: () => number,
+  heldFor: (view: StoredItemView, verdict: VerdictNode, now: number) => number = () => 0,
+): (todo: Todo) => Promise<"wait" | undefined> {
   return async (todo) => {
     const view = queries.item(todo.itemId);
     // The views may have moved on since the list was read.
     if (view === undefined || !owedTo(view.item).some((o) => o.worker === "clock" && o.duty === todo.duty && o.cause === todo.cause && o.names === todo.names))
-      return;
+      return undefined;
     const [, eventId] = todo.cause.split("/") as [string, string];
     const actor: ClockActor = { kind: "clock", id: "timekeeper" };
     const workspace = view.summary.workspace ?? "default";
     const occurredAt = Math.max(now(), todo.due);
     const node = view.item.nodes.get(todo.cause);
     if (node?.topic === "verdicts") {
+      if ((todo.duty === "escalate" || todo.duty === "expire") && now() < todo.due + heldFor(view, node, now())) return "wait";
       const answers = { topic: "verdicts", eventId } as const;
       const base: Body<"decisions"> = { workspace, answers, actor, occurredAt, scope: "action", kind: "expire" };
       if (todo.duty === "expire") await write("decisions", todo.itemId, base);
@@ -33,7 +41,7 @@ export function timekeeper(queries: Queries, write: Write, now: () => number): (
           escalation: { step: Number(todo.names), from: node.group.owner ?? "", to: step?.to ?? "" },
         });
       }
-      return;
+      return undefined;
     }
     const answers = { topic: "resumes", eventId } as const;
     const running = node?.topic === "resumes" ? node.group.running : null;
@@ -44,5 +52,6 @@ export function timekeeper(queries: Queries, write: Write, now: () => number): (
       const error = todo.names === STALLED ? { code: "plan_stalled", message: "Its next step was not started in time: the rest was taken back." } : null;
       await write("receipts", todo.itemId, { workspace, answers, actor, occurredAt, kind: todo.duty, error });
     }
+    return undefined;
   };
 }

@@ -36,6 +36,8 @@ const MOST = 500;
 interface Attempted {
   active: boolean;
   failures: number;
+  /** Its time comes with something that is not in the item. */
+  waits: boolean;
   /** By performance.now(): not before then again. */
   until: number;
 }
@@ -53,16 +55,28 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
   let wakesAt = Number.POSITIVE_INFINITY;
   /** The next deadline that is known, by the context's clock, which may jump. */
   let nextDue = Number.POSITIVE_INFINITY;
+  /** True when nothing is owed before that: what comes is heard of, so that the views need not be asked again. */
+  let idle = false;
   let stopped = false;
 
-  /** Looks at all that is owed now: at the start, at deadlines, and once in a while. */
+  /** Looks whether a deadline has passed, as a clock may jump, and at what was not done at once. */
+  function tick(): void {
+    const left = nextDue - context.now();
+    if (!idle || attempted.size > 0 || left <= 0) wake();
+    else {
+      wakesAt = Number.POSITIVE_INFINITY;
+      wakeIn(Math.min(LONGEST_SLEEP_MS, Math.max(5, left)));
+    }
+  }
+
+  /** Looks at all that is owed now: at the start, at deadlines, and for as long as something is owed. */
   function wake(): void {
     if (stopped) return;
     wakesAt = Number.POSITIVE_INFINITY;
     const now = context.now();
     const owed = new Set<string>();
     let failing = 0;
-    for (const a of attempted.values()) if (a.failures > 0) failing++;
+    for (const a of attempted.values()) if (a.failures > 0 || a.waits) failing++;
     for (const todo of context.todos(now, MOST + failing)) {
       owed.add(keyOfTodo(todo));
       consider(todo);
@@ -70,6 +84,7 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
     for (const [key, { active: busy }] of attempted) if (!busy && !owed.has(key)) forget(key);
     const next = context.nextDue();
     nextDue = next !== null && next > now ? next : Number.POSITIVE_INFINITY;
+    idle = owed.size === 0 && (next === null || next > now);
     const sleep = next === null ? LONGEST_SLEEP_MS : Math.min(LONGEST_SLEEP_MS, Math.max(5, next - now));
     wakeIn(owed.size > 0 ? Math.max(sleep, RETRY_MS) : sleep);
   }
@@ -79,7 +94,7 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
     if (stopped || at >= wakesAt) return;
     wakesAt = at;
     clearTimeout(timer);
-    timer = setTimeout(wake, ms);
+    timer = setTimeout(tick, ms);
     timer.unref();
   }
 
@@ -107,11 +122,12 @@ export function runWorker(name: string, context: WorkerContext, write: (todo: To
   }
 
   async function attempt(todo: Todo, key: string, failures: number): Promise<void> {
-    const entry: Attempted = { active: true, failures, until: performance.now() + FOLD_WAIT_MS };
+    const entry: Attempted = { active: true, failures, waits: false, until: performance.now() + FOLD_WAIT_MS };
     attempted.set(key, entry);
     try {
       // What is not to be written yet is looked at again after a moment: its time comes with something that is not in the item.
-      if ((await write(todo)) === "wait") entry.until = performance.now() + RETRY_MS;
+      entry.waits = (await write(todo)) === "wait";
+      if (entry.waits) entry.until = performance.now() + RETRY_MS;
       entry.failures = 0;
     } catch (error) {
       // Left on the list: tried again after a moment, for as long as it is owed.

@@ -42,6 +42,11 @@ describe("policy test", () => {
     expect(code).toBe(0);
   });
 
+  it("runs an export of policy tests as it is, with its folder for each workspace", async () => {
+    const { code, out } = await cli(["policy", "test", join(import.meta.dirname, "../evals/golden/policy-tests")]);
+    expect([code, out]).toEqual([0, expect.stringContaining("4 cases passed")]);
+  });
+
   it("finds the tests beside a policy that is named, and the policy of tests that are named", async () => {
     for (const name of ["notes.yaml", "notes.policytest.yaml"]) expect((await cli(["policy", "test", join(dir, name)])).out).toContain("2 cases passed");
   });

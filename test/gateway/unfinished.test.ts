@@ -19,6 +19,15 @@ actions:
     lease: PT2M
     grant_ttl: PT5M
     retries: 1
+  ask:
+    arguments: { type: object, properties: { n: { type: number } } }
+    reversibility: partially
+    execution: queryable
+    risk: high
+    gate: { kind: hard }
+    decisions: [approve, reject]
+    timeout: PT30M
+    on_expiry: reject
   tag:
     arguments: { type: object, properties: { tag: { type: string } } }
     reversibility: reversible
@@ -186,4 +195,20 @@ test("the time to start binds a plan's first step; each further one has as long 
   expect(await codes(itemId)).toEqual(["plan_cut_short"]);
   const told = await world.call("agent", "GET", `/v1/items/${itemId}/outcome`);
   expect(told.body).toMatchObject({ grant: null, message: expect.stringContaining("next step") });
+});
+
+test("what a halt kept from being approved does not expire by it: after the lift its owner has the time that was left", async () => {
+  const { itemId, deadline } = await world.judged({ tool: "ask", args: { n: 1 } });
+  expect(deadline).toBe(clock.at + 30 * MINUTE);
+  clock.at += 10 * MINUTE;
+  const made = await halt();
+  clock.at += 60 * MINUTE;
+  await aWhile();
+  expect((await view(itemId)).stage).toBe("pending");
+  await lift(made);
+  clock.at += 15 * MINUTE;
+  await aWhile();
+  expect((await view(itemId)).stage).toBe("pending");
+  clock.at += 6 * MINUTE;
+  expect(await reaches(itemId, "done")).toMatchObject({ outcome: "expired" });
 });

@@ -58,8 +58,9 @@ function ask(world: World, member: Member, who: Identity, { itemId }: Planned): 
       if (!ok || value === undefined) return;
       if (TERMINAL.has(value.finalOutcome ?? "")) world.ended.set(itemId, value.finalOutcome as string);
       const grant = world.truth.effective(itemId, "resumes").find((r) => r.eventId === value.grant?.id);
-      if (value.grant !== null && grant === undefined) world.violate(`the outcome of ${itemId} shows a grant that there is not`);
-      if (value.grant !== null && value.finalOutcome !== null) world.violate(`the outcome of ${itemId} shows a grant that is over: ${value.finalOutcome}`);
+      if (value.grant !== null && grant === undefined) world.violate("what is told is true", `the outcome of ${itemId} shows a grant that there is not`);
+      if (value.grant !== null && value.finalOutcome !== null)
+        world.violate("what is told is true", `the outcome of ${itemId} shows a grant that is over: ${value.finalOutcome}`);
     },
   );
 }
@@ -67,7 +68,7 @@ function ask(world: World, member: Member, who: Identity, { itemId }: Planned): 
 function propose(world: World, member: Member, who: Identity, own: readonly Planned[]): void {
   const { rng } = world;
   const { tools, ...what } = content(world);
-  const before = own.length > 0 && rng.chance(0.25) ? rng.pick(own) : null;
+  const before = own.length > 0 && rng.chance(0.3) ? (rng.chance(0.5) ? (own.at(-1) as Planned) : rng.pick(own)) : null;
   const replaces = before !== null && rng.chance(0.5);
   const threadId = rng.chance(0.6) ? `t${rng.below(3)}` : null;
   const request = {

@@ -2,8 +2,8 @@ import { newEventId } from "../../src/events/ids.ts";
 import type { Identity } from "../../src/gateway/service/identity.ts";
 import type { Grant } from "../../src/producers/wire/answers.ts";
 import type { ReceiptRequest } from "../../src/producers/wire/requests.ts";
+import { checkAct } from "./acting.ts";
 import { call, gatewayOf, WHO } from "./calls.ts";
-import { checkAct } from "./invariants.ts";
 import type { Tool } from "./policy.ts";
 import type { Act, Member, World } from "./world.ts";
 
@@ -66,7 +66,7 @@ function start(world: World, member: Member, who: Identity, itemId: string, gran
       if (ok && value?.status === "effective") {
         const act: Act = {
           ...{ itemId, grantId: grant.id, outcome: grant.outcome, actionId, argsSha256, at: world.time.now() },
-          ...{ tool: next.tool as Tool, args: next.args as Act["args"] },
+          ...{ endsAt: value.lease?.endsAt ?? 0, tool: next.tool as Tool, args: next.args as Act["args"] },
         };
         checkAct(world, act);
         world.acts.push(act);

@@ -2,35 +2,61 @@ import { effectKeyOf } from "../../src/events/ids.ts";
 import type { Topic } from "../../src/events/topics.ts";
 import type { EventOf } from "../../src/events/types.generated.ts";
 import type { FoldedBatch } from "../../src/projector/fold-batch.ts";
-import { BUDGET, TOOLS, type Tool } from "./policy.ts";
+import { retriesOf } from "./acting.ts";
+import { FLOOR, STRICT, TOOLS, type Tool, TWO_PEOPLE } from "./policy.ts";
 import { nameOf } from "./truth.ts";
-import type { Act, Member, World } from "./world.ts";
+import type { Invariant, Member, World } from "./world.ts";
 
 const GRANTS: readonly string[] = ["proceed", "proceed_edited", "roll_back"];
 const WORKERS: readonly string[] = ["policy", "dispatcher", "clock"];
 
 /** Rules on what a process may send, given what it has folded itself. Each gives a sentence when it is broken. */
 type Rule = (world: World, member: Member, itemId: string, event: never) => string | null;
-const SENDING: { readonly [topic in Topic]?: readonly Rule[] } = {
-  verdicts: [judgesByThePolicyInForce, letsNothingFlowUnderAHalt, usesNoRevokedStanding],
-  resumes: [grantsNothingThatIsBarred, keepsTheEffectKey],
-  receipts: [startsNothingThatIsBarred, receiptInTime],
-  decisions: [decidesNothingUnderAHalt, decisionInTime, takesOverWithTheRole],
+const SENDING: { readonly [topic in Topic]?: { readonly [invariant in Invariant]?: Rule } } = {
+  verdicts: {
+    "judged by the policy in force": judgesByThePolicyInForce,
+    "judged on the arguments": judgesTheArguments,
+    "nothing flows under a halt": letsNothingFlowUnderAHalt,
+    "no revoked standing approval": usesNoRevokedStanding,
+  },
+  resumes: { "nothing barred is granted": grantsNothingThatIsBarred, "withheld for a reason": withholdsForAReason, "one effect key": keepsTheEffectKey },
+  receipts: { "nothing barred is started": startsNothingThatIsBarred, "not before its time": receiptInTime },
+  decisions: {
+    "nothing is decided under a halt": decidesNothingUnderAHalt,
+    "not before its time": decisionInTime,
+    "taken over with the role": takesOverWithTheRole,
+  },
 };
 
 /** Checks what a process sends for the first time. */
 export function checkSent(world: World, member: Member, topic: Topic, itemId: string, event: EventOf[Topic]): void {
-  for (const rule of SENDING[topic] ?? []) {
+  for (const [invariant, rule] of Object.entries(SENDING[topic] ?? {})) {
     const broken = rule(world, member, itemId, event as never);
-    if (broken !== null) world.violate(`${member.process.name}: ${broken} (${topic}/${event.eventId} of ${itemId})`);
+    if (broken !== null) world.violate(invariant as Invariant, `${member.process.name}: ${broken} (${topic}/${event.eventId} of ${itemId})`);
   }
 }
 
 function judgesByThePolicyInForce(world: World, member: Member, itemId: string, event: EventOf["verdicts"]): string | null {
-  const asks = world.truth.fact(itemId, "proposals", world.item(itemId)?.proposal ?? "")?.ask;
   const version = member.known.version();
-  if (asks !== "review" || version === null || event.policy?.version === version) return null;
+  if (world.proposalOf(itemId)?.ask !== "review" || version === null || event.policy?.version === version) return null;
   return `a verdict under version ${event.policy?.version}, where ${version} was in force`;
+}
+
+/** What the documents say of the arguments on the table, read here once more. Each version is at least as strict as the one before. */
+function judgesTheArguments(world: World, member: Member, itemId: string, event: EventOf["verdicts"]): string | null {
+  const version = Number(member.known.version() ?? 0);
+  if (event.route === "forbid" || version === 0 || world.proposalOf(itemId)?.ask !== "review") return null;
+  const onTheTable = world.onTheTable(itemId, event.answers);
+  const amounts = onTheTable.filter((a) => a.tool === "pay").map((a) => Number((JSON.parse(a.args) as { amount: number }).amount));
+  const most = Math.max(0, ...amounts);
+  if (most > (FLOOR[version - 1] as number)) return `${most} is let pass, above the floor of version ${version}`;
+  const waits = event.route !== "allow" && event.gate !== "audit";
+  if (onTheTable.some((a) => TOOLS[a.tool as Tool].irreversible) && !waits) return "what is irreversible flows";
+  if (event.standing !== null) return most > TWO_PEOPLE ? `a standing approval stands in for two people at ${most}` : null;
+  if (most > TWO_PEOPLE && event.approvals < 2) return `${most} waits for ${event.approvals}`;
+  if ((most > 0 || (version >= STRICT && onTheTable.some((a) => a.tool === "note"))) && !waits) return "what waits for a person flows";
+  const separated = onTheTable.some((a) => a.tool === "wire") && !event.separation.includes("agent_owner");
+  return separated ? "the owner of the agent is let decide on a wire" : null;
 }
 
 function letsNothingFlowUnderAHalt(world: World, member: Member, itemId: string, event: EventOf["verdicts"]): string | null {
@@ -56,8 +82,21 @@ function grantsNothingThatIsBarred(world: World, member: Member, itemId: string,
   const rejected =
     verdict?.gate === "audit" && world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "reject" && d.answers?.eventId === verdict.eventId);
   if (rejected) return "a grant of what its review had refused";
+  const withdrawn = world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "withdraw" && d.answers?.eventId === verdict?.eventId);
+  if (!again && withdrawn) return "a grant of what was withdrawn";
+  if (event.notAfter === null && !again) return "a grant that never lapses";
   const floor = again ? null : world.floorOver(member, event);
   return floor === null ? null : `a grant past the floor in force: ${floor}`;
+}
+
+/** A halt that is over, a branch that nobody rejected or a withdrawal that never was keeps nothing from being granted. */
+function withholdsForAReason(world: World, member: Member, itemId: string, event: EventOf["resumes"]): string | null {
+  if (event.outcome !== "withheld") return null;
+  // Floors, budgets and the bounds of standing approvals take more than the own item to know.
+  const bounded = world.onTheTable(itemId, world.verdictOf(itemId, event.answers)?.answers ?? null).some((a) => a.tool === "pay");
+  if (bounded || (world.verdictOf(itemId, event.answers)?.standing ?? null) !== null) return null;
+  const takenBack = world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "withdraw" || d.kind === "reject");
+  return takenBack || world.halted(member, itemId) || world.branchOver(member, itemId) ? null : `withheld, and nothing is in its way: ${event.message}`;
 }
 
 function keepsTheEffectKey(world: World, _member: Member, itemId: string, event: EventOf["resumes"]): string | null {
@@ -109,10 +148,11 @@ export function checkFolded(world: World, member: Member, batch: FoldedBatch): v
     const name = nameOf(itemId, topic, event.eventId);
     const before = world.truth.statuses.get(name);
     if (before !== undefined && (before.status !== status || before.reason !== reason))
-      world.violate(`${member.process.name} folds ${name} as ${status} (${reason}), another as ${before.status} (${before.reason})`);
+      world.violate("one status for all", `${member.process.name} folds ${name} as ${status} (${reason}), another as ${before.status} (${before.reason})`);
     if (before !== undefined) continue;
     world.truth.statuses.set(name, { status, reason });
-    if (status === "illegal" && WORKERS.includes(event.actor.kind)) world.violate(`a worker wrote what is illegal: ${name}, ${reason}`);
+    if (status === "illegal" && WORKERS.includes(event.actor.kind))
+      world.violate("workers stay within the rules", `a worker wrote what is illegal: ${name}, ${reason}`);
     if (status === "effective" && topic === "decisions") checkRetry(world, itemId, event as EventOf["decisions"]);
   }
 }
@@ -122,91 +162,5 @@ function checkRetry(world: World, itemId: string, event: EventOf["decisions"]): 
   const actionId = world.truth.fact(itemId, "receipts", event.answers?.eventId ?? "")?.actionId;
   const tool = world.truth.effective(itemId, "proposals")[0]?.actions.find((a) => a.actionId === actionId)?.tool as Tool;
   const tried = retriesOf(world, itemId, actionId ?? "");
-  if (tried > TOOLS[tool].retries) world.violate(`the clock tried ${tool} of ${itemId} again for the ${tried}th time`);
-}
-
-/** How often an action was settled to be tried again. */
-function retriesOf({ truth }: World, itemId: string, actionId: string): number {
-  const settles = truth.effective(itemId, "decisions").filter((d) => d.kind === "settle" && d.settlement?.outcome === "retry");
-  return settles.filter((d) => truth.fact(itemId, "receipts", d.answers?.eventId ?? "")?.actionId === actionId).length;
-}
-
-/** Checks an act of an executor on the world, right before it happens. */
-export function checkAct(world: World, act: Act): void {
-  const broken = brokenBy(world, act);
-  if (broken !== null) world.violate(`${broken}: ${act.tool} ${act.actionId} of ${act.itemId} under ${act.outcome} ${act.grantId}`);
-}
-
-function brokenBy(world: World, act: Act): string | null {
-  const { truth } = world;
-  const { itemId, actionId } = act;
-  const back = act.outcome === "roll_back";
-  const same = world.acts.filter((a) => a.itemId === itemId && a.actionId === actionId && (a.outcome === "roll_back") === back);
-  if (same.some((a) => a.grantId === act.grantId)) return "run twice under one grant";
-  if (same.length > retriesOf(world, itemId, actionId)) return "run again without a settlement";
-  const grant = truth.effective(itemId, "resumes").find((r) => r.eventId === act.grantId);
-  const named = grant?.actions.find((a) => a.actionId === actionId);
-  if (grant === undefined || named?.argsSha256 !== act.argsSha256) return "run without a grant for these arguments";
-  const cause = world.causeOf(itemId, grant.answers);
-  const verdict = world.verdictOf(itemId, grant.answers);
-  if (cause === undefined || verdict === undefined || verdict.route === "forbid") return "run without a verdict that allows it";
-  if (back) return world.acts.some((a) => a.itemId === itemId && a.actionId === actionId && a.outcome !== "roll_back") ? null : maybeRan(world, act);
-  const consent = consentOf(world, itemId, cause);
-  if (TOOLS[act.tool].irreversible && consent.size === 0) return "irreversible, and no person approved it";
-  const flows = verdict.route === "allow" || verdict.gate === "audit";
-  if (!flows && consent.size < Math.max(1, verdict.approvals)) return `run with ${consent.size} of ${verdict.approvals} approvals`;
-  const other = world.item(itemId)?.replaces ?? null;
-  const ran = (id: string) => world.acts.some((a) => a.itemId === id);
-  if (other !== null && ran(other) && verdict.error?.code !== "not_replaced") return "run, and what it replaces ran as well";
-  if (world.item(itemId)?.replacedBy.some(ran)) return "run after what replaces it";
-  const overshot = standingBroken(world, act, verdict.standing);
-  if (overshot !== null) return overshot;
-  if (world.ended.has(itemId)) return `run after its agent was told that it is ${world.ended.get(itemId)}`;
-  return budgetBroken(world, act, flows, consent.size);
-}
-
-/** A roll_back of what may have run: it was started, and nobody knows how it ended. */
-function maybeRan({ truth }: World, { itemId, actionId }: Act): string | null {
-  return truth.effective(itemId, "receipts").some((r) => r.kind === "started" && r.actionId === actionId) ? null : "undone, and never begun";
-}
-
-/** Persons whose votes stand behind a verdict: approvals of its card, and the editor whose edit it judges. */
-function consentOf({ truth, termsOf }: World, itemId: string, cause: EventOf["verdicts"]): Set<string> {
-  const terms = termsOf(itemId, cause.eventId);
-  const chain = new Set([cause.eventId]);
-  // A forbidden edit restores the verdict before it with its votes.
-  for (let at = cause; at.eventId !== terms?.eventId; ) {
-    const edit = truth.fact(itemId, "decisions", at.answers?.eventId ?? "");
-    const before = truth.fact(itemId, "verdicts", edit?.answers?.eventId ?? "");
-    if (before === undefined) break;
-    chain.add(before.eventId);
-    at = before;
-  }
-  const decisions = truth.effective(itemId, "decisions");
-  const votes = decisions.filter((d) => d.kind === "approve" && chain.has(d.answers?.eventId ?? "") && d.seen?.cardSha256 === terms?.cardSha256);
-  const edit = terms?.answers?.topic === "decisions" ? truth.fact(itemId, "decisions", terms.answers.eventId) : undefined;
-  return new Set([...votes, ...(edit === undefined ? [] : [edit])].filter((d) => d.actor.kind === "person").map((d) => d.actor.id));
-}
-
-/** One process alone never lets pass more than a standing approval allows. */
-function standingBroken(world: World, { itemId }: Act, standing: string | null): string | null {
-  if (!world.alone || standing === null) return null;
-  const { truth, items } = world;
-  const given = [...items.keys()].flatMap((id) => truth.effective(id, "decisions")).find((d) => d.eventId === standing)?.standing;
-  const rests = (id: string) => truth.effective(id, "verdicts").some((v) => v.standing === standing);
-  const using = [...new Set([itemId, ...world.acts.map((a) => a.itemId)])].filter(rests);
-  const used = using.reduce((sum, id) => sum + (world.truth.effective(id, "proposals")[0]?.actions.length ?? 0), 0);
-  return used > (given?.max ?? 0) ? `run under a standing approval for ${given?.max}, as the ${used}th action` : null;
-}
-
-const HOUR = 3_600_000;
-
-/** One process alone never overshoots a budget; several can, and say so as a finding. */
-function budgetBroken(world: World, act: Act, flows: boolean, approvals: number): string | null {
-  if (!world.alone || act.tool !== "pay") return null;
-  const agent = world.item(act.itemId)?.agent;
-  const paid = world.acts.filter((a) => a.tool === "pay" && a.outcome !== "roll_back" && a.at > act.at - HOUR && world.item(a.itemId)?.agent === agent);
-  const sum = [...paid, act].reduce((total, a) => total + Number(a.args.amount), 0);
-  if (sum > BUDGET.never) return `past the budget that nothing passes (${sum})`;
-  return sum > BUDGET.above && (flows || approvals < 2) ? `past the budget that takes two people (${sum}), with ${approvals}` : null;
+  if (tried > TOOLS[tool].retries) world.violate("retries are bounded", `the clock tried ${tool} of ${itemId} again for the ${tried}th time`);
 }

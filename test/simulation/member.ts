@@ -56,7 +56,7 @@ export async function joinIn(world: World, process: Process): Promise<void> {
   });
   world.members.push(member);
   await process.ledger.start();
-  process.ledger.ended.catch((error: Error) => process.alive && world.violate(`${process.name} follows the log no more: ${error.stack}`));
+  process.ledger.ended.catch((error: Error) => process.alive && world.violate("it follows the log", `${process.name} follows the log no more: ${error.stack}`));
   world.note(`${process.name} runs`);
 }
 

@@ -1,17 +1,6 @@
 import { AppendOutcomeUnknown, CountersignError } from "../../src/errors.ts";
 import { TOPICS, type Topic } from "../../src/events/topics.ts";
-import {
-  advance,
-  type Batch,
-  type Checkpoint,
-  type EventLog,
-  type LogRecord,
-  type MutableCheckpoint,
-  type NewRecord,
-  offsetIn,
-  type Position,
-  type ReadOptions,
-} from "../../src/log/log.ts";
+import type { Batch, Checkpoint, EventLog, LogRecord, MutableCheckpoint, NewRecord, Position, ReadOptions } from "../../src/log/log.ts";
 import type { Rng } from "../ledger/generator.ts";
 
 /** How badly the network of a history behaves: probabilities, 0 for a perfect one. */
@@ -44,8 +33,10 @@ interface Link {
   /** The driver's own reader, which follows the log: what it gives is what the nodes get, at other times. */
   readonly tap: AsyncIterator<Batch>;
   dead: boolean;
-  /** How far this process has been told. */
-  readonly at: MutableCheckpoint;
+  /** How far this process has been told, by lane. */
+  readonly at: number[];
+  /** Lanes that reach it late. */
+  readonly slow: ReadonlySet<number>;
   following: boolean;
   inbox: LogRecord[][];
   wake: (() => void) | undefined;
@@ -53,8 +44,8 @@ interface Link {
 
 /** The network between processes and one log: it holds back appends and deliveries until the scheduler lets them pass. */
 export interface Network {
-  /** The log as one process sees it. */
-  connect(name: string, inner: EventLog): EventLog & { readonly kill: () => void };
+  /** The log as one process sees it. What it is told of the lanes in `slow` (partition × topics + topic) is mostly late, as from a broker that lags. */
+  connect(name: string, inner: EventLog, slow: ReadonlySet<number>): EventLog & { readonly kill: () => void };
   /** Everything that the log holds, in the order in which it took it. */
   readonly records: readonly LogRecord[];
   /** Called with every record that the log takes. */
@@ -71,21 +62,15 @@ export function network(): Network {
   const appends: Append[] = [];
   const links: Link[] = [];
   const records: LogRecord[] = [];
-  const lanes = new Map<string, LogRecord[]>();
-
-  const laneOf = (topic: Topic, partition: number) => {
-    const key = `${topic}/${partition}`;
-    let lane = lanes.get(key);
-    if (lane === undefined) lanes.set(key, (lane = []));
-    return lane;
-  };
+  /** The records of each partition of each topic. */
+  const lanes: LogRecord[][] = [];
 
   /** Takes from the driver's reader until these positions have been seen. */
   async function see(link: Pick<Link, "tap">, positions: readonly Position[]): Promise<void> {
-    while (positions.some((p) => laneOf(p.topic, p.partition).length <= p.offset)) {
+    while (positions.some((p) => laneAt(lanes, laneOf(p)).length <= p.offset)) {
       const { value } = (await link.tap.next()) as { value: Batch };
       for (const record of value.records) {
-        const lane = laneOf(record.topic, record.partition);
+        const lane = laneAt(lanes, laneOf(record));
         if (record.offset < lane.length) continue;
         lane.push(record);
         records.push(record);
@@ -124,32 +109,32 @@ export function network(): Network {
   /** Gives a process some of what it has not seen: of some topics, in their order. */
   function deliver(link: Link, rng: Rng, weather: Weather): void {
     const batch: LogRecord[] = [];
-    for (const [key, lane] of behind(link)) {
-      if (rng.chance(0.3)) continue;
-      const from = offsetIn(link.at, ...placeOf(key));
+    for (const [n, lane] of lanes.entries()) {
+      const from = link.at[n] ?? 0;
+      if (from >= lane.length || rng.chance(weather !== CALM && link.slow.has(n) ? 0.95 : 0.3)) continue;
       const count = rng.chance(0.6) ? lane.length - from : 1 + rng.below(lane.length - from);
       batch.push(...lane.slice(from, from + count));
     }
     if (batch.length === 0) return;
     if (rng.chance(weather.again)) {
-      const [key, lane] = rng.pick([...lanes]);
-      const known = offsetIn(link.at, ...placeOf(key));
-      if (known > 0) link.inbox.push(lane.slice(rng.below(known), known));
+      const n = rng.below(lanes.length);
+      const known = link.at[n] ?? 0;
+      if (known > 0) link.inbox.push((lanes[n] as LogRecord[]).slice(rng.below(known), known));
     }
-    for (const record of batch) advance(link.at, record);
+    for (const record of batch) link.at[laneOf(record)] = record.offset + 1;
     link.inbox.push(batch);
     link.wake?.();
   }
 
-  const behind = (link: Link) => [...lanes].filter(([key, lane]) => offsetIn(link.at, ...placeOf(key)) < lane.length);
+  const isBehind = ({ following, at }: Link) => following && lanes.some((lane, n) => (at[n] ?? 0) < lane.length);
 
   const net: Network = {
     records,
     onRecord: () => {},
     onSend: () => {},
-    connect(name, inner) {
+    connect(name, inner, slow) {
       const link: Link = {
-        ...{ name, inner, dead: false, at: {}, following: false, inbox: [], wake: undefined },
+        ...{ name, inner, dead: false, at: [], slow, following: false, inbox: [], wake: undefined },
         tap: inner.read(checkpointOf(lanes))[Symbol.asyncIterator](),
       };
       links.push(link);
@@ -183,7 +168,7 @@ export function network(): Network {
       };
     },
     async step(rng, weather) {
-      const lagging = links.filter((link) => link.following && behind(link).length > 0);
+      const lagging = links.filter(isBehind);
       const total = appends.length + lagging.length;
       if (total === 0) return false;
       const chosen = rng.below(total);
@@ -205,22 +190,27 @@ async function headsOf(log: EventLog): Promise<Position[]> {
   return (await log.heads()).filter((h) => h.next > 0).map((h) => ({ ...h, offset: h.next - 1 }));
 }
 
-function placeOf(key: string): [Topic, number] {
-  const [topic, partition] = key.split("/");
-  return [topic as Topic, Number(partition)];
+const TOPIC_NUMBER = Object.fromEntries(TOPICS.map((topic, n) => [topic, n])) as { readonly [topic in Topic]: number };
+
+function laneOf({ topic, partition }: { readonly topic: Topic; readonly partition: number }): number {
+  return partition * TOPICS.length + TOPIC_NUMBER[topic];
 }
 
-function checkpointOf(lanes: ReadonlyMap<string, readonly LogRecord[]>): Checkpoint {
+function laneAt(lanes: LogRecord[][], n: number): LogRecord[] {
+  while (lanes.length <= n) lanes.push([]);
+  return lanes[n] as LogRecord[];
+}
+
+function checkpointOf(lanes: readonly (readonly LogRecord[])[]): Checkpoint {
   const checkpoint: MutableCheckpoint = {};
-  for (const [key, lane] of lanes) {
-    const [topic, partition] = placeOf(key);
-    (checkpoint[topic] ??= {})[partition] = lane.length;
-  }
+  for (const [n, lane] of lanes.entries()) (checkpoint[TOPICS[n % TOPICS.length] as Topic] ??= {})[Math.floor(n / TOPICS.length)] = lane.length;
   return checkpoint;
 }
 
 async function* follow(link: Link, from: Checkpoint, { signal }: ReadOptions = {}): AsyncGenerator<Batch> {
-  for (const topic of TOPICS) link.at[topic] = { ...from[topic] };
+  link.at.length = 0;
+  for (const topic of TOPICS)
+    for (const [partition, next] of Object.entries(from[topic] ?? {})) link.at[laneOf({ topic, partition: Number(partition) })] = next;
   link.following = true;
   const wake = () => link.wake?.();
   signal?.addEventListener("abort", wake);

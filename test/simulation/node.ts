@@ -27,7 +27,7 @@ export interface Process {
   kill(): Promise<void>;
 }
 
-const PARTITIONS = 3;
+export const PARTITIONS = 3;
 
 /** Schemas are the same in every history: they are registered once. */
 const TABLE = memoryTable();
@@ -58,15 +58,19 @@ export function removePlace(place: Place): void {
 async function openInner(place: Place) {
   if ("store" in place) return openMemoryLog({ store: place.store });
   // No disk is pulled out here: waiting for it would only take time.
-  return openSqliteLog({ dir: place.dir, partitions: PARTITIONS, faults: { sync: async () => {} } });
+  return openSqliteLog({ dir: place.dir, partitions: PARTITIONS });
 }
 
 /** Starts a process. `started` resolves once its views have caught up and its workers run. */
-export async function startProcess(name: string, place: Place, { net, time, skew }: { net: Network; time: VirtualTime; skew: number }): Promise<Process> {
+export async function startProcess(
+  name: string,
+  place: Place,
+  { net, time, skew, slow }: { net: Network; time: VirtualTime; skew: number; slow: ReadonlySet<number> },
+): Promise<Process> {
   const inner = await openInner(place);
   const registry = embeddedRegistry(inner.schemas);
   await registerSchemas(registry);
-  const log = net.connect(name, inner);
+  const log = net.connect(name, inner, slow);
   const troubles: string[] = [];
   const started: { -readonly [K in keyof Process]: Process[K] } = {
     ...{ name, inner, skew, alive: true, troubles },

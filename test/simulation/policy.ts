@@ -12,6 +12,12 @@ export type Tool = keyof typeof TOOLS;
 
 /** At most so much is paid in an hour for one agent without a second person; nothing beyond `never`. */
 export const BUDGET = { above: 1500, never: 3000 };
+/** Above this two people look. */
+export const TWO_PEOPLE = 300;
+
+/** From this version on a note waits for a person. */
+export const STRICT = 3;
+
 /** Above this no version pays; the second version halves it. */
 export const FLOOR = [5000, 400, 400];
 
@@ -27,8 +33,8 @@ export function policyText(version: number): string {
     actions: {
       note: {
         arguments: text({ text: { type: "string" } }),
-        ...{ reversibility: "reversible", execution: "idempotent", risk: version === 3 ? "high" : "low", lease: "PT1M", retries: TOOLS.note.retries },
-        ...{ gate: version === 3 ? { kind: "hard" } : { kind: "none" }, decisions: ["approve", "reject"], timeout: "PT30M", grant_ttl: "PT10M" },
+        ...{ reversibility: "reversible", execution: "idempotent", risk: version >= STRICT ? "high" : "low", lease: "PT1M", retries: TOOLS.note.retries },
+        ...{ gate: version >= STRICT ? { kind: "hard" } : { kind: "none" }, decisions: ["approve", "reject"], timeout: "PT30M", grant_ttl: "PT10M" },
       },
       sync: {
         arguments: text({ row: { type: "number" } }),
@@ -51,7 +57,7 @@ export function policyText(version: number): string {
     rules: [
       {
         id: "two-people",
-        when: { action: "pay", args: { "/amount": { above: 300 } } },
+        when: { action: "pay", args: { "/amount": { above: TWO_PEOPLE } } },
         raise: { approvals: 2, approval_order: ["role:lead", "role:lead"] },
         because: "Above 300 two people look",
       },

@@ -42,12 +42,10 @@ export async function publishRacePolicy(ledger: Ledger): Promise<void> {
   await ledger.waitFor([position]);
 }
 
-/** What came of a race: what each side was told, and what the log shows. */
+/** What came of a race: what each side was told. */
 interface Finish {
   readonly first: string;
   readonly second: string;
-  /** Effective events of those that exclude each other. */
-  readonly effective: readonly string[];
   /** Starts that an executor was told to act on. */
   readonly executions: number;
 }
@@ -164,6 +162,12 @@ export async function atTheLine(ledger: Ledger, { tool }: Race, key: string): Pr
   return itemId;
 }
 
+/** What took effect of that which excludes each other. */
+export function effectiveOf({ queries }: Ledger, { exclusive }: Race, itemId: string): string[] {
+  const events = queries.timeline(itemId).filter((e) => e.status === "effective" && exclusive.includes(`${e.topic} ${e.what}`));
+  return events.map((e) => e.what);
+}
+
 /** Runs one pair and says what came of it. */
 export async function finish(ledger: Ledger, race: Race, racers: Racers, itemId: string, swap: boolean, lead: number): Promise<Finish> {
   const after = async (turns: number, run: () => Promise<string>) => {
@@ -175,14 +179,9 @@ export async function finish(ledger: Ledger, race: Race, racers: Racers, itemId:
     const [right, left] = await Promise.all([b(), after(lead, a)]);
     return [left, right];
   });
-  const effective = ledger.queries
-    .timeline(itemId)
-    .filter((e) => e.status === "effective" && race.exclusive.includes(`${e.topic} ${e.what}`))
-    .map((e) => e.what);
   return {
     first,
     second,
-    effective,
     executions: race.tool === "note" ? [first, second].filter((told, i) => told === "done" && (i === 0 || race.exclusive.length === 1)).length : 0,
   };
 }

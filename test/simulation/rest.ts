@@ -1,7 +1,9 @@
 import { isOpen } from "../../src/ledger/describe.ts";
+import type { NodeKey } from "../../src/ledger/item.ts";
 import { mustBeStarted } from "../../src/ledger/must-start.ts";
 import { dumpViews } from "../../src/projector/dump.ts";
 import type { Todo } from "../../src/projector/list-queries.ts";
+import { haltedFor } from "../../src/workers/halted.ts";
 import { unstartedGrants } from "../../src/workers/revoke.ts";
 import { judgeHistory } from "../ledger/oracle.ts";
 import { nameOf } from "./truth.ts";
@@ -22,15 +24,23 @@ function checkOwed(world: World, member: Member): void {
     for (const todo of ledger.queries.todos(worker, ledger.now() - 1000, 200))
       if (!mayWait(world, member, todo))
         world.violate(
+          "what is owed is written",
           `${name} owes ${todo.duty} ${todo.names ?? ""} to ${todo.itemId} (${todo.cause}), and nobody writes it: ${member.process.troubles.at(-1) ?? ""}`,
         );
 }
 
-function mayWait(world: World, member: Member, { itemId, duty, names, cause }: Todo): boolean {
+function mayWait(world: World, member: Member, { itemId, duty, names, cause, due }: Todo): boolean {
   const item = world.item(itemId);
   if (duty === "judge") {
     const old = item?.replaces == null ? undefined : member.process.ledger.queries.item(item.replaces);
     return item?.replaces != null && old?.stage !== "done" && cause.startsWith("proposals/");
+  }
+  // What a halt kept from being approved waits as long again.
+  if (duty === "escalate" || duty === "expire") {
+    const { queries, halts, now } = member.process.ledger;
+    const view = queries.item(itemId);
+    const node = view?.item.nodes.get(cause as NodeKey);
+    return view !== undefined && node?.topic === "verdicts" && due + haltedFor(halts)(view, node, now()) > now() - 1000;
   }
   if (duty !== "resume" || !["proceed", "proceed_edited", "roll_back"].includes(names ?? "")) return false;
   const begun = names === "roll_back" || isRetry(world, itemId, cause);
@@ -42,6 +52,8 @@ function isRetry({ truth }: World, itemId: string, cause: string): boolean {
   return topic === "decisions" && truth.fact(itemId, "decisions", id)?.kind === "settle";
 }
 
+const SWEPT = "what is taken back is swept";
+
 /** Nothing is left that a halt, a rejected branch, a withdrawal or the end of a standing approval takes back. */
 function checkSwept(world: World, member: Member): void {
   const { queries } = member.process.ledger;
@@ -50,26 +62,27 @@ function checkSwept(world: World, member: Member): void {
     if (view === undefined) continue;
     const { verdict } = view.life;
     const inBranch = world.branchOver(member, itemId);
-    if (inBranch && verdict !== null && isOpen(verdict)) world.violate(`${itemId} is pending in a rejected branch`);
+    if (inBranch && verdict !== null && isOpen(verdict)) world.violate(SWEPT, `${itemId} is pending in a rejected branch`);
     const [grant] = unstartedGrants(view);
     if (grant === undefined) continue;
-    if (world.halted(member, itemId)) world.violate(`${itemId} can be started under a halt`);
-    if (inBranch) world.violate(`${itemId} can be started in a rejected branch`);
+    if (world.halted(member, itemId)) world.violate(SWEPT, `${itemId} can be started under a halt`);
+    if (inBranch) world.violate(SWEPT, `${itemId} can be started in a rejected branch`);
     const standing = verdict === null ? null : (world.truth.fact(itemId, "verdicts", verdict.id)?.standing ?? null);
-    if (standing !== null && member.known.revokedStandings.has(standing)) world.violate(`${itemId} can be started on a revoked standing approval`);
-    if (verdict?.group.withdrawn) world.violate(`${itemId} can be started though it was withdrawn`);
+    if (standing !== null && member.known.revokedStandings.has(standing)) world.violate(SWEPT, `${itemId} can be started on a revoked standing approval`);
+    if (verdict?.group.withdrawn) world.violate(SWEPT, `${itemId} can be started though it was withdrawn`);
     const asked = queries.timeline(itemId).some((e) => e.what === "withdraw" && e.status === "superseded" && e.actor === `agent:${item.agent}`);
-    if (asked) world.violate(`${itemId} can be started though its agent has withdrawn it`);
+    if (asked) world.violate(SWEPT, `${itemId} can be started though its agent has withdrawn it`);
   }
 }
 
 /** All processes show the same, row for row. */
 function checkViews({ members, violate }: World): void {
+  if (members.length < 2) return;
   const [first, ...others] = members.map((m) => [...dumpViews(m.process.ledger.projector.views.db)]);
   for (const [i, other] of others.entries()) {
     const at = other.findIndex((line, j) => line !== first?.[j]);
     if (at >= 0 || other.length !== first?.length)
-      violate(`${members[i + 1]?.process.name} shows other views than ${members[0]?.process.name}:\n${first?.[at]}\nis not\n${other[at]}`);
+      violate("one view for all", `${members[i + 1]?.process.name} shows other views than ${members[0]?.process.name}:\n${first?.[at]}\nis not\n${other[at]}`);
   }
 }
 
@@ -81,13 +94,17 @@ export function checkHistory(world: World): void {
     const due = judgeHistory(logs);
     for (const [key, status] of Object.entries(due.events)) {
       const got = truth.statuses.get(`${itemId}/${key}`)?.status ?? "parked";
-      if (got !== status && !key.startsWith("policies/")) world.violate(`${itemId}/${key} is ${got}, and the rules say ${status}: ${due.why[key]}`);
+      if (got !== status && !key.startsWith("policies/"))
+        world.violate("as the rules say", `${itemId}/${key} is ${got}, and the rules say ${status}: ${due.why[key]}`);
     }
   }
   for (const { what, itemId, topic, eventId, effective } of world.told) {
     const is = truth.isEffective(itemId, topic, eventId);
     if (is !== effective)
-      world.violate(`${what} was told that it ${effective ? "took effect" : "had none"}, and it ${is ? "did" : "did not"} (${nameOf(itemId, topic, eventId)})`);
+      world.violate(
+        "what is told is true",
+        `${what} was told that it ${effective ? "took effect" : "had none"}, and it ${is ? "did" : "did not"} (${nameOf(itemId, topic, eventId)})`,
+      );
   }
   for (const { itemId } of world.items.values()) {
     const view = members[0]?.process.ledger.queries.item(itemId);
@@ -98,7 +115,8 @@ export function checkHistory(world: World): void {
     // What clears up or undoes what has run waits for an executor as long as it takes.
     const resume = view.stage === "granted" ? view.life.resume : null;
     if (resume !== null && mustBeStarted(view.item, resume)) continue;
-    if (view.stage !== "done" && !waits && !stopped && !isWaitingForReplaced(world, itemId)) world.violate(`${itemId} is ${view.stage} for ever`);
+    if (view.stage !== "done" && !waits && !stopped && !isWaitingForReplaced(world, itemId))
+      world.violate("nothing is left on its way", `${itemId} is ${view.stage} for ever`);
   }
 }
 

@@ -68,7 +68,7 @@ function review(world: World, { verdict, cardSha256 }: Seen, { terms, actions }:
   const seen = { verdict, seen: { cardSha256 } };
   const has = (kind: string, weight: number) => (terms.allowedDecisions.includes(kind as never) ? weight : 0.1);
   const kind = rng.weighted({
-    ...{ approve: has("approve", 8), reject: has("reject", 2), edit: has("edit", 2), respond: has("respond", 0.5), acknowledge: has("acknowledge", 2) },
+    ...{ approve: has("approve", 8), reject: has("reject", 3), edit: has("edit", 2), respond: has("respond", 0.5), acknowledge: has("acknowledge", 2) },
     ...{ claim: 2.5, release: 0.6 },
   });
   const lease = rng.chance(0.15) ? { lease: { takeOver: true } } : {};
@@ -78,7 +78,7 @@ function review(world: World, { verdict, cardSha256 }: Seen, { terms, actions }:
     case "release":
       return { kind };
     case "approve":
-      return { kind, ...seen, ...lease, ...(rng.chance(0.2) ? { standing: standing(world) } : {}) };
+      return { kind, ...seen, ...lease, ...(rng.chance(0.35) ? { standing: standing(world) } : {}) };
     case "reject":
       return { kind, ...seen, ...lease, ...(rng.chance(0.35) ? { scope: "branch" } : {}) };
     case "edit": {
@@ -113,7 +113,8 @@ function decide(world: World, member: Member, who: Identity, itemId: string, bod
     () => gatewayOf(member, who).decide(itemId, { ...body, eventId }),
     ({ ok, unsure, value }) => {
       if (!unsure) {
-        if (ok && value !== undefined && value.status !== "effective" && body.kind !== "withdraw") world.violate(`${what} was answered with ${value.status}`);
+        if (ok && value !== undefined && value.status !== "effective" && body.kind !== "withdraw")
+          world.violate("what is told is true", `${what} was answered with ${value.status}`);
         // Who could not know the first time hears of the state that another gateway has, which may be behind.
         if (again === AGAIN) world.told.push({ what, itemId, topic: "decisions", eventId, effective: ok });
       } else if (again > 0 && world.members.length > 0 && world.rng.chance(0.6))

@@ -1,13 +1,13 @@
 import { sha256 } from "../../src/events/canonical.ts";
 import { TOPICS } from "../../src/events/topics.ts";
-import { createRng } from "../ledger/generator.ts";
+import { createRng, type Rng } from "../ledger/generator.ts";
 import { agentActs } from "./agents.ts";
 import { authorityActs, publish } from "./authority.ts";
 import { call } from "./calls.ts";
 import { executorActs, type Job } from "./executors.ts";
 import { joinIn, watch } from "./member.ts";
 import { CALM, network, type Weather } from "./network.ts";
-import { newPlace, type Place, type Process, removePlace, startProcess } from "./node.ts";
+import { newPlace, PARTITIONS, type Place, type Process, removePlace, startProcess } from "./node.ts";
 import { VERSIONS } from "./policy.ts";
 import { checkAtRest, checkHistory } from "./rest.ts";
 import { reviewerActs, type Seen } from "./reviewers.ts";
@@ -33,7 +33,9 @@ export type Kind = "memory" | "files";
 
 /** How far the clock is turned, in milliseconds, and how often. */
 const PAUSES = { "50": 4, "1500": 6, "20000": 5, "70000": 4, "700000": 2, "4000000": 1 };
-const WHAT = { network: 12, agent: 2, reviewer: 3, executor: 4, time: 1.4, authority: 0.12, publish: 0.06, kill: 0.08, garbage: 0.06, rest: 0.05 };
+const WHAT = { network: 12, agent: 2, reviewer: 3, executor: 4, time: 1.4, authority: 0.3, publish: 0.12, garbage: 0.06, rest: 0.05 };
+/** With files a restart is the point: what is in them is all that a process has left. */
+const KILLS = { memory: 0.08, files: 0.5 };
 /** More of the network than this without any time going by is work that makes itself. */
 const MOST_STEPS = 2000;
 const DAY = 86_400_000;
@@ -57,6 +59,8 @@ interface Seats {
   readonly jobs: Job[];
   readonly screens: Seen[];
   version: number;
+  readonly kills: number;
+  restarts: number;
   readonly start: (name: string) => Promise<Process>;
 }
 
@@ -66,7 +70,7 @@ async function run(seed: number, time: VirtualTime, place: Place): Promise<Simul
   const alone = rng.chance(0.35);
   const bad = rng.pick([0, 0.02, 0.06]);
   const weather: Weather = { lost: bad, unanswered: bad, doubled: bad / 2, again: bad };
-  const start = (name: string) => startProcess(name, place, { net, time, skew: alone ? 0 : rng.pick([0, 0, -2000, 3000]) });
+  const start = (name: string) => startProcess(name, place, { net, time, skew: alone ? 0 : rng.pick([0, 0, -2000, 3000]), slow: slowLanes(rng) });
   const first = await start("p1");
   const world = createWorld({ rng, time, net, truth: truthOver(first.ledger.codec), alone });
   watch(world);
@@ -75,20 +79,26 @@ async function run(seed: number, time: VirtualTime, place: Place): Promise<Simul
   call(world, founder, "version 1 of the policy is published", () => publish(founder, 1));
   while (world.calls.size > 0 && world.violation === null) await settleOnce(world);
   if (!alone) await joinIn(world, await start("p2"));
-  const seats: Seats = { jobs: [], screens: [], version: 1, start };
-  const steps = 50 + rng.below(90);
+  const seats: Seats = { jobs: [], screens: [], version: 1, kills: KILLS["dir" in place ? "files" : "memory"], restarts: 0, start };
+  const steps = 20 + rng.below(60);
   for (let i = 0; i < steps && world.violation === null; i++) await happen(world, seats, weather);
   if (world.violation === null) await finale(world, seats);
-  const result = resultOf(seed, world);
+  const result = resultOf(seed, world, seats);
   for (const { process } of [...world.members]) await process.kill();
   return result;
+}
+
+/** In some processes one or two lanes of the log lag behind the others. */
+function slowLanes(rng: Rng): ReadonlySet<number> {
+  const lanes = PARTITIONS * TOPICS.length;
+  return new Set(rng.chance(0.6) ? [] : [rng.below(lanes), rng.below(lanes)]);
 }
 
 /** Something happens: somebody does something, something of the network passes, time goes on, or something breaks. */
 async function happen(world: World, seats: Seats, weather: Weather): Promise<void> {
   const { rng, net, time } = world;
   const member = rng.pick(world.members);
-  switch (rng.weighted(WHAT)) {
+  switch (rng.weighted({ ...WHAT, kill: seats.kills })) {
     case "network":
       for (let n = 1 + rng.below(4); n > 0; n--) {
         await net.step(rng, weather);
@@ -117,6 +127,7 @@ async function happen(world: World, seats: Seats, weather: Weather): Promise<voi
       await time.turn(Number(rng.weighted(PAUSES)), time.drain);
       break;
     case "kill":
+      seats.restarts++;
       await restart(world, member, seats);
       break;
     case "garbage":
@@ -152,7 +163,7 @@ async function settleOnce(world: World, pauseMs = 1000): Promise<void> {
   for (let steps = 0; await net.step(rng, CALM); steps++) {
     await time.drain();
     if (steps < MOST_STEPS) continue;
-    return world.violate("it does not come to rest");
+    return world.violate("it comes to rest", "what there is to do makes itself anew");
   }
   await time.turn(pauseMs, time.drain);
 }
@@ -177,8 +188,8 @@ async function finale(world: World, { jobs }: Seats): Promise<void> {
   if (world.violation === null) checkHistory(world);
 }
 
-function resultOf(seed: number, { violation, trace, truth, acts, items }: World): Simulated {
-  const counts: { [what: string]: number } = { acts: acts.length, items: items.size };
+function resultOf(seed: number, { violation, trace, truth, acts, items }: World, { restarts }: Seats): Simulated {
+  const counts: { [what: string]: number } = { acts: acts.length, items: items.size, restarts };
   const count = (what: string) => (counts[what] = (counts[what] ?? 0) + 1);
   const lines: string[] = [];
   for (const [itemId, logs] of truth.logs)

@@ -42,7 +42,45 @@ export interface Act {
   readonly args: { readonly [name: string]: unknown };
   readonly argsSha256: string;
   readonly at: number;
+  /** When the lease under which it is done ends, by the clock of the process that gave it. */
+  readonly endsAt: number;
 }
+
+/** A process's clock is ahead of another's, or behind, by less than this. */
+export const SKEW_MS = 10_000;
+
+/** What must hold, by name: a violation says which. */
+export type Invariant =
+  | "judged by the policy in force"
+  | "judged on the arguments"
+  | "nothing flows under a halt"
+  | "no revoked standing approval"
+  | "nothing barred is granted"
+  | "withheld for a reason"
+  | "one effect key"
+  | "nothing barred is started"
+  | "not before its time"
+  | "nothing is decided under a halt"
+  | "taken over with the role"
+  | "one status for all"
+  | "workers stay within the rules"
+  | "retries are bounded"
+  | "within its lease"
+  | "once"
+  | "only what is granted"
+  | "consent"
+  | "replaced never runs beside"
+  | "bounds of standing approvals"
+  | "budgets"
+  | "what is owed is written"
+  | "what is taken back is swept"
+  | "one view for all"
+  | "as the rules say"
+  | "what is told is true"
+  | "it comes to rest"
+  | "nothing is left on its way"
+  | "refused by name"
+  | "it follows the log";
 
 /** What a client was told of an event of its own. */
 export interface Told {
@@ -74,9 +112,13 @@ export interface World {
   readonly told: Told[];
   readonly trace: string[];
   violation: string | null;
-  violate(sentence: string): void;
+  violate(invariant: Invariant, sentence: string): void;
   note(sentence: string): void;
   item(itemId: string): Planned | undefined;
+  /** The proposal that took effect. */
+  proposalOf(itemId: string): EventOf["proposals"] | undefined;
+  /** The actions that a verdict judges, which answers this: those of the proposal, or what an edit made of those before it. */
+  onTheTable(itemId: string, answers: EventOf["verdicts"]["answers"]): readonly { readonly actionId: string; readonly tool: string; readonly args: string }[];
   halted(member: Member, itemId: string): boolean;
   branchOver(member: Member, itemId: string): boolean;
   /** Events of an item that a process has folded as effective. */
@@ -99,12 +141,22 @@ export function createWorld(parts: Parts): World {
   const world: World = {
     ...parts,
     ...{ members: [], items: new Map(), acts: [], ended: new Map(), calls: new Set(), garbage: [], told: [], trace: [], violation: null },
-    violate: (sentence) => {
-      world.note(`VIOLATION ${sentence}`);
-      world.violation ??= sentence;
+    violate: (invariant, sentence) => {
+      world.note(`VIOLATION ${invariant}: ${sentence}`);
+      world.violation ??= `${invariant}: ${sentence}`;
     },
     note: (sentence) => void world.trace.push(`${((time.now() - origin) / 1000).toFixed(1).padStart(9)} s  ${sentence}`),
     item: (itemId) => world.items.get(itemId),
+    proposalOf: (itemId) => truth.fact(itemId, "proposals", world.items.get(itemId)?.proposal ?? ""),
+    onTheTable(itemId, answers) {
+      if (answers?.topic !== "decisions") return world.proposalOf(itemId)?.actions ?? [];
+      const edit = truth.fact(itemId, "decisions", answers.eventId);
+      const { dropped = [], order = [], edits = [] } = edit ?? {};
+      const before = world.onTheTable(itemId, world.termsOf(itemId, edit?.answers?.eventId ?? "")?.answers ?? null);
+      const kept = before.filter((a) => !dropped.includes(a.actionId));
+      const ordered = order.length === 0 ? kept : order.flatMap((id) => kept.filter((a) => a.actionId === id));
+      return ordered.map((a) => ({ ...a, args: edits.find((e) => e.actionId === a.actionId)?.args ?? a.args }));
+    },
     halted({ process, known }, itemId) {
       const item = world.items.get(itemId);
       return known.halts(process.ledger.now()).some(({ scope }) => {

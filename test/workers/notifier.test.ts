@@ -197,7 +197,9 @@ describe("the notifier", () => {
     const soon = await on.judged(refund());
     await inbox.seen(1);
     // What is held has no deadline any more, so it can wait for the digest.
-    time.turn(16 * 60_000);
+    time.turn(11 * 60_000);
+    await until(async () => ((await item(on, soon.itemId)).step === 1 ? true : undefined));
+    time.turn(10 * 60_000);
     await until(async () => ((await item(on, soon.itemId)).held ? true : undefined));
     const due = await until(() => deliveries.list().find(({ kind, state }) => kind === "held" && state === "due"));
     expect(due.due).toBeGreaterThan(time.now());

@@ -1,0 +1,3 @@
+import { testHistories } from "./histories.ts";
+
+testHistories("memory", 1, { inCi: 500, inAll: 1000 });
