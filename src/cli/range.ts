@@ -30,6 +30,17 @@ export async function boundOf(text: string | undefined, flag: string, log: Pick<
   throw new CountersignError("usage", `${flag} ${text} names no place in the log`, { field: flag, value: text, fix: `give ${FORMS}` });
 }
 
+/** Refuses instants that are not in order. @throws CountersignError usage */
+export function checkOrder(from: Bound, to: Bound): void {
+  if (from.instant === undefined || to.instant === undefined || from.instant <= to.instant) return;
+  const [begin, end] = [new Date(from.instant).toISOString(), new Date(to.instant).toISOString()];
+  throw new CountersignError("usage", `--from ${begin} is later than --to ${end}`, {
+    field: "--from",
+    value: begin,
+    fix: "give an instant that is not later than --to",
+  });
+}
+
 function everywhere(offset: number, partitions: number): Checkpoint {
   return Object.fromEntries(TOPICS.map((topic) => [topic, Object.fromEntries(Array.from({ length: partitions }, (_, p) => [p, offset]))]));
 }

@@ -1,4 +1,5 @@
 import { availableParallelism } from "node:os";
+import { CountersignError } from "../errors.ts";
 import { partitionOf } from "../log/partitioner.ts";
 import { type Crew, crewOf } from "./crew.ts";
 import { factsOf } from "./facts.ts";
@@ -20,9 +21,8 @@ import type { Final, First, Settings } from "./work.ts";
 export interface CollectOptions extends ReadLedgerOptions {
   /** Only items of this workspace. */
   readonly workspace?: string;
-  /** Only decisions made at or after this, and before that. Milliseconds since the epoch. */
+  /** Only decisions made at or after this. Milliseconds since the epoch. */
   readonly after?: number;
-  readonly before?: number;
   /** Whether messages and tools of the transcripts come along. Default: yes. */
   readonly transcripts?: boolean;
   /** Default strict. */
@@ -60,6 +60,17 @@ export interface Collection {
   close(): Promise<void>;
 }
 
+/** Refuses a time that ends before it begins. @throws CountersignError request_invalid */
+function checkTimes({ after, before }: CollectOptions): void {
+  if (after === undefined || before === undefined || after <= before) return;
+  const [from, to] = [new Date(after).toISOString(), new Date(before).toISOString()];
+  throw new CountersignError("request_invalid", `The time from ${from} to ${to} ends before it begins`, {
+    field: "/after",
+    value: from,
+    fix: "give a beginning that is not later than the end",
+  });
+}
+
 /** Events from which on other threads are worth their start. */
 const WORTH_THREADS = 100_000;
 /** More threads than this wait for the disk. */
@@ -71,9 +82,10 @@ const MOST_THREADS = 8;
  * the items that it concerns are made again.
  *
  * @param target null where nothing is written, only counted
- * @throws as readLedger
+ * @throws as readLedger; request_invalid where the time ends before it begins
  */
 export async function collect(target: string | null, options: CollectOptions): Promise<Collection> {
+  checkTimes(options);
   const temporary = new Temporary();
   let ledger: ReadLedger | undefined;
   let crew: Crew | undefined;
@@ -105,7 +117,6 @@ function settingsOf(target: string | null, options: CollectOptions, { ranges }: 
     from: { decisions: ranges.decisions.map((r) => r.from), proposals: ranges.proposals.map((r) => r.from) },
     workspace: options.workspace,
     after: options.after ?? Number.NEGATIVE_INFINITY,
-    before: options.before ?? Number.POSITIVE_INFINITY,
     transcripts: options.transcripts ?? true,
     profile: options.profile ?? "strict",
     key: options.key,

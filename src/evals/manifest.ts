@@ -35,11 +35,14 @@ export interface Manifest {
   readonly exporter: string;
   /** The log, without credentials. */
   readonly log: { readonly url: string; readonly partitions: number };
-  /** The decisions in these ranges are the rows; everything before `to` was folded to know which decisions took effect. */
+  /**
+   * The decisions in these ranges are the rows; everything before `to` was folded to know which decisions took effect. Where the filter
+   * `before` names an instant, `to` is the first record that was too late.
+   */
   readonly ranges: Ranges;
   readonly filters: {
     readonly workspace: string | null;
-    /** Decisions made at or after, and before: ISO 8601. */
+    /** Decisions made at or after, and events of any topic before: ISO 8601. */
     readonly after: string | null;
     readonly before: string | null;
   };

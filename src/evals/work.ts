@@ -29,7 +29,6 @@ export interface Settings {
   readonly from: { readonly decisions: readonly number[]; readonly proposals: readonly number[] };
   readonly workspace: string | undefined;
   readonly after: number;
-  readonly before: number;
   readonly transcripts: boolean;
   readonly profile: Profile;
   readonly key: string;
@@ -192,8 +191,7 @@ class PartitionWork {
   }
 
   private readonly wanted = (offset: number, at: number): boolean => {
-    const { after, before } = this.shop.settings;
-    return this.isInRange(offset) && at >= after && at < before;
+    return this.isInRange(offset) && at >= this.shop.settings.after;
   };
 
   private parkedIn({ memory }: FoldedItem): number {
@@ -204,9 +202,9 @@ class PartitionWork {
 
   /** Whether the item was proposed in the range. */
   private isCounted({ item, memory }: FoldedItem, { occurredAt }: EventOf["proposals"]): boolean {
-    const { from, after, before } = this.shop.settings;
+    const { from, after } = this.shop.settings;
     const offset = memory.statuses.get(`proposals/${item.proposal}`)?.entry.offset ?? -1;
-    return offset >= (from.proposals[this.partition] ?? 0) && occurredAt >= after && occurredAt < before;
+    return offset >= (from.proposals[this.partition] ?? 0) && occurredAt >= after;
   }
 
   private draftsOf(folded: FoldedItem): Draft[] {

@@ -170,6 +170,57 @@ describe("--since-last", () => {
   });
 });
 
+describe("an instant", () => {
+  const files = (manifest: Manifest & { out: string }) =>
+    Object.fromEntries(["manifest.json", ...manifest.files.map((f) => f.name)].map((name) => [name, readFileSync(join(manifest.out, name), "utf8")]));
+
+  test.each(["trl-kto", "jsonl", "policy-tests"])(
+    "as --to gives the same bytes of %s, whatever is reported, run, published or asked afterwards",
+    async (target) => {
+      const asked = await script.judge(await script.propose("x", { amount: 9 }, { run: { framework: "t", threadId: "x", ended: false } }), "interrupt");
+      const grant = await script.resume(await script.decide(asked, "approve"), "proceed", { amount: 9 });
+      const done = await script.receipt(await script.receipt(grant, "started").then(() => grant), "succeeded");
+      await write();
+      const to = new Date(done.event.occurredAt + 1).toISOString();
+      const export_ = async () => files(await exported(["--target", target, "--to", to, "--out", out("a")]));
+      const before = await export_();
+      await script.decide(done, "report", { seen: null, message: "Paid twice", incident: { severity: "critical" } });
+      await script.append("policies", {
+        itemId: "policy:w:pay",
+        actor: { kind: "authority", id: "ci" },
+        kind: "policy",
+        policyId: "pay",
+        version: "2",
+        document: "not a policy",
+      });
+      await script.decide(await script.judge(await script.propose("later", { amount: 9 }), "interrupt"), "reject", { message: "No" });
+      await write();
+      expect(await export_()).toEqual(before);
+      const { rows } = await exported(["--target", "jsonl", "--from", to, "--out", out("rest")]);
+      expect(rows).toBe(2);
+    },
+  );
+
+  test("is half-open, and --since-last goes on behind it", async () => {
+    const { event } = await script.decide(await script.judge(await script.propose("edge", { amount: 9 }), "interrupt"), "reject", { message: "No" });
+    await write();
+    const first = await exported(["--since-last", "--to", new Date(event.occurredAt).toISOString(), "--out", out("weekly")]);
+    const second = await exported(["--since-last", "--out", out("weekly")]);
+    const whole = await exported(["--out", out("whole")]);
+    expect([first.rows + second.rows, second.rows]).toEqual([whole.rows, 1]);
+  });
+
+  test.each([["export"], ["insights", "evals"], ["tail"]])("%s that begins later than it ends is refused", async (...command) => {
+    const more = command[0] === "export" ? ["--out", out("x")] : [];
+    const { code, err } = await cli([...command, "--log", log, "--from", "2026-02-01T00:00:00Z", "--to", "2026-01-01T00:00:00Z", ...more, "--json"]);
+    expect([code, JSON.parse(err)]).toMatchObject([
+      2,
+      { code: "usage", field: "--from", value: "2026-02-01T00:00:00.000Z", fix: expect.stringContaining("--to") },
+    ]);
+    expect(existsSync(out("x"))).toBe(false);
+  });
+});
+
 describe("the export", () => {
   test("replaces an earlier one in its folder, and no file that it has not written", async () => {
     await exported(["--out", out("a")]);

@@ -7,7 +7,7 @@ import type { Checkpoint } from "../../log/log.ts";
 import { examples, instantMs, intArgument } from "../args.ts";
 import { exportKey } from "../export-key.ts";
 import type { Cli } from "../io.ts";
-import { boundOf, endOfEarlier } from "../range.ts";
+import { boundOf, checkOrder, endOfEarlier } from "../range.ts";
 import { rawExporter } from "../raw-export.ts";
 import { plural } from "../text.ts";
 import { openExisting, type WhereOptions, where, whereOf } from "../where.ts";
@@ -91,6 +91,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
     const workspace = workspaceOf(options.workspace, rawBy);
     const from = place.from === undefined ? await boundOf(options.from, "--from", log) : { offsets: await endOfEarlier(place.from, "--since-last", log) };
     const to = await boundOf(options.to, "--to", log);
+    checkOrder(from, to);
     log.onTrouble = (sentence) => sentence !== null && cli.note(sentence);
     const manifest = await exportDataset(place.out, options.target, {
       log,

@@ -1,7 +1,7 @@
 import { Command } from "commander";
 import { examples } from "../args.ts";
 import type { Cli } from "../io.ts";
-import { boundOf } from "../range.ts";
+import { boundOf, checkOrder } from "../range.ts";
 import { wrap } from "../text.ts";
 import { openExisting, type WhereOptions, where, whereOf } from "../where.ts";
 
@@ -32,6 +32,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
   try {
     const [{ insightLines, insightsOf }, { loadCodec }] = await Promise.all([import("../../evals/index.ts"), import("../../log/schemas.ts")]);
     const [from, to] = [await boundOf(options.from, "--from", log), await boundOf(options.to, "--to", log)];
+    checkOrder(from, to);
     const report = await insightsOf({
       log,
       codec: await loadCodec(registry),

@@ -6,7 +6,7 @@ import type { Checkpoint, LogRecord, MutableCheckpoint } from "../../log/log.ts"
 import type { OpenedLog } from "../../log/open.ts";
 import { examples, listArgument, moreArgument } from "../args.ts";
 import type { Cli } from "../io.ts";
-import { type Bound, boundOf } from "../range.ts";
+import { type Bound, boundOf, checkOrder } from "../range.ts";
 import { sinkOf } from "../tail-sink.ts";
 import { learnFor, openExisting, type WhereOptions, where, whereOf } from "../where.ts";
 
@@ -149,10 +149,12 @@ interface Bounds {
 
 async function boundsOf(options: Options, log: OpenedLog["log"]): Promise<Bounds> {
   const isPlain = options.from === "beginning" || options.from === "now" || /^[a-z]+:\d+:\d+$/.test(options.from) || !/^\d{4}-|[:/.]/.test(options.from);
-  return {
+  const bounds: Bounds = {
     ...(!isPlain && { from: await boundOf(options.from, "--from", log) }),
     ...(options.to !== undefined && { to: await endOf(options.to, log) }),
   };
+  checkOrder(bounds.from ?? {}, bounds.to ?? {});
+  return bounds;
 }
 
 /** Partitions that --to does not name end at the head. */
