@@ -6,6 +6,7 @@ import { type ActionTerms, type DecisionNode, type Entry, type Item, keyOf, node
 import { lifeOf } from "../ledger/life.ts";
 import { changesOf, patchOf } from "./diff.ts";
 import type { FoldedItem } from "./fold-items.ts";
+import { type Judged, judgedOf } from "./judged.ts";
 import {
   type Context,
   EXAMPLE_KINDS,
@@ -23,6 +24,8 @@ export interface Draft extends Omit<ReviewedExample, "split" | "quality" | "dupl
   readonly overtaken: boolean;
   /** Id of the row of the edit that this approval agrees with: it says nothing that the edit does not say. */
   readonly repeats: string | null;
+  /** What policy looked at beside the calls; null where the target does not ask. */
+  readonly judged: Judged | null;
 }
 
 /** An operation before it has its split. */
@@ -34,6 +37,8 @@ export interface BuildOptions {
   readonly wanted: (offset: number, occurredAt: number) => boolean;
   /** Whether transcripts come along. */
   readonly context: boolean;
+  /** Whether what policy looked at comes along. */
+  readonly judged: boolean;
   /** Whether a change of this field is cosmetic, by the action catalogue. */
   readonly isCosmetic: (tool: string, path: string) => boolean;
 }
@@ -104,6 +109,7 @@ function exampleOf(folded: FoldedItem, decision: EventOf["decisions"], decisions
     id: idOf(item.id, decision.eventId),
     intent: proposal.intent,
     itemId: item.id,
+    judged: options.judged ? judgedOf(proposal, verdict) : null,
     order: decision.order,
     outcome: outcomeOf(folded, decisions),
     overtaken: isOvertaken(item, editNode, decisions),

@@ -13,6 +13,7 @@ import { type ReadLedger, type ReadLedgerOptions, readLedger } from "./read-ledg
 import { type Hidden, nothingHidden, type Profile } from "./redact/redactor.ts";
 import { DEFAULT_SPLIT_SEED } from "./split.ts";
 import { Tally } from "./tally.ts";
+import { targetOf } from "./targets/table.ts";
 import type { PublishedDocument } from "./targets/target.ts";
 import { asFault, Temporary } from "./temporary.ts";
 import type { Final, First, Settings } from "./work.ts";
@@ -109,8 +110,10 @@ export async function collect(target: string | null, options: CollectOptions): P
   }
 }
 
-function settingsOf(target: string | null, options: CollectOptions, { ranges }: ReadLedger, { described }: PublishedPolicies): Settings {
+function settingsOf(target: string | null, options: CollectOptions, { ranges }: ReadLedger, { described, versions }: PublishedPolicies): Settings {
+  const needsJudged = target !== null && targetOf(target).needsJudged === true;
   return {
+    versions: needsJudged ? versions : [],
     target,
     schemas: options.codec.schemas(),
     policies: described,

@@ -1,5 +1,7 @@
+import { sha256 } from "../events/canonical.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { parsePolicy } from "../policy/document.ts";
+import type { PublishedVersion } from "./case-check.ts";
 import type { DescribedAction, DescribedPolicy } from "./catalogue.ts";
 import type { Treatment } from "./redact/treatment.ts";
 import type { PublishedDocument } from "./targets/target.ts";
@@ -12,6 +14,8 @@ export interface PublishedPolicies {
   readonly described: readonly DescribedPolicy[];
   /** Every policy as it was last published. */
   readonly newest: readonly PublishedDocument[];
+  /** Every version of every policy, oldest first. */
+  readonly versions: readonly PublishedVersion[];
   /** Documents that this version cannot read: what they classify is not known. */
   readonly unreadable: readonly string[];
 }
@@ -42,7 +46,8 @@ export function publishedPolicies(events: readonly EventOf["policies"][]): Publi
       const { workspace, policyId, document } = versions.at(-1) as EventOf["policies"];
       return { workspace, policyId, text: document ?? "" };
     });
-  return { described, newest, unreadable: [...unreadable].sort() };
+  const all = policies.flatMap(({ versions }) => versions.map(({ workspace, policyId, document }) => ({ workspace, policyId, text: document ?? "" })));
+  return { described, newest, versions: all.map((version) => ({ ...version, sha256: sha256(version.text) })), unreadable: [...unreadable].sort() };
 }
 
 function describedIn(document: string, name: string): readonly DescribedAction[] | undefined {

@@ -2,8 +2,10 @@ import { canonicalize, type Json } from "../events/canonical.ts";
 import type { Draft } from "./build-example.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { PatchOperation } from "./diff.ts";
+import { redactedJudged } from "./judged.ts";
 import { type Redaction, redactedMessages } from "./redact/redactor.ts";
 import type { FieldRule } from "./redact/treatment.ts";
+import { ownerOf } from "./redact-owner.ts";
 import type { ExampleAction } from "./reviewed-example.ts";
 
 /** A draft with what must not leave hidden, in both sides of a pair alike. The differences were found before, on what really stood there. */
@@ -26,6 +28,7 @@ export function redactedDraft(draft: Draft, redaction: Redaction, catalogue: Cat
   const texts = (values: readonly string[]) => values.map((value) => redaction.text(value));
   return {
     ...draft,
+    judged: draft.judged && redactedJudged(draft.judged, redaction),
     question: text(draft.question),
     intent: text(draft.intent),
     reasoning: text(draft.reasoning),
@@ -64,11 +67,6 @@ export function redactedDraft(draft: Draft, redaction: Redaction, catalogue: Cat
       incidents: draft.outcome.incidents.map((i) => ({ ...i, message: text(i.message), url: text(i.url) })),
     },
   };
-}
-
-/** Roles stay, persons do not. */
-export function ownerOf(owner: string | null, redaction: Redaction): string | null {
-  return owner === null || owner.startsWith("role:") ? owner : redaction.person(owner.replace(/^person:/, ""));
 }
 
 /** An operation on a field that is dropped has nothing to stand on. */

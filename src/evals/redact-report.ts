@@ -1,6 +1,6 @@
 import type { Count, InsightsReport } from "./insights.ts";
 import type { Redaction } from "./redact/redactor.ts";
-import { ownerOf } from "./redact-draft.ts";
+import { ownerOf } from "./redact-owner.ts";
 
 /** A report as it may stand beside rows that hide what is personal: persons have the names that they have in the rows, and texts are looked through. */
 export function redactedReport(report: InsightsReport, redaction: Redaction): InsightsReport {

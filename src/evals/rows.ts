@@ -1,5 +1,7 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
 import { sorted } from "../events/sorted.ts";
+import type { CaseCheck } from "./case-check.ts";
+import type { Judged } from "./judged.ts";
 import { type Calls, labelsOf } from "./labels.ts";
 import { REJECTED_FILE } from "./manifest.ts";
 import type { Operation, ReviewedExample } from "./reviewed-example.ts";
@@ -15,19 +17,21 @@ export interface Collected {
   readonly strays: boolean;
   /** After redaction both sides of the edit are the same. */
   readonly equal: boolean;
+  readonly judged: Judged | null;
 }
 
 /** Where rows go, and what counts them; with -1 they are taken back and written nowhere. */
 export interface RowSink {
   readonly names: FunctionNames;
   readonly tally: Tally;
+  readonly check: CaseCheck;
   readonly n: 1 | -1;
   add(file: string, row: object): void;
 }
 
 /** Makes the rows of an example in the form of a target. */
-export function addRows(target: Target, { example, retry, strays, equal }: Collected, sink: RowSink): void {
-  const { names, tally, n } = sink;
+export function addRows(target: Target, { example, retry, strays, equal, judged }: Collected, sink: RowSink): void {
+  const { names, tally, check, n } = sink;
   const takes = Array.isArray(target.takes) ? (target.takes as readonly string[]) : null;
   const usesLabels = takes !== null || target.needsLabels === true;
   const labels = usesLabels ? labelsOf(example, retry).filter((label) => takes?.includes(label.class) ?? true) : [];
@@ -45,9 +49,9 @@ export function addRows(target: Target, { example, retry, strays, equal }: Colle
     tally.row(made.class ?? labelClass, example, n);
     if (n > 0) sink.add(made.file, made.row);
   };
-  if (takes === null) for (const made of target.rows({ example, labels: used, names })) add(made, example.decision.kind);
+  if (takes === null) for (const made of target.rows({ example, labels: used, names, judged, check })) add(made, example.decision.kind);
   // One label at a time, so that each row is counted under what it is.
-  else for (const label of used) for (const made of target.rows({ example, labels: [label], names })) add(made, label.class);
+  else for (const label of used) for (const made of target.rows({ example, labels: [label], names, judged, check })) add(made, label.class);
 }
 
 /** Makes the row of an escalation or an expiry. */

@@ -1,6 +1,7 @@
 import { Codec } from "../events/codec.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { type Draft, examplesOf, operationsOf } from "./build-example.ts";
+import { CaseCheck, type PublishedVersion } from "./case-check.ts";
 import { Catalogue, type DescribedPolicy } from "./catalogue.ts";
 import { EarlierParts } from "./earlier-parts.ts";
 import { type ItemFacts, type PartitionFacts, type Retry, Runs, type Told } from "./facts.ts";
@@ -10,7 +11,8 @@ import { Insights, type InsightsParts } from "./insights.ts";
 import { Output, type Part } from "./output.ts";
 import type { PileSource } from "./pile.ts";
 import { type Hidden, nothingHidden, type Profile, type Redaction, redactor } from "./redact/redactor.ts";
-import { isEqualPair, ownerOf, redactedDraft } from "./redact-draft.ts";
+import { isEqualPair, redactedDraft } from "./redact-draft.ts";
+import { ownerOf } from "./redact-owner.ts";
 import { keysOf, RowList } from "./row-keys.ts";
 import { addOperation, addRows, type RowSink, textOf } from "./rows.ts";
 import { type Split, splitOf } from "./split.ts";
@@ -25,6 +27,8 @@ export interface Settings {
   readonly target: string | null;
   readonly schemas: readonly (readonly [id: number, text: string])[];
   readonly policies: readonly DescribedPolicy[];
+  /** Documents under which cases are tried; none where the target has no use for them. */
+  readonly versions: readonly PublishedVersion[];
   /** First offset of which the decisions become rows, and the items are counted, by partition. */
   readonly from: { readonly decisions: readonly number[]; readonly proposals: readonly number[] };
   readonly workspace: string | undefined;
@@ -63,6 +67,7 @@ export class Workshop {
   readonly target: Target | null;
   readonly codec = new Codec();
   readonly catalogue: Catalogue;
+  readonly check: CaseCheck;
   readonly folder: () => string;
   private readonly works = new Map<number, PartitionWork>();
 
@@ -71,6 +76,7 @@ export class Workshop {
     this.settings = settings;
     this.folder = folder;
     this.target = settings.target === null ? null : targetOf(settings.target);
+    this.check = new CaseCheck(settings.versions);
     this.catalogue = new Catalogue(settings.policies);
     for (const [id, text] of settings.schemas) this.codec.learn(id, text);
   }
@@ -212,6 +218,7 @@ class PartitionWork {
     return examplesOf(folded, {
       wanted: this.wanted,
       context: settings.transcripts,
+      judged: this.shop.target?.needsJudged === true,
       isCosmetic: (tool, path) => catalogue.fieldsOf(folded.item.workspace ?? "", tool).isCosmetic(path),
     });
   }
@@ -220,7 +227,7 @@ class PartitionWork {
   private makeRows(folded: FoldedItem, drafts: readonly Draft[], { redactionOf, facts, retry, pass, output }: Making): boolean {
     const { target, settings, catalogue } = this.shop as Workshop & { readonly target: Target };
     const { names, tally } = this;
-    const sink: RowSink = { names, tally, n: pass === "back" ? -1 : 1, add: (file, row) => output.add(folded.ordinal, file, row) };
+    const sink: RowSink = { names, tally, check: this.shop.check, n: pass === "back" ? -1 : 1, add: (file, row) => output.add(folded.ordinal, file, row) };
     const thread = threadOf(folded);
     const splitFor = (workspace: string): Split => (facts.heldOut ? "holdout" : splitOf(settings.splitSeed, workspace, thread));
     for (const draft of drafts) {
@@ -234,7 +241,7 @@ class PartitionWork {
       const strays = draft.decision.kind === "reject" && retry !== null && near === null;
       const finished = { ...finish(redacted, split, facts, near), strays };
       if (pass === "first") tally.example(finished.example);
-      if (target.takes !== "operations") addRows(target, { ...finished, equal }, sink);
+      if (target.takes !== "operations") addRows(target, { ...finished, equal, judged: redacted.judged }, sink);
     }
     if (target.takes !== "operations") return drafts.length > 0;
     const operations = operationsOf(folded, this.wanted);

@@ -1,9 +1,63 @@
 import { stringify } from "yaml";
-import type { Made, Target } from "./target.ts";
+import type { Judged } from "../judged.ts";
+import type { Label } from "../labels.ts";
+import type { ReviewedExample } from "../reviewed-example.ts";
+import type { Made, Refusal, Target } from "./target.ts";
+
+type PolicyTest = Extract<Label, { class: "policy_test" }>;
 
 /** Folder and name of the tests of a policy. */
 function baseOf(workspace: string, policyId: string): string {
   return `${workspace.replace(/[^\w.-]/g, "_")}/${policyId}`;
+}
+
+function headOf(file: string): string {
+  return `policy: ./${file.replace(/^.*\//, "").replace(/\.policytest\.yaml$/, ".yaml")}\ncases:\n`;
+}
+
+function textOf(row: object): string {
+  const lines = stringify([row], { lineWidth: 0, aliasDuplicateObjects: false }).trimEnd().split("\n");
+  return lines.map((line) => `  ${line}\n`).join("");
+}
+
+/** The case of a decision: everything that policy looked at, as far as a case can say it. */
+function caseOf({ id, workspace, agent, presented }: ReviewedExample, { decided, calls }: PolicyTest, judged: Judged): object {
+  const { run, origin, targets } = judged;
+  const confidenceOf = (actionId: string) => presented.find((a) => a.actionId === actionId)?.confidence ?? null;
+  const step = ({ actionId, tool, args }: PolicyTest["calls"][number]) => ({
+    action: tool,
+    args,
+    ...(targets[actionId] !== undefined && { target: targets[actionId] }),
+    ...(confidenceOf(actionId) !== null && { confidence: confidenceOf(actionId) }),
+  });
+  const [only, second] = calls;
+  return {
+    name: `${decided === "edit" ? "edited" : "rejected"}: ${calls.map((c) => c.tool).join(", ")} (${id.slice(0, 12)})`,
+    ...(only !== undefined && second === undefined ? step(only) : { plan: calls.map(step) }),
+    ...(judged.confidenceSource !== null && { confidence_source: judged.confidenceSource }),
+    agent: {
+      id: agent.id,
+      ...(agent.version !== null && { version: agent.version }),
+      ...(agent.model !== null && { model: agent.model }),
+      ...(judged.owner !== null && { owner: judged.owner }),
+    },
+    ...(judged.onBehalfOf !== null && { on_behalf_of: judged.onBehalfOf }),
+    ...(judged.evidence.length > 0 && { evidence: judged.evidence }),
+    ...(origin !== null && { origin }),
+    ...(run !== null && {
+      run: {
+        ...(run.step !== null && { step: run.step }),
+        ...(run.costUsd !== null && { cost_usd: run.costUsd }),
+        framework: run.framework,
+        ...(run.frameworkVersion !== null && { framework_version: run.frameworkVersion }),
+        thread: run.threadId,
+        ...(run.ended && { ended: true }),
+      },
+    }),
+    at: new Date(judged.at).toISOString(),
+    workspace,
+    expect: { route: { not: "allow" } },
+  };
 }
 
 /**
@@ -16,40 +70,25 @@ export const policyTests: Target = {
   files: "<workspace>/<policy>.policytest.yaml, <workspace>/<policy>.yaml",
   takes: ["policy_test"],
   needsContext: false,
-  head: (file) => `policy: ./${file.replace(/^.*\//, "").replace(/\.policytest\.yaml$/, ".yaml")}\ncases:\n`,
-  text: (row) =>
-    stringify([row], { lineWidth: 0, aliasDuplicateObjects: false })
-      .trimEnd()
-      .split("\n")
-      .map((line) => `  ${line}\n`)
-      .join(""),
-  *rows({ example, labels }): Generator<Made> {
+  needsJudged: true,
+  head: headOf,
+  text: textOf,
+  *rows({ example, labels, judged, check }): Generator<Made> {
     for (const label of labels) {
       if (label.class !== "policy_test") continue;
-      if (example.policy === null) {
-        yield { refused: "no_policy", class: "policy_test" };
+      const refused = (reason: Refusal): Made => ({ refused: reason, class: "policy_test" });
+      if (example.policy === null || judged === null) {
+        yield refused("no_policy");
         continue;
       }
       if (!label.calls.every(({ args }) => typeof args === "object" && args !== null && !Array.isArray(args))) {
-        yield { refused: "arguments_not_an_object", class: "policy_test" };
+        yield refused("arguments_not_an_object");
         continue;
       }
-      const [only, second] = label.calls;
-      const step = ({ tool, args }: (typeof label.calls)[number]) => ({ action: tool, args });
-      const { id, version, model } = example.agent;
-      const confidence = example.presented.map((a) => a.confidence).find((c) => c !== null);
-      yield {
-        file: `${baseOf(example.workspace, example.policy.id)}.policytest.yaml`,
-        row: {
-          name: `${label.decided === "edit" ? "edited" : "rejected"}: ${label.calls.map((c) => c.tool).join(", ")} (${example.id.slice(0, 12)})`,
-          ...(only !== undefined && second === undefined ? step(only) : { plan: label.calls.map(step) }),
-          agent: { id, ...(version !== null && { version }), ...(model !== null && { model }) },
-          ...(confidence !== undefined && confidence !== null && { confidence }),
-          ...(example.evidence.length > 0 && { evidence: [...new Set(example.evidence.map((e) => e.label))] }),
-          ...(example.run?.step != null && { run: { step: example.run.step, thread: example.run.threadId } }),
-          expect: { route: { not: "allow" } },
-        },
-      };
+      const file = `${baseOf(example.workspace, example.policy.id)}.policytest.yaml`;
+      const row = caseOf(example, label, judged);
+      const fault = check.faultOf(`${headOf(file)}${textOf(row)}`, example, judged);
+      yield fault === null ? { file, row } : refused(fault);
     }
   },
   extra: ({ files, documents }) =>

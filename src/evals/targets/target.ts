@@ -1,3 +1,5 @@
+import type { CaseCheck, CaseFault } from "../case-check.ts";
+import type { Judged } from "../judged.ts";
 import type { Label } from "../labels.ts";
 import type { LabelClass, ReviewedExample } from "../reviewed-example.ts";
 import type { FunctionNames } from "./function-names.ts";
@@ -14,6 +16,7 @@ export type Refusal =
   | "equal_after_redaction"
   | "arguments_not_an_object"
   | "no_policy"
+  | CaseFault
   | "duplicate";
 
 /** A row of a file of a target, or why there is none. */
@@ -30,6 +33,9 @@ export interface Labelled {
   readonly example: ReviewedExample;
   readonly labels: readonly Label[];
   readonly names: FunctionNames;
+  /** What policy looked at, where the target asks for it. */
+  readonly judged: Judged | null;
+  readonly check: CaseCheck;
 }
 
 /** A policy as it was last published before the end of the range. */
@@ -49,6 +55,8 @@ export interface Target {
   readonly takes: readonly LabelClass[] | "examples" | "operations";
   /** Whether a row without transcript and tools is refused. */
   readonly needsContext: boolean;
+  /** Whether what policy looked at comes along. */
+  readonly needsJudged?: boolean;
   /** On targets that take every example: whether their labels become rows as well. */
   readonly needsLabels?: boolean;
   /** Columns of the Parquet files. */
