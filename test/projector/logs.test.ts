@@ -32,7 +32,8 @@ for (const kind of await ledgerKinds()) {
       expect(queries.counts().outcomes).toEqual({ succeeded: 1, refused: 1, forbidden: 2 });
       expect(queries.item(items[2] as string)?.flagged).toBe(true);
       const options = viewsOptions({ log, registry, codec }, join(place.data, "rebuilt"));
-      expect(await rebuildViews(options)).toBeGreaterThan(30);
+      const appended = (await log.heads()).reduce((sum, { next }) => sum + next, 0);
+      expect(await rebuildViews(options)).toBe(appended);
       expect(differences(dumpOf(projector), dumpFile(options.path))).toEqual([]);
       const other = await openBench({ log: place.log, data: join(place.data, "other"), workers: [] });
       expect(differences(dumpOf(projector), dumpOf(other.ledger.projector))).toEqual([]);
