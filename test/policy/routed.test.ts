@@ -50,7 +50,7 @@ describe("a route that reads what an agent has left out", () => {
     expect(bare(`args: { /amount: { exists: true } }, ${"any: [{ args: { /amount: { above: 100 } } }]"}`, { total: 5000 })).toMatchObject({ approvals: 1 });
     // A schema that does not have the argument says so: the route is about other actions.
     const other = "  - { when: { args: { /sum: { above: 100 } } }, owner: role:senior, approvals: 2 }\n";
-    expect(judged(other, {}, "\n  other: { reversibility: partially }")).toMatchObject({ owner: "role:payments", approvals: 1 });
+    expect(judged(other, {}, "\n  other: { reversibility: partially, risk: high }")).toMatchObject({ owner: "role:payments", approvals: 1 });
   });
 
   it("changes nothing where it is there", () => {
