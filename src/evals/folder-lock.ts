@@ -39,7 +39,7 @@ export function lockFolder(directory: string): () => void {
     throw new CountersignError("file_unreadable", `Cannot write the export to ${directory}: ${messageOf(cause)}`, {
       cause,
       field: "--out",
-      fix: "name a folder that can be written",
+      fix: "name a folder that can be written with --out",
     });
   }
   held.add(path);
