@@ -18,7 +18,7 @@ export interface InsightsReport {
   /** From 0 to 1; null where there are no items. */
   readonly share: number | null;
   readonly routes: readonly Count[];
-  /** Steps that runs did by themselves before a person was needed; null where no run tells its steps. */
+  /** Steps that runs did by themselves before a person was needed, whether one came or not; null where no run tells its steps. */
   readonly stepsBeforePerson: { readonly runs: number; readonly median: number; readonly mean: number; readonly neverNeeded: number } | null;
   /** Edits point at prompts and context. */
   readonly edits: { readonly total: number; readonly cosmeticOnly: number; readonly fields: readonly Count[]; readonly agents: readonly Count[] };
@@ -40,6 +40,10 @@ export interface InsightsReport {
 
 const FAILED = new Set(["failed", "unknown", "lapsed"]);
 const PEOPLE = new Set(["approve", "edit", "reject", "respond", "acknowledge"]);
+
+function waitsForPerson({ route, gate }: EventOf["verdicts"]): boolean {
+  return (route === "interrupt" || route === "batch") && gate !== "audit";
+}
 
 /** What was counted, as plain data. */
 export interface InsightsParts {
@@ -77,13 +81,17 @@ export class Insights {
   private addItem(folded: FoldedItem, proposal: EventOf["proposals"]): void {
     this.items++;
     const life = lifeOf(folded.item);
-    let person = false;
-    for (const { status, entry } of folded.memory.statuses.values())
-      person ||= status === "effective" && entry.topic === "decisions" && PEOPLE.has((entry.event as EventOf["decisions"]).kind);
+    let [person, waited] = [false, false];
+    for (const { status, entry } of folded.memory.statuses.values()) {
+      if (status !== "effective") continue;
+      person ||= entry.topic === "decisions" && PEOPLE.has((entry.event as EventOf["decisions"]).kind);
+      waited ||= entry.topic === "verdicts" && waitsForPerson(entry.event as EventOf["verdicts"]);
+    }
     if (person) this.judged++;
     this.count("routes", life.verdict?.terms.route ?? "not judged");
     if (proposal.run?.step == null) return;
-    this.runs.add(person ? proposal.run.step : Number.POSITIVE_INFINITY, digestOf(proposal.workspace, proposal.run.threadId));
+    // Nobody came is not nobody was needed: what expired or still waits needed a person too.
+    this.runs.add(person || waited ? proposal.run.step : Number.POSITIVE_INFINITY, digestOf(proposal.workspace, proposal.run.threadId));
   }
 
   private addExample(draft: Draft): void {

@@ -1,6 +1,6 @@
 import type { Json } from "../events/canonical.ts";
 import { isNegativeByIncident } from "./quality.ts";
-import type { ExampleAction, ReviewedExample } from "./reviewed-example.ts";
+import type { ExampleAction, LabelClass, ReviewedExample } from "./reviewed-example.ts";
 
 /** Calls of one side of a label. */
 export type Calls = readonly Pick<ExampleAction, "actionId" | "tool" | "args">[];
@@ -11,7 +11,7 @@ export type Label =
   | { readonly class: "sft"; readonly target: Calls }
   | { readonly class: "kto_positive" | "kto_negative"; readonly completion: Calls }
   | { readonly class: "should_not_call"; readonly calls: Calls }
-  | { readonly class: "should_have_asked"; readonly question: string | null; readonly answer: string }
+  | { readonly class: "should_have_asked"; readonly answer: string }
   | { readonly class: "policy_test"; readonly decided: "edit" | "reject"; readonly calls: Calls }
   | { readonly class: "regression"; readonly wrong: Calls | null; readonly expected: Calls };
 
@@ -20,11 +20,28 @@ export const LABEL_MAP = {
   edit: ["preference", "sft", "kto_positive", "kto_negative", "policy_test", "regression"],
   reject: ["kto_negative", "should_not_call", "policy_test", "preference (only with a later approved retry)"],
   approve: ["sft and kto_positive and regression (gold, silver)", "kto_positive (bronze)"],
-  respond: ["should_have_asked"],
+  respond: ["should_have_asked (on an ask for review only: who asked a question did ask)"],
   acknowledge: [],
   incident: ["high, critical: kto_negative and should_not_call instead of any positive", "low, medium: disputed, no label"],
   timeout: ["operations, never a quality label"],
 } as const;
+
+/** What labels are made of. */
+type Labelling = Pick<ReviewedExample, "ask" | "decision" | "presented" | "final" | "quality" | "outcome">;
+
+/** Why a decision of this kind has not every label that the kind has. */
+export type Withheld = "disputed" | "incident" | "quality";
+
+/** The labels that a decision of this kind has, and this one has not: people disagree on it, what ran did harm, or nobody looked closely enough. */
+export function withheldOf(example: Labelling, retry: Calls | null): { readonly class: LabelClass; readonly reason: Withheld }[] {
+  const { tier } = example.quality;
+  if ((tier === "gold" || tier === "silver") && example.outcome.incidents.length === 0) return [];
+  const given = new Set(labelsOf(example, retry).map((label) => label.class));
+  const untouched = { ...example, quality: { tier: "silver", why: [] }, outcome: { ...example.outcome, incidents: [] } } as const;
+  const due = new Set(labelsOf(untouched, retry).map((label) => label.class));
+  const reason = tier === "disputed" ? "disputed" : isNegativeByIncident(example) ? "incident" : "quality";
+  return [...due].filter((of) => !given.has(of)).map((of) => ({ class: of, reason }));
+}
 
 /**
  * What a decision becomes.
@@ -32,10 +49,7 @@ export const LABEL_MAP = {
  * @param retry what was approved in a later item that tries this one again; null where there is none
  * @returns nothing for a disputed example
  */
-export function labelsOf(
-  example: Pick<ReviewedExample, "decision" | "presented" | "final" | "quality" | "outcome" | "question">,
-  retry: Calls | null,
-): Label[] {
+export function labelsOf(example: Labelling, retry: Calls | null): Label[] {
   const { decision, presented, final, quality } = example;
   if (quality.tier === "disputed") return [];
   const no: Label[] = [
@@ -74,7 +88,7 @@ export function labelsOf(
             { class: "regression", wrong: null, expected: final },
           ];
     case "respond":
-      return decision.message === null ? [] : [{ class: "should_have_asked", question: example.question, answer: decision.message }];
+      return example.ask !== "review" || decision.message === null ? [] : [{ class: "should_have_asked", answer: decision.message }];
     case "acknowledge":
       return [];
   }

@@ -2,9 +2,9 @@ import { canonicalize, type Json } from "../events/canonical.ts";
 import { sorted } from "../events/sorted.ts";
 import type { CaseCheck } from "./case-check.ts";
 import type { Judged } from "./judged.ts";
-import { type Calls, labelsOf } from "./labels.ts";
+import { type Calls, labelsOf, withheldOf } from "./labels.ts";
 import { REJECTED_FILE } from "./manifest.ts";
-import type { Operation, ReviewedExample } from "./reviewed-example.ts";
+import type { LabelClass, Operation, ReviewedExample } from "./reviewed-example.ts";
 import type { Tally } from "./tally.ts";
 import type { FunctionNames } from "./targets/function-names.ts";
 import type { Made, Target } from "./targets/target.ts";
@@ -35,14 +35,16 @@ export function addRows(target: Target, { example, retry, strays, equal, judged 
   const takes = Array.isArray(target.takes) ? (target.takes as readonly string[]) : null;
   const usesLabels = takes !== null || target.needsLabels === true;
   const labels = usesLabels ? labelsOf(example, retry).filter((label) => takes?.includes(label.class) ?? true) : [];
-  const refuse = (labelClass: string, reason: string) => {
+  const isTaken = (labelClass: LabelClass) => usesLabels && takes?.includes(labelClass) !== false;
+  const refuse = (labelClass: string, reason: string, why?: readonly string[]) => {
     tally.rejected(labelClass, reason, n);
-    if (n > 0) sink.add(REJECTED_FILE, rejectedRow(example, labelClass, reason));
+    if (n > 0) sink.add(REJECTED_FILE, rejectedRow(example, labelClass, reason, why));
   };
+  for (const withheld of withheldOf(example, retry)) if (isTaken(withheld.class)) refuse(withheld.class, withheld.reason, example.quality.why);
   // Redaction has made the two sides equal: neither says anything about the difference that a person saw.
   const reason = example.duplicateOf !== null ? "duplicate" : equal ? "equal_after_redaction" : null;
   if (reason !== null) for (const label of labels) refuse(label.class, reason);
-  if (strays && reason === null && takes?.includes("preference") !== false && usesLabels) refuse("preference", "retry_in_another_split");
+  if (strays && reason === null && isTaken("preference")) refuse("preference", "retry_in_another_split");
   const used = reason === null ? labels : [];
   const add = (made: Made, labelClass: string) => {
     if ("refused" in made) return refuse(made.class, made.refused);
@@ -60,7 +62,12 @@ export function addOperation(target: Target, operation: Operation, { tally, n, a
   if (n > 0) add(target.files, operation);
 }
 
-function rejectedRow({ id, itemId, decision, split, sources, duplicateOf }: ReviewedExample, labelClass: string, reason: string): object {
+function rejectedRow(
+  { id, itemId, decision, split, sources, duplicateOf }: ReviewedExample,
+  labelClass: string,
+  reason: string,
+  why: readonly string[] | undefined,
+): object {
   const { topic, partition, offset, eventId } = sources.find((s) => s.topic === "decisions") ?? {};
   return {
     id,
@@ -68,6 +75,7 @@ function rejectedRow({ id, itemId, decision, split, sources, duplicateOf }: Revi
     decision: decision.kind,
     class: labelClass,
     reason,
+    ...(why !== undefined && { why }),
     split,
     ...(duplicateOf !== null && { duplicateOf }),
     source: { topic, partition, offset, eventId },

@@ -86,8 +86,7 @@ export function usedBefore(content: PolicyContent, tool: string): Before[] {
     const { window, per } = head;
     const ago = Math.ceil(Math.min(60_000, window / 2));
     const edge = Math.min(1000, window / 4);
-    const siblings = Object.keys(content.actions)
-      .map(toolOf)
+    const siblings = [...new Set([...Object.keys(content.actions), ...head.action].map((name) => toolOf(name)))]
       .filter((name) => name !== tool && reaches({ action: head.action }, name))
       .slice(0, MOST_SIBLINGS);
     return [
@@ -119,9 +118,9 @@ export function usedBefore(content: PolicyContent, tool: string): Before[] {
   ];
 }
 
-/** A tool that an entry of a catalogue describes: itself, or a name that its glob finds. */
-export function toolOf(name: string): string {
-  return name.replaceAll("*", "x").replaceAll("?", "x");
+/** A tool that a name or a glob finds: itself, or a name with letters for the wildcards. */
+export function toolOf(name: string, letter = "x"): string {
+  return name.replaceAll("*", letter).replaceAll("?", letter);
 }
 
 /** What came earlier, in the words of a case. */

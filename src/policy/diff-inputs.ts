@@ -1,6 +1,7 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
 import { decimalText } from "../events/decimal.ts";
-import { type Before, earlierOf, timeEdges, timesIn, toolOf, usedBefore } from "./diff-around.ts";
+import { type Before, earlierOf, timeEdges, timesIn, usedBefore } from "./diff-around.ts";
+import { partsOf } from "./diff-tools.ts";
 import { calmValue, celValues, fitting, leafValues, sampleValues, topNames, unique, type Values } from "./diff-values.ts";
 import { reaches } from "./lint-places.ts";
 import type { LoadedPolicy } from "./loaded.ts";
@@ -22,25 +23,6 @@ type Choice = readonly (Json | undefined)[];
 
 /** Most proposals that are tried for one action. */
 const MOST = 6000;
-
-/** Tools that documents speak of; for a glob one name that it finds, and one tool that nobody describes. */
-export function toolsOf(contents: readonly PolicyContent[]): string[] {
-  const names = contents.flatMap((content) => Object.keys(content.actions).map(toolOf));
-  return [...new Set([...names, "a_tool_that_nobody_describes"])];
-}
-
-/** What a document says that concerns a tool, as text: where two documents say the same of it, they judge it the same. */
-export function saidOf({ actions, rules, floors, grants, routes, budgets, duplicates, publish: _, version: __, ...rest }: PolicyContent, tool: string): string {
-  const about = <T extends { when?: Condition | undefined }>(list: readonly T[]) => list.filter(({ when }) => reaches(when, tool));
-  const counting = <T extends { action: readonly string[] }>(list: readonly T[]) => list.filter(({ action }) => reaches({ action }, tool));
-  return JSON.stringify(
-    [
-      ...[rest, Object.entries(actions).filter(([name]) => reaches({ action: [name] }, tool))],
-      ...[about(rules), about(floors), about(grants), about(routes), counting(budgets), counting(duplicates)],
-    ],
-    (_, value) => (typeof value === "bigint" ? String(value) : value),
-  );
-}
 
 /**
  * Proposals at the edges of what documents say of a tool: beside each threshold, in and out of each set, with each pattern found and not,
@@ -190,10 +172,6 @@ function walk(when: Condition, see: (path: readonly string[], leaf: Leaf) => voi
   if (when.confidence !== undefined) see(["confidence"], when.confidence);
   if (when.confidence_source !== undefined) see(["confidence_source"], when.confidence_source);
   for (const part of partsOf(when)) walk(part, see);
-}
-
-function partsOf(when: Condition): Condition[] {
-  return [...(when.all ?? []), ...(when.any ?? []), ...(when.not === undefined ? [] : [when.not])];
 }
 
 function celsIn(when: Condition): string[] {

@@ -1,6 +1,7 @@
 import { type Aspect, aspectsOf, directionOf } from "./diff-aspects.ts";
-import { edgeInputs, saidOf, toolsOf } from "./diff-inputs.ts";
+import { edgeInputs } from "./diff-inputs.ts";
 import { settingsDiffer } from "./diff-settings.ts";
+import { describedTools, saidOf, toolsOf } from "./diff-tools.ts";
 import type { LoadedPolicy } from "./loaded.ts";
 import type { JudgeInput } from "./subjects.ts";
 import { rulesOf, type Verdict } from "./testing/expect.ts";
@@ -71,7 +72,7 @@ export function diffPolicies(before: LoadedPolicy, after: LoadedPolicy, onProgre
     const known = regions.get(key);
     regions.set(key, known === undefined ? { ...found, count: 1 } : { ...known, count: known.count + 1 });
   }
-  const settings = settingsDiffer(before, after, toolsOf([before.document.content, after.document.content])).map(
+  const settings = settingsDiffer(before, after, describedTools([before.document.content, after.document.content])).map(
     ({ action, aspects }): Region => ({
       action,
       aspects,

@@ -78,9 +78,12 @@ export function subjectsOf({ proposal, actions, now }: Pick<JudgeInput, "proposa
   });
 }
 
+/** Letters and signs that show nothing: fillers of Hangul are letters, and the empty pattern of Braille is a sign. */
+const UNSEEN = /[\p{Default_Ignorable_Code_Point}\u2800]/gu;
+
 /** Whether there is anything to read: a label with nothing behind it, or with invisible characters only, is no evidence. */
 function isSaying(text: string | null): boolean {
-  return text !== null && /[\p{L}\p{N}\p{P}\p{S}]/u.test(text);
+  return text !== null && /[\p{L}\p{N}\p{P}\p{S}]/u.test(text.replace(UNSEEN, ""));
 }
 
 /** A state that is not what its hash says is no state. */

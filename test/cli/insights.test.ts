@@ -29,14 +29,14 @@ async function report(...args: string[]): Promise<InsightsReport> {
 
 test("edits point at fields and agents, rejections at rules and reasons, timeouts at owners, failures at executors, each with its count", async () => {
   expect(await report()).toEqual({
-    items: 11,
-    judgedByPeople: 10,
-    share: 0.909,
+    items: 12,
+    judgedByPeople: 11,
+    share: 0.917,
     routes: [
-      { what: "interrupt", count: 10 },
+      { what: "interrupt", count: 11 },
       { what: "batch", count: 1 },
     ],
-    stepsBeforePerson: { runs: 11, median: 2, mean: 2, neverNeeded: 1 },
+    stepsBeforePerson: { runs: 12, median: 2, mean: 2, neverNeeded: 0 },
     edits: {
       total: 3,
       cosmeticOnly: 0,
@@ -67,7 +67,7 @@ test("edits point at fields and agents, rejections at rules and reasons, timeout
 test("the sentences say where each finding points", async () => {
   const text = (await insights()).out.replace(/\s+/g, " ");
   for (const sentence of [
-    "People judged 10 of 11 items (90.9 %)",
+    "People judged 11 of 12 items (91.7 %)",
     "Before a person was needed, runs did 2 steps by themselves",
     "Edits (3, 0 of them cosmetic only) point at prompts and context. Fields: bank/pay /amount 3, bank/pay /note 1. Agents: payer 3.",
     "Rejections (1) point at holes in the policy.",

@@ -118,3 +118,32 @@ test("a call that was reported is no repetition of the same call that was not: b
     if (severity === "critical") expect(rows.flatMap((r) => r.labels)).not.toContain("kto_positive");
   }
 });
+
+describe("what is withheld stands among the rejected rows, for each label that the target takes", () => {
+  const leftOf = async (script: Script, target: string) => {
+    const { rows, left } = await exported(script, target);
+    return { rows: rows.length, left: left.map((line) => JSON.parse(line) as { class: string; reason: string; why?: string[] }) };
+  };
+
+  test("an edit that policy forbade", async () => {
+    const script = await Script.open();
+    const edit = await script.edit(await script.judge(await propose(script, "k", { n: 1 }, "t"), "interrupt"), { n: 2 });
+    await script.judge(edit, "forbid");
+    expect(await leftOf(script, "trl-sft")).toMatchObject({ rows: 0, left: [{ class: "sft", reason: "disputed", why: ["edit_forbidden"] }] });
+    expect((await leftOf(script, "trl-kto")).left.map((row) => row.class)).toEqual(["kto_positive", "kto_negative"]);
+    expect((await leftOf(script, "jsonl")).left).toEqual([]);
+    expect((await leftOf(script, "huggingface")).left).toHaveLength(6);
+  });
+
+  test("an approval at a glance, and two people who contradict each other", async () => {
+    const script = await Script.open();
+    await script.decide(await script.judge(await propose(script, "glance", { n: 1 }, "t"), "interrupt"), "approve", {
+      review: { channel: "cli", activeMs: 10 },
+    });
+    expect((await leftOf(script, "trl-sft")).left).toMatchObject([{ class: "sft", reason: "quality", why: ["decided_at_a_glance"] }]);
+    await script.decide(await script.judge(await propose(script, "again", { n: 1 }, "t"), "interrupt"), "reject", {}, "bob");
+    expect((await leftOf(script, "trl-sft")).left).toMatchObject([{ class: "sft", reason: "disputed", why: ["others_decided_otherwise"] }]);
+    const { left } = await leftOf(script, "trl-kto");
+    expect(left.map((row) => `${row.class} ${row.reason}`).sort()).toEqual(["kto_negative disputed", "kto_positive disputed"]);
+  });
+});

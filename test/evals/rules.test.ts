@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { Draft } from "../../src/evals/build-example.ts";
 import { patchOf } from "../../src/evals/diff.ts";
-import { labelsOf } from "../../src/evals/labels.ts";
+import { labelsOf, withheldOf } from "../../src/evals/labels.ts";
 import { qualityOf } from "../../src/evals/quality.ts";
 import type { ReviewedExample } from "../../src/evals/reviewed-example.ts";
 import { DEFAULT_SPLIT_SEED, splitOf } from "../../src/evals/split.ts";
@@ -144,6 +144,7 @@ describe("quality and labels", () => {
   const action = { actionId: "a", tool: "pay", args: { n: 1 }, argsSha256: "x", schemaSha256: null, confidence: null };
   const example = (kind: string, more: object = {}, outcome = "executed"): ReviewedExample & Draft =>
     ({
+      ask: "review",
       presented: [action],
       final: kind === "reject" ? null : [action],
       question: null,
@@ -183,8 +184,23 @@ describe("quality and labels", () => {
     expect(classes(example("approve"), "silver")).toEqual(["sft", "kto_positive", "regression"]);
     expect(classes(example("approve"), "bronze")).toEqual(["kto_positive"]);
     expect(classes(example("respond", { decision: { kind: "respond", message: "The second" } }), "silver")).toEqual(["should_have_asked"]);
+    expect(classes(example("respond", { ask: "question", decision: { kind: "respond", message: "The second" } }), "silver")).toEqual([]);
     expect(classes(example("acknowledge"), "silver")).toEqual([]);
     for (const kind of ["edit", "reject", "approve"]) expect(classes(example(kind), "disputed")).toEqual([]);
+  });
+
+  test("what a decision of its kind would have become and this one did not is named with the reason", () => {
+    const withheld = (given: ReviewedExample, tier: string, incidents: object[] = []) =>
+      withheldOf({ ...given, outcome: { ...given.outcome, incidents }, quality: { tier, why: [] } } as unknown as ReviewedExample, null).map(
+        ({ class: of, reason }) => `${of} ${reason}`,
+      );
+    expect(withheld(example("approve"), "silver")).toEqual([]);
+    expect(withheld(example("approve"), "bronze")).toEqual(["sft quality", "regression quality"]);
+    expect(withheld(example("approve"), "disputed")).toEqual(["sft disputed", "kto_positive disputed", "regression disputed"]);
+    expect(withheld(example("approve"), "gold", [{ severity: "critical" }])).toEqual(["sft incident", "kto_positive incident", "regression incident"]);
+    expect(withheld(example("reject"), "disputed")).toEqual(["kto_negative disputed", "should_not_call disputed", "policy_test disputed"]);
+    expect(withheld(example("edit"), "disputed")).toHaveLength(6);
+    expect(withheld(example("respond", { ask: "question", decision: { kind: "respond", message: "x" } }), "disputed")).toEqual([]);
   });
 });
 

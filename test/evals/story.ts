@@ -122,5 +122,9 @@ export async function story(): Promise<Script> {
   const clock = { actor: { kind: "clock", id: "clock" }, seen: null } as const;
   await script.decide(late, "escalate", { ...clock, escalation: { step: 1, from: "role:lead", to: "role:boss" } });
   await script.decide(late, "expire", clock);
+
+  // A call that should have been a question.
+  const hasty = await script.judge(await propose("hasty", { amount: 8, to: "Hal" }), "interrupt");
+  await script.resume(await script.decide(hasty, "respond", { message: "Ask for the invoice first" }), "responded");
   return script;
 }

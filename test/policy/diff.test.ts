@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { diffPolicies } from "../../src/policy/diff.ts";
+import { nameOfBoth } from "../../src/policy/diff-tools.ts";
 import { regexSamples } from "../../src/policy/regex-samples.ts";
 import { inputOf } from "../../src/policy/testing/input.ts";
 import { judgeFully } from "../../src/policy/testing/run.ts";
@@ -112,6 +113,66 @@ describe("the difference of two policies", () => {
     const after = loaded(PAY.replace(/ {2}read: .*\n/, ""));
     expect(diffPolicies(pay, after).map(({ action, direction }) => [action, direction])).toContainEqual(["read", "stricter"]);
     expect(diffPolicies(after, pay).map(({ action, direction }) => [action, direction])).toContainEqual(["read", "looser"]);
+  });
+});
+
+/** A catalogue that knows its tools by globs alone. */
+const GLOBS = `actions:
+  "db_*": { arguments: { type: object, properties: { rows: { type: number } }, required: [rows] }, reversibility: partially, risk: high }
+  "db_x": { reversibility: reversible, risk: low }
+`;
+
+describe("a tool that the catalogue knows only by a glob", () => {
+  it.each([
+    ["a floor on its name", "floors: [{ id: f, when: { action: db_drop }, forbid: true, because: b }]", "", "db_drop"],
+    [
+      "a floor on its name, deep in the condition",
+      "floors: [{ id: f, when: { any: [{ action: db_drop }, { not: { action: '*' } }] }, forbid: true, because: b }]",
+      "",
+      "db_drop",
+    ],
+    ["a floor on another glob", "floors: [{ id: f, when: { action: '*_drop' }, forbid: true, because: b }]", "", "db_drop"],
+    ["a route", "routes: [{ when: { action: db_drop }, owner: role:dba, approvals: 2 }]", "", "db_drop"],
+    [
+      "a budget",
+      "budgets: [{ id: b, action: db_write, measure: { count: true }, window: P1D, limits: [{ above: 3, raise: { risk: critical } }] }]",
+      "",
+      "db_write",
+    ],
+    [
+      "a budget over two of them",
+      "budgets: [{ id: b, action: [db_read, db_write], measure: { count: true }, window: P1D, limits: [{ above: 3, raise: { risk: critical } }] }]",
+      "budgets: [{ id: b, action: [db_read, db_write], measure: { count: true }, per: action, window: P1D, limits: [{ above: 3, raise: { risk: critical } }] }]",
+      "db_write",
+    ],
+    ["a repetition", "duplicates: [{ id: d, action: db_write, window: P1D, forbid: true }]", "", "db_write"],
+    [
+      "a grant",
+      "",
+      "grants: [{ id: g, when: { action: db_drop }, lower: { risk: low }, cap: { max: 3, window: P1D }, expires: 2027-01-01, evidence: e, because: b }]",
+      "db_drop",
+    ],
+    ["the catalogue, of which one name has its own entry", "", "rules: [{ id: r, when: { action: db_x }, raise: { risk: high }, because: b }]", "db_x"],
+  ])("is tried where a part of the document names it: %s", (what, before, after, tool) => {
+    const [was, is] = what.startsWith("the catalogue") ? [after, before] : [before, after];
+    const found = diffPolicies(loaded(`${GLOBS}${was}\n`), loaded(`${GLOBS}${is}\n`)).filter(({ direction }) => direction === "looser");
+    expect(found.map(({ action }) => action)).toContain(tool);
+    expect(found.every(({ witness }) => witness !== null)).toBe(true);
+  });
+
+  it("is tried by another name where the first that its glob finds has an entry of its own", () => {
+    const found = diffPolicies(loaded(GLOBS), loaded(GLOBS.replace("risk: high", "risk: low")));
+    expect(found.map(({ action, direction }) => [action, direction])).toContainEqual(["db_y", "looser"]);
+  });
+
+  it.each([
+    ["db_*", "*_drop", "db_drop"],
+    ["*", "*", ""],
+    ["a?c", "?b*", "abc"],
+    ["a*", "b*", undefined],
+    ["*a*b*c*d*e*f*g*h", "*h*g*f*e*d*c*b*i", undefined],
+  ])("%s and %s: a name that both globs find", (a, b, name) => {
+    expect(nameOfBoth(a, b)).toBe(name);
   });
 });
 

@@ -49,7 +49,8 @@ describe("routes", () => {
     const text = act("reversibility: reversible, risk: low", "require: { evidence: [order, photo] }\n");
     expect(judgeCall(text, { evidence: ["order"] })).toMatchObject({ route: "interrupt", gate: "hard", because: ["Evidence is missing: photo"] });
     expect(judgeCall(text, { evidence: ["order", "photo"] }).route).toBe("allow");
-    for (const nothing of [{}, { value: "" }, { value: " \n\t\u00a0\u200b\ufeff" }, { url: "" }, { value: " ", url: " " }])
+    const UNSEEN = [..."\u3164\u2800\u115f\u1160\uffa0"].map((value) => ({ value, url: `${value} ${value}` }));
+    for (const nothing of [{}, { value: "" }, { value: " \n\t\u00a0\u200b\ufeff" }, { url: "" }, { value: " ", url: " " }, ...UNSEEN])
       expect(judgeCall(text, { more: { evidence: [{ label: "order", ...nothing }, { label: "photo" }] } })).toMatchObject({
         route: "interrupt",
         because: ["Evidence is missing: order, photo"],
@@ -59,6 +60,17 @@ describe("routes", () => {
       { label: "photo", value: "", url: "https://photos.example.com/1" },
     ];
     expect(judgeCall(text, { more: { evidence: one } }).route).toBe("allow");
+    for (const value of ["\u3164\uac00", "\u2801", "\ud83d\udc4d\ufe0f"])
+      expect(
+        judgeCall(text, {
+          more: {
+            evidence: [
+              { label: "order", value },
+              { label: "photo", value },
+            ],
+          },
+        }).route,
+      ).toBe("allow");
   });
 });
 
