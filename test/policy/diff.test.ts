@@ -116,6 +116,59 @@ describe("the difference of two policies", () => {
   });
 });
 
+const SEND = `actions:
+  pay:
+    arguments: { type: object, properties: { amount: { type: number }, kind: { type: string }, to: { type: string }, a: { type: boolean }, b: { type: boolean }, c: { type: boolean } } }
+    reversibility: partially
+    risk: low
+`;
+const UNLESS = `not: { any: [{ args: { /kind: { is: internal } } }, { args: { /to: { domain_in: [example.com] } } }] }`;
+const floor = (when: string) => `floors: [{ id: f, when: { action: pay, ${when} }, forbid: true, because: b }]\n`;
+const points = (many: number) =>
+  `rules: [${["a", "b", "c"].map((key) => `{ id: ${key}, when: { action: pay, args: { /${key}: { is: true } } }, raise: { points: ${many} }, because: b }`).join(", ")}]\n`;
+
+describe("a condition with several parts", () => {
+  it.each([
+    ["a floor with exceptions", floor(`args: { /amount: { above: 100 } }, ${UNLESS}`), ""],
+    [
+      "a wider exception",
+      floor(`args: { /amount: { above: 100 } }, ${UNLESS}`),
+      floor(`args: { /amount: { above: 100 } }, ${UNLESS}`.replace("[example.com]", "[example.com, evil.test]")),
+    ],
+    ["one more exception", floor(UNLESS), floor(UNLESS.replace("any: [", "any: [{ args: { /a: { is: true } } }, "))],
+    [
+      "an exception to an exception",
+      floor(`not: { args: { /kind: { is: x } }, not: { args: { /to: { is: y }, /amount: { above: 5 } } } }`),
+      floor("not: { args: { /kind: { is: x } } }"),
+    ],
+    ["two bounds of one field", floor("all: [{ args: { /amount: { above: 50 } } }, { args: { /amount: { below: 60 } } }, { args: { /kind: { is: x } } }]"), ""],
+    [
+      "alternatives within alternatives",
+      floor(
+        "args: { /kind: { is: x } }, any: [{ all: [{ any: [{ args: { /a: { is: true } } }, { args: { /b: { is: true } } }] }, { args: { /to: { is: y } } }] }]",
+      ),
+      "",
+    ],
+    [
+      "the points of three rules that only together reach a tier",
+      `tiers: { medium: 30, high: 60, critical: 90 }\n${points(30)}`,
+      `tiers: { medium: 30, high: 60, critical: 120 }\n${points(30)}`,
+    ],
+    [
+      "fewer points of three rules",
+      `tiers: { medium: 200, high: 300, critical: 400 }\n${points(67)}`,
+      `tiers: { medium: 200, high: 300, critical: 400 }\n${points(63)}`,
+    ],
+  ])("is met as a whole: %s", (_, before, after) => {
+    const [was, is] = [loaded(SEND + before), loaded(SEND + after)];
+    const scored = (name: string) => name === "score";
+    const found = diffPolicies(was, is).filter(({ direction, aspects }) => direction === "looser" && !aspects.every(({ name }) => scored(name)));
+    expect(found.map(({ action }) => action)).toContain("pay");
+    const [old, now] = [was, is].map((policy) => judgeFully([policy.compiled], inputOf(found[0]!.witness!, "w")));
+    expect(old).not.toEqual(now);
+  });
+});
+
 /** A catalogue that knows its tools by globs alone. */
 const GLOBS = `actions:
   "db_*": { arguments: { type: object, properties: { rows: { type: number } }, required: [rows] }, reversibility: partially, risk: high }
