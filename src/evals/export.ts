@@ -6,6 +6,7 @@ import { makeFolder } from "../make-folder.ts";
 import { versionOf } from "../version.ts";
 import { cardFiles } from "./card.ts";
 import { type Collection, type CollectOptions, collect } from "./collect.ts";
+import { lockFolder } from "./folder-lock.ts";
 import { LABEL_MAP } from "./labels.ts";
 import { EXPORT_FORMAT, MANIFEST_FILE, type Manifest, REJECTED_FILE } from "./manifest.ts";
 import { nothingHidden, redactor } from "./redact/redactor.ts";
@@ -23,16 +24,25 @@ export interface ExportOptions extends CollectOptions {
 
 /**
  * Exports what people decided into a folder, in the form of a target: its files, the rejected rows, and a manifest. The manifest is written
- * last, so a folder with a manifest is complete. The same ranges of the same log with the same configuration give the same bytes.
+ * last, so a folder with a manifest is complete. The folder is locked meanwhile. The same ranges of the same log with the same configuration give the same bytes.
  *
- * @throws as collect; usage for an unknown target; file_unreadable when the folder cannot be written
+ * @throws as collect; conflict while another export writes to the folder; usage for an unknown target; file_unreadable when the folder cannot be written
  */
 export async function exportDataset(directory: string, targetName: string, options: ExportOptions): Promise<Manifest> {
   const target = targetOf(targetName);
   const transcripts = options.transcripts ?? true;
-  const collection = await collect(target.name, { ...options, transcripts });
+  const release = lockFolder(directory);
   try {
-    return written(directory, target, collection, { ...options, transcripts });
+    return await exportInto(directory, target, { ...options, transcripts });
+  } finally {
+    release();
+  }
+}
+
+async function exportInto(directory: string, target: Target, options: ExportOptions): Promise<Manifest> {
+  const collection = await collect(target.name, options);
+  try {
+    return written(directory, target, collection, options);
   } catch (cause) {
     if (cause instanceof CountersignError) throw cause;
     throw new CountersignError("file_unreadable", `Cannot write the export to ${directory}: ${messageOf(cause)}`, {

@@ -301,8 +301,13 @@ function compileRule(rule: RuleContent, scope: Scope, floor: boolean): CompiledR
   };
 }
 
+/**
+ * Without a schema nobody knows whether an argument that a proposal lacks is one of the action: to a route it is unknown, not inapplicable.
+ * Otherwise an agent would pick milder people by leaving it out, or giving it another name.
+ */
 function compileRoute({ when, ...people }: RouteContent, index: number, scope: Scope): CompiledRoute {
-  return { index, when: when && compileCondition(when, scope), people };
+  const declared: Scope["declared"] = (keys) => (scope.declared(keys) === "no" ? "no" : "yes");
+  return { index, when: when && compileCondition(when, { ...scope, declared }), people };
 }
 
 /** How long a reviewer's claim lasts, in milliseconds: the shortest that the policies of a workspace say of these tools. */

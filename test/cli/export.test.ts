@@ -164,6 +164,14 @@ describe("--since-last", () => {
     expect(existsSync(out("x"))).toBe(false);
   });
 
+  test("is refused while another one writes a part, so that no two take the same decisions", async () => {
+    const since = () => run(["--since-last", "--out", out("weekly"), "--json"]);
+    const both = await Promise.all([since(), since()]);
+    expect(both.map(({ code }) => code).sort()).toEqual([0, 3]);
+    expect(JSON.parse(both.find(({ code }) => code === 3)?.err ?? "")).toMatchObject({ code: "conflict", field: "--out", value: out("weekly") });
+    expect(readdirSync(out("weekly"))).toEqual(["part-0001"]);
+  });
+
   test("and --from exclude each other", async () => {
     const { code, err } = await run(["--since-last", "--from", "2026-01-01", "--out", out("x"), "--json"]);
     expect([code, JSON.parse(err)]).toMatchObject([2, { code: "usage", field: "--from" }]);

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Json } from "../../src/events/canonical.ts";
 import type { VerdictReached } from "../../src/events/types.generated.ts";
 import { type Call, judgeCall, NOW } from "./helpers.ts";
 
@@ -32,6 +33,24 @@ describe("a route that reads what an agent has left out", () => {
       because: ["Nobody can tell which route holds (/amount is missing), so of those that may the strictest does", "The risk of pay is high"],
     });
     expect(judged(AMOUNTS, { args: { amount: "5" } }).because[0]).toMatch(/schema/);
+  });
+
+  it("is unknown without a schema as well, so what is left out or named otherwise picks no milder people", () => {
+    const route = (when: string) => `  - { when: { action: pay, ${when} }, owner: role:senior, approvals: 2 }\n`;
+    const bare = (when: string, args: Json) => who(judgeCall(document(route(when)).replace(/ {4}arguments: .*\n/, ""), { tool: "pay", args }));
+    const above = "args: { /amount: { above: 100 } }";
+    for (const when of [above, "args: { /order/amount: { above: 100 } }", "not: { args: { /amount: { at_most: 100 } } }", `not: { not: { ${above} } }`])
+      expect(bare(when, { total: 5000 })).toMatchObject({
+        owner: "role:senior",
+        approvals: 2,
+        because: [expect.stringContaining("which route holds"), "The risk of pay is high"],
+      });
+    expect(bare(above, { amount: 101 })).toMatchObject({ owner: "role:senior", approvals: 2, because: ["The risk of pay is high"] });
+    expect(bare(above, { amount: 100 })).toMatchObject({ owner: "role:payments", approvals: 1, because: ["The risk of pay is high"] });
+    expect(bare(`args: { /amount: { exists: true } }, ${"any: [{ args: { /amount: { above: 100 } } }]"}`, { total: 5000 })).toMatchObject({ approvals: 1 });
+    // A schema that does not have the argument says so: the route is about other actions.
+    const other = "  - { when: { args: { /sum: { above: 100 } } }, owner: role:senior, approvals: 2 }\n";
+    expect(judged(other, {}, "\n  other: { reversibility: partially, risk: high }")).toMatchObject({ owner: "role:payments", approvals: 1 });
   });
 
   it("changes nothing where it is there", () => {

@@ -77,12 +77,16 @@ async function run(cli: Cli, options: Options): Promise<void> {
   if (options.sinceLast === true && options.from !== undefined)
     throw new CountersignError("usage", "--since-last and --from exclude each other", { field: "--from", fix: "leave one of them out" });
   const [{ exportDataset }, { targetOf }] = await Promise.all([import("../../evals/export.ts"), import("../../evals/targets/table.ts")]);
+  const { lockFolder } = await import("../../evals/folder-lock.ts");
   targetOf(options.target);
   const { log: url, data } = whereOf(cli.io, options);
   const keyFolder = options.data === undefined && url.startsWith("sqlite:") ? url.slice("sqlite:".length) : data;
   const holdoutFrom = instantOf(options.holdoutFrom, "--holdout-from");
   const { log, registry } = await openExisting(url);
+  let release = () => {};
   try {
+    // Before the part is chosen: two at once would choose the same one, and take the same decisions.
+    if (options.sinceLast === true) release = lockFolder(options.out);
     const { loadCodec } = await import("../../log/schemas.ts");
     const codec = await loadCodec(registry);
     const place = placeOf(options);
@@ -117,6 +121,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
     tell(cli, place.out, manifest);
   } finally {
     cli.progress(null);
+    release();
     await registry.close();
     await log.close();
   }
