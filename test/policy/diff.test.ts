@@ -116,9 +116,13 @@ describe("the difference of two policies", () => {
   });
 });
 
+/** An ordinary call is internal, to example.com, with no flag set: what is looked for differs from it in three places. */
 const SEND = `actions:
   pay:
-    arguments: { type: object, properties: { amount: { type: number }, kind: { type: string }, to: { type: string }, a: { type: boolean }, b: { type: boolean }, c: { type: boolean } } }
+    arguments:
+      type: object
+      properties: { amount: { type: number }, kind: { enum: [internal, external] }, to: { type: string, format: email }, a: { type: boolean }, b: { type: boolean }, c: { type: boolean } }
+      required: [amount, kind, to, a, b, c]
     reversibility: partially
     risk: low
 `;
@@ -135,17 +139,25 @@ describe("a condition with several parts", () => {
       floor(`args: { /amount: { above: 100 } }, ${UNLESS}`),
       floor(`args: { /amount: { above: 100 } }, ${UNLESS}`.replace("[example.com]", "[example.com, evil.test]")),
     ],
-    ["one more exception", floor(UNLESS), floor(UNLESS.replace("any: [", "any: [{ args: { /a: { is: true } } }, "))],
+    [
+      "one more exception",
+      floor(`args: { /amount: { above: 100 } }, ${UNLESS}`),
+      floor(`args: { /amount: { above: 100 } }, ${UNLESS.replace("any: [", "any: [{ args: { /a: { is: false } } }, ")}`),
+    ],
     [
       "an exception to an exception",
-      floor(`not: { args: { /kind: { is: x } }, not: { args: { /to: { is: y }, /amount: { above: 5 } } } }`),
-      floor("not: { args: { /kind: { is: x } } }"),
+      floor(`not: { args: { /kind: { is: internal } }, not: { args: { /to: { is: ann@y.test }, /amount: { above: 5 }, /a: { is: true } } } }`),
+      floor("not: { args: { /kind: { is: internal } } }"),
     ],
-    ["two bounds of one field", floor("all: [{ args: { /amount: { above: 50 } } }, { args: { /amount: { below: 60 } } }, { args: { /kind: { is: x } } }]"), ""],
+    [
+      "two bounds of one field",
+      floor("all: [{ args: { /amount: { above: 50 } } }, { args: { /amount: { below: 50.5 } } }, { args: { /kind: { is: external }, /a: { is: true } } }]"),
+      "",
+    ],
     [
       "alternatives within alternatives",
       floor(
-        "args: { /kind: { is: x } }, any: [{ all: [{ any: [{ args: { /a: { is: true } } }, { args: { /b: { is: true } } }] }, { args: { /to: { is: y } } }] }]",
+        "args: { /kind: { is: external }, /amount: { above: 100 } }, any: [{ all: [{ any: [{ args: { /a: { is: true } } }, { args: { /b: { is: true } } }] }, { args: { /to: { is: ann@y.test } } }] }]",
       ),
       "",
     ],
