@@ -1,7 +1,8 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
+import { contradictions } from "./lint-contradictions.ts";
 import { covers, tiersOf } from "./lint-covers.ts";
 import type { Check, Found } from "./lint-finding.ts";
-import { foregone } from "./lint-foregone.ts";
+import { foregone, TYPES } from "./lint-foregone.ts";
 import { baseRiskOf, conditionsOf, type Place, placesOf, reaches, spotsOf } from "./lint-places.ts";
 import { joinOrders } from "./people.ts";
 import { pointerKeys } from "./pointer.ts";
@@ -11,25 +12,6 @@ import { fieldTypes } from "./schema-fields.ts";
 import type { ActionContent, PolicyContent } from "./shape.ts";
 import type { Condition } from "./shape-condition.ts";
 import { DEFAULT_THRESHOLDS, TIERS, type Tier } from "./tiers.ts";
-
-const TYPES: Readonly<Record<string, readonly string[]>> = {
-  above: ["number", "integer"],
-  at_least: ["number", "integer"],
-  below: ["number", "integer"],
-  at_most: ["number", "integer"],
-  between: ["number", "integer"],
-  contains: ["string", "array"],
-  prefix: ["string"],
-  suffix: ["string"],
-  glob: ["string"],
-  matches: ["string"],
-  domain_in: ["string", "array"],
-  length_is: ["string", "array"],
-  length_above: ["string", "array"],
-  length_at_least: ["string", "array"],
-  length_below: ["string", "array"],
-  length_at_most: ["string", "array"],
-};
 
 const ADDRESS = /(^|[/_-])(e?mail|address|to|from|cc|bcc|recipient|sender|url|uri|link|host|domain|endpoint|webhook)s?($|[/_-])/i;
 
@@ -90,7 +72,7 @@ export const CONDITION_CHECKS: readonly Check[] = [
             ]),
       ]),
     ),
-  ({ document: { content } }) => conditionsOf(content).flatMap(({ when, path, name }) => emptyRanges(content, when, path, name)),
+  ({ document: { content } }) => conditionsOf(content).flatMap(({ when, path, name }) => contradictions(content, when, path, name)),
   ({ document: { content } }) =>
     conditionsOf(content).flatMap(({ when, path, name }) =>
       spotsOf(content, when, path).flatMap((spot): Found[] => {
@@ -163,31 +145,6 @@ function tierFindings(content: PolicyContent, { when, path, negated, actions, op
   const reason = key === "risk" ? `what it is about is at least ${TIERS[Math.min(...bases)]}` : `what it is about starts at ${words}`;
   const threshold = (Array.isArray(leaf.threshold) ? leaf.threshold : [leaf.threshold]).map((i) => TIERS[i as number]).join(", ");
   return [foregoneFinding(none === negated, [...path, key], `${name}: ${negated ? "not " : ""}${key} ${leaf.operator} ${threshold}`, reason)];
-}
-
-/** above 10 and below 5 of the same field, both asked for. */
-function emptyRanges(content: PolicyContent, when: Condition, path: readonly PropertyKey[], name: string): Found[] {
-  const asked = [when, ...(when.all ?? [])].flatMap((part) => Object.entries(part.args ?? {}));
-  const bounds = new Map<string, { low: number; high: number }>();
-  for (const [pointer, { operator, threshold }] of asked) {
-    if (typeof threshold !== "number") continue;
-    const range = bounds.get(pointer) ?? { low: Number.NEGATIVE_INFINITY, high: Number.POSITIVE_INFINITY };
-    if (["above", "at_least"].includes(operator)) range.low = Math.max(range.low, threshold);
-    if (["below", "at_most"].includes(operator)) range.high = Math.min(range.high, threshold);
-    bounds.set(pointer, range);
-  }
-  return [...bounds].flatMap(([pointer, { low, high }]) =>
-    low > high && Object.keys(content.actions).length > 0
-      ? [
-          {
-            code: "never-true",
-            path,
-            message: `${name} asks for ${pointer} above ${low} and below ${high} at once: it never matches`,
-            fix: "use any, or correct the thresholds",
-          },
-        ]
-      : [],
-  );
 }
 
 type Rule = PolicyContent["rules"][number];

@@ -69,11 +69,17 @@ function isThere(
     !(floor && lowered) &&
     ((points ?? 0) === 0 || baseRiskOf(content, action) === "critical") &&
     (approval_order ?? []).length === 0 &&
-    (separation ?? []).every((word) => action.separation?.includes(word)) &&
+    (separation ?? []).every((word) => isSeparated(content, word, name, action)) &&
     (risk === undefined || TIERS.indexOf(baseRiskOf(content, action)) >= TIERS.indexOf(risk)) &&
     (gate === undefined || hard) &&
     ((approvals ?? 1) === 1 || (hard && (action.approvals ?? 1) >= (approvals ?? 1)))
   );
+}
+
+/** Whether the action keeps somebody from approving, whichever route holds: what a route says of separation stands in place of what the action says. */
+function isSeparated({ routes }: PolicyContent, word: NonNullable<ActionContent["separation"]>[number], name: string, action: ActionContent): boolean {
+  const replaced = routes.some(({ when, separation }) => separation !== undefined && !separation.includes(word) && reaches(when, name));
+  return action.separation?.includes(word) === true && !replaced;
 }
 
 function ending({ id, expires }: GrantContent, now: number | undefined): Omit<Found, "path">[] {

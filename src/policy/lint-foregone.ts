@@ -6,6 +6,26 @@ import { type Bounds, boundsOf, type Range } from "./schema-bounds.ts";
 import type { PolicyContent } from "./shape.ts";
 import type { Leaf } from "./shape-condition.ts";
 
+/** Types of a schema that an operator can answer for; those that are not here take a value of any type. */
+export const TYPES: Readonly<Record<string, readonly string[]>> = {
+  above: ["number", "integer"],
+  at_least: ["number", "integer"],
+  below: ["number", "integer"],
+  at_most: ["number", "integer"],
+  between: ["number", "integer"],
+  contains: ["string", "array"],
+  prefix: ["string"],
+  suffix: ["string"],
+  glob: ["string"],
+  matches: ["string"],
+  domain_in: ["string", "array"],
+  length_is: ["string", "array"],
+  length_above: ["string", "array"],
+  length_at_least: ["string", "array"],
+  length_below: ["string", "array"],
+  length_at_most: ["string", "array"],
+};
+
 /** A comparison of an argument, with where it stands. */
 export interface Spot extends Leaf {
   readonly pointer: string;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { lintPolicy, lintTogether } from "../../src/policy/lint.ts";
 import type { Finding } from "../../src/policy/lint-finding.ts";
+import { judgeCall } from "./helpers.ts";
 import { loaded } from "./testing/helpers.ts";
 
 const HEAD = "policy: p\nworkspace: w\nowner: role:boss\n";
@@ -197,6 +198,60 @@ describe("lint", () => {
     expect(codes(narrowed + floors("/amount: { above: 1000 }"))).toEqual(["17 never-true"]);
     const sometimes = BRANCHES.replace("      oneOf", "      if: { required: [cash] }\n      then: { properties: { amount: { maximum: 900 } } }\n      oneOf");
     expect(codes(sometimes + floors("/amount: { above: 1000 }"))).toEqual([]);
+  });
+
+  it.each([
+    ["two values of an enum", "/e: { is: x }", "/e: { is: y }"],
+    ["a value and what leaves it out", "/s: { is: a }", "/s: { not_in: [a, b] }"],
+    ["a text that is too short for its start", "/s: { length_below: 4 }", "/s: { length_above: 5 }"],
+    ["a range that ends where the other begins", "/n: { above: 40 }", "/n: { at_most: 40 }"],
+    ["ranges of an optional number that has to be there", "/o: { above: 50 }, /e: { is: x }", "/o: { below: 10 } } }, { args: { /o: { exists: true }"],
+  ])("finds what can never match: %s", (_, one, other) => {
+    const when = (second: string) => `rules:\n${rule(`{ action: act, args: { ${one} }, all: [{ all: [{ args: { ${second} } }] }] }`)}`;
+    const text = ACT.replace("properties: {", "properties: { o: { type: number },");
+    expect(lint(text + when(other))).toMatchObject([{ code: "never-true", severity: "warning", message: expect.stringMatching(/at once: it never matches$/) }]);
+  });
+
+  it("does not say that a rule never matches which a missing value matches, nor that values exclude each other that do not", () => {
+    const act = ACT.replace("properties: {", "properties: { o: { type: number }, any: {},");
+    const both = (one: string, other: string, action = "action: act, ") =>
+      lint(`${act}rules:\n${rule(`{ ${action}args: { ${one} }, all: [{ args: { ${other} } }] }`)}`);
+    for (const [one, other] of [
+      ["/o: { above: 50 }", "/o: { below: 10 }"],
+      ["/any: { is: a }", "/any: { is: b }"],
+    ] as const)
+      expect(both(one, other)).toMatchObject([
+        { code: "never-true", message: expect.stringContaining("matches only where"), fix: expect.stringContaining("exists: false") },
+      ]);
+    expect(both("/n: { above: 50 }", "/n: { below: 10 }", "")).toMatchObject([
+      { message: expect.stringContaining("matches only where /n is missing or of another type") },
+    ]);
+    expect(
+      judgeCall(`${act}rules:\n${rule("{ action: act, args: { /o: { above: 50 } }, all: [{ args: { /o: { below: 10 } } }] }")}`, {
+        args: { n: 5, s: "", e: "x" },
+      }),
+    ).toMatchObject({
+      matched: [
+        { rule: "r", path: "/o" },
+        { rule: "r", path: "/o" },
+      ],
+      risk: "high",
+    });
+    expect(both("/n: { above: 10 }", "/n: { below: 50 }")).toEqual([]);
+    expect(both("/n: { at_least: 10 }", "/n: { at_most: 10 }")).toEqual([]);
+    expect(both("/s: { in: [x, y] }", "/s: { not: x }")).toEqual([]);
+    expect(both('/any: { is: "7" }', "/any: { is: 7 }")).toEqual([]);
+    expect(both("/s: { length_above: 5 }", "/s: { prefix: a }")).toEqual([]);
+  });
+
+  it("knows that what a route says of separation stands in place of what the action says", () => {
+    const rules = `rules:\n${rule("{ action: act, args: { /n: { above: 10 } } }", "raise: { separation: [agent_owner] }, because: b")}`;
+    const act = ACT.replace("risk: medium", "risk: medium, separation: [agent_owner]");
+    const routed = (route: string) => codes(`${act + rules}routes: [{ ${route} }]\n`).filter((found) => found.endsWith("no-effect"));
+    expect(routed("when: { action: act }, owner: role:payments, separation: [proposer]")).toEqual([]);
+    expect(routed("owner: role:payments, separation: []")).toEqual([]);
+    expect(routed("when: { action: act }, owner: role:payments")).toEqual(["7 no-effect"]);
+    expect(routed("when: { action: act }, owner: role:payments, separation: [proposer, agent_owner]")).toEqual(["7 no-effect"]);
   });
 
   it("does not call a comparison idle that still holds where a field is missing, or on tools that nobody describes", () => {
