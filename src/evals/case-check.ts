@@ -38,7 +38,7 @@ export class CaseCheck {
     const isSame = version?.sha256 === policy?.sha256;
     const verdict = verdictOn(file, document);
     if (verdict === undefined) return "case_not_readable";
-    const again = new Set(verdict.matched.map(({ rule }) => rule));
+    const again = new Set(verdict.matched.map(({ rule }) => rule).filter((rule) => document.ids.has(rule)));
     const before = new Set(judged.matched.filter((rule) => document.ids.has(rule)));
     const lost = isSame ? [...before].filter((rule) => !again.has(rule)) : [];
     const isOther = lost.length > 0 || (isSame && again.size !== before.size);

@@ -29,7 +29,7 @@ export function timeEdges(content: PolicyContent, conditions: readonly Condition
 }
 
 /** Every time condition in a condition. */
-export function timesIn(when: Condition): TimeContent[] {
+function timesIn(when: Condition): TimeContent[] {
   const parts = [...(when.all ?? []), ...(when.any ?? []), ...(when.not === undefined ? [] : [when.not])];
   return [...(when.time === undefined ? [] : [when.time]), ...parts.flatMap(timesIn)];
 }

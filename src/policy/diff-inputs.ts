@@ -1,25 +1,16 @@
-import { canonicalize, type Json } from "../events/canonical.ts";
+import type { Json } from "../events/canonical.ts";
 import { decimalText } from "../events/decimal.ts";
-import { type Before, earlierOf, timeEdges, timesIn, usedBefore } from "./diff-around.ts";
+import { type Before, earlierOf, timeEdges, usedBefore } from "./diff-around.ts";
 import { partsOf } from "./diff-tools.ts";
 import { calmValue, celValues, fitting, leafValues, sampleValues, topNames, unique, type Values } from "./diff-values.ts";
+import { type Choice, conditionsOf, type Dimension, matching, walk } from "./diff-ways.ts";
 import { reaches } from "./lint-places.ts";
 import type { LoadedPolicy } from "./loaded.ts";
 import { pointerKeys } from "./pointer.ts";
 import { fieldSchemas, requiredNames } from "./schema-fields.ts";
 import type { PolicyContent } from "./shape.ts";
-import { type Condition, type Leaf, RUN_FIELDS } from "./shape-condition.ts";
-import { DEFAULT_AT, type Described } from "./testing/input.ts";
-import { compileCalendar, compileTimeWindow } from "./time-window.ts";
-
-/** A part of a proposal: a path into what a case describes. */
-interface Dimension {
-  readonly path: readonly string[];
-  readonly values: Values;
-}
-
-/** One value for each dimension. */
-type Choice = readonly (Json | undefined)[];
+import type { Condition } from "./shape-condition.ts";
+import type { Described } from "./testing/input.ts";
 
 /** Most proposals that are tried for one action. */
 const MOST = 6000;
@@ -42,8 +33,9 @@ export function* edgeInputs(policies: readonly LoadedPolicy[], tool: string): Ge
     for (const changed of changes(dimensions, start)) yield describedOf(tool, dimensions, changed);
   }
   // Conditions with several parts hold only where all of them do.
-  for (const chosen of matching(policies, tool, dimensions, base)) {
-    yield describedOf(tool, dimensions, chosen);
+  const held = matching(policies, tool, dimensions, base);
+  for (const chosen of held) yield describedOf(tool, dimensions, chosen);
+  for (const chosen of held) {
     for (const changed of changes(dimensions, chosen)) {
       if (++count > MOST) return;
       yield describedOf(tool, dimensions, changed);
@@ -153,71 +145,8 @@ function limitsOf(content: PolicyContent, tool: string): { id: string; most: num
   ];
 }
 
-/** Conditions on a tool, each with the text of what it belongs to. */
-function conditionsOf(content: PolicyContent, tool: string): { when: Condition; text: string }[] {
-  const parts = [...content.rules, ...content.floors, ...content.routes, ...content.grants];
-  return parts.flatMap((part) =>
-    part.when !== undefined && reaches(part.when, tool)
-      ? [{ when: part.when, text: JSON.stringify(part, (_, value) => (typeof value === "bigint" ? String(value) : value)) }]
-      : [],
-  );
-}
-
-/** Every comparison of a condition that a case can answer, with its path in the case. */
-function walk(when: Condition, see: (path: readonly string[], leaf: Leaf) => void): void {
-  const of = (group: object | undefined) => Object.entries((group ?? {}) as Readonly<Record<string, Leaf | undefined>>);
-  for (const group of ["args", "target"] as const) for (const [key, leaf] of of(when[group])) if (leaf) see([group, ...(pointerKeys(key) ?? [])], leaf);
-  for (const group of ["agent", "origin"] as const) for (const [key, leaf] of of(when[group])) if (leaf) see([group, key], leaf);
-  for (const [key, leaf] of of(when.run)) if (leaf && (RUN_FIELDS as readonly string[]).includes(key)) see(["run", key], leaf);
-  if (when.confidence !== undefined) see(["confidence"], when.confidence);
-  if (when.confidence_source !== undefined) see(["confidence_source"], when.confidence_source);
-  for (const part of partsOf(when)) walk(part, see);
-}
-
 function celsIn(when: Condition): string[] {
   return [...(when.cel === undefined ? [] : [when.cel]), ...partsOf(when).flatMap(celsIn)];
-}
-
-/** For each condition, those that changed first, a choice of values under which it may hold: every comparison takes a value that satisfies it. */
-function* matching(policies: readonly LoadedPolicy[], tool: string, dimensions: readonly Dimension[], base: Choice): Generator<Choice> {
-  const indexes = new Map(dimensions.map(({ path }, i) => [path.join("\0"), i]));
-  const all = policies.flatMap(({ document: { content } }) =>
-    conditionsOf(content, tool).map((condition) => ({ ...condition, calendar: compileCalendar(content.calendar) })),
-  );
-  const known = new Map<string, number>();
-  for (const { text } of all) known.set(text, (known.get(text) ?? 0) + 1);
-  const sorted = [...all].sort((a, b) => (known.get(a.text) ?? 0) - (known.get(b.text) ?? 0));
-  const seen = new Set<string>();
-  for (const { when, text, calendar } of sorted) {
-    if (seen.has(text)) continue;
-    seen.add(text);
-    for (const part of [when, ...(when.any ?? [])]) {
-      const chosen = [...base];
-      const only = { ...part, ...(part === when && { any: undefined }) };
-      walk(only, (path, leaf) => {
-        const index = indexes.get(path.join("\0"));
-        if (index !== undefined)
-          chosen[index] = leaf.operator === "exists" && leaf.threshold === false ? undefined : satisfying(dimensions[index] as Dimension, leafValues(leaf));
-      });
-      const [time] = timesIn(only);
-      const index = indexes.get("at");
-      if (time !== undefined && index !== undefined) {
-        const inside = compileTimeWindow({ zone: "UTC", ...time }, calendar);
-        chosen[index] = dimensions[index]?.values.find((at) => inside(typeof at === "number" ? at : DEFAULT_AT));
-      }
-      yield chosen;
-    }
-  }
-}
-
-/** Of the values of a comparison the first that the dimension knows. */
-function satisfying({ values }: Dimension, wanted: Values): Json | undefined {
-  const types = new Set(values.slice(0, 1).map((value) => typeof value));
-  return wanted.find((value) => types.has(typeof value)) ?? wanted.find((value) => values.some((known) => same(known, value))) ?? wanted[0];
-}
-
-function same(a: Json | undefined, b: Json | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && canonicalize(a) === canonicalize(b));
 }
 
 function describedOf(tool: string, dimensions: readonly Dimension[], chosen: Choice): Described {

@@ -116,6 +116,71 @@ describe("the difference of two policies", () => {
   });
 });
 
+/** An ordinary call is internal, to example.com, with no flag set: what is looked for differs from it in three places. */
+const SEND = `actions:
+  pay:
+    arguments:
+      type: object
+      properties: { amount: { type: number }, kind: { enum: [internal, external] }, to: { type: string, format: email }, a: { type: boolean }, b: { type: boolean }, c: { type: boolean } }
+      required: [amount, kind, to, a, b, c]
+    reversibility: partially
+    risk: low
+`;
+const UNLESS = `not: { any: [{ args: { /kind: { is: internal } } }, { args: { /to: { domain_in: [example.com] } } }] }`;
+const floor = (when: string) => `floors: [{ id: f, when: { action: pay, ${when} }, forbid: true, because: b }]\n`;
+const points = (many: number) =>
+  `rules: [${["a", "b", "c"].map((key) => `{ id: ${key}, when: { action: pay, args: { /${key}: { is: true } } }, raise: { points: ${many} }, because: b }`).join(", ")}]\n`;
+
+describe("a condition with several parts", () => {
+  it.each([
+    ["a floor with exceptions", floor(`args: { /amount: { above: 100 } }, ${UNLESS}`), ""],
+    [
+      "a wider exception",
+      floor(`args: { /amount: { above: 100 } }, ${UNLESS}`),
+      floor(`args: { /amount: { above: 100 } }, ${UNLESS}`.replace("[example.com]", "[example.com, evil.test]")),
+    ],
+    [
+      "one more exception",
+      floor(`args: { /amount: { above: 100 } }, ${UNLESS}`),
+      floor(`args: { /amount: { above: 100 } }, ${UNLESS.replace("any: [", "any: [{ args: { /a: { is: false } } }, ")}`),
+    ],
+    [
+      "an exception to an exception",
+      floor(`not: { args: { /kind: { is: internal } }, not: { args: { /to: { is: ann@y.test }, /amount: { above: 5 }, /a: { is: true } } } }`),
+      floor("not: { args: { /kind: { is: internal } } }"),
+    ],
+    [
+      "two bounds of one field",
+      floor("all: [{ args: { /amount: { above: 50 } } }, { args: { /amount: { below: 50.5 } } }, { args: { /kind: { is: external }, /a: { is: true } } }]"),
+      "",
+    ],
+    [
+      "alternatives within alternatives",
+      floor(
+        "args: { /kind: { is: external }, /amount: { above: 100 } }, any: [{ all: [{ any: [{ args: { /a: { is: true } } }, { args: { /b: { is: true } } }] }, { args: { /to: { is: ann@y.test } } }] }]",
+      ),
+      "",
+    ],
+    [
+      "the points of three rules that only together reach a tier",
+      `tiers: { medium: 30, high: 60, critical: 90 }\n${points(30)}`,
+      `tiers: { medium: 30, high: 60, critical: 120 }\n${points(30)}`,
+    ],
+    [
+      "fewer points of three rules",
+      `tiers: { medium: 200, high: 300, critical: 400 }\n${points(67)}`,
+      `tiers: { medium: 200, high: 300, critical: 400 }\n${points(63)}`,
+    ],
+  ])("is met as a whole: %s", (_, before, after) => {
+    const [was, is] = [loaded(SEND + before), loaded(SEND + after)];
+    const scored = (name: string) => name === "score";
+    const found = diffPolicies(was, is).filter(({ direction, aspects }) => direction === "looser" && !aspects.every(({ name }) => scored(name)));
+    expect(found.map(({ action }) => action)).toContain("pay");
+    const [old, now] = [was, is].map((policy) => judgeFully([policy.compiled], inputOf(found[0]!.witness!, "w")));
+    expect(old).not.toEqual(now);
+  });
+});
+
 /** A catalogue that knows its tools by globs alone. */
 const GLOBS = `actions:
   "db_*": { arguments: { type: object, properties: { rows: { type: number } }, required: [rows] }, reversibility: partially, risk: high }
