@@ -1,4 +1,4 @@
-import { type Json, parseStrict, sha256 } from "../events/canonical.ts";
+import { type Json, sha256 } from "../events/canonical.ts";
 import type { Topic } from "../events/topics.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { editedActions } from "../ledger/edits.ts";
@@ -7,6 +7,7 @@ import { lifeOf } from "../ledger/life.ts";
 import { changesOf, patchOf } from "./diff.ts";
 import type { FoldedItem } from "./fold-items.ts";
 import { type Judged, judgedOf } from "./judged.ts";
+import { reader } from "./parsed.ts";
 import {
   type Context,
   EXAMPLE_KINDS,
@@ -199,25 +200,6 @@ function actionOf(
   read: (text: string) => Json,
 ): ExampleAction {
   return { actionId, args: read(args), argsSha256, confidence, schemaSha256: argsSchema === null ? null : sha256(argsSchema), tool };
-}
-
-/** Reads texts of one example: what was proposed, presented and decided is mostly one text, and then one value. */
-function reader(): (text: string) => Json {
-  const known = new Map<string, Json>();
-  return (text) => {
-    let value = known.get(text);
-    if (value === undefined) known.set(text, (value = parsed(text)));
-    return value;
-  };
-}
-
-/** The JSON value of a text. A text that a foreign producer wrote and that is no strict JSON stays a text, so that it stops no export. */
-export function parsed(text: string): Json {
-  try {
-    return parseStrict(text);
-  } catch {
-    return text;
-  }
 }
 
 function contextOf(transcript: EventOf["proposals"]["transcript"], wanted: boolean): Context {

@@ -1,11 +1,12 @@
 import type { EventOf } from "../events/types.generated.ts";
 import type { Entry } from "../ledger/item.ts";
 import { lifeOf } from "../ledger/life.ts";
-import { type Draft, parsed } from "./build-example.ts";
+import type { Draft } from "./build-example.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { ItemFacts, Retry } from "./facts.ts";
 import type { FoldedItem } from "./fold-items.ts";
 import { type Calls, labelsOf } from "./labels.ts";
+import { parsed } from "./parsed.ts";
 import { qualityOf } from "./quality.ts";
 import type { Redaction } from "./redact/redactor.ts";
 import type { ReviewedExample } from "./reviewed-example.ts";

@@ -1,6 +1,6 @@
 import type { Json } from "../events/canonical.ts";
 import type { EventOf } from "../events/types.generated.ts";
-import { parsed } from "./build-example.ts";
+import { parsed } from "./parsed.ts";
 import type { Redaction } from "./redact/redactor.ts";
 import { ownerOf } from "./redact-owner.ts";
 

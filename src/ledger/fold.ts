@@ -19,7 +19,7 @@ import {
   superseded,
   type VerdictNode,
 } from "./item.ts";
-import { leavesSteps, leftByReceipt, leftByWithheld } from "./left-open.ts";
+import { leftByReceipt, leftBySettle, leftByWithheld } from "./left-open.ts";
 import { proposalContentSha256, proposalReason } from "./proposals.ts";
 import { applyReceipt, FINAL_RECEIPTS, legalReceipt, NO_RECEIPTS, NOT_RUNNING } from "./receipts.ts";
 import { calledFor, legalResume, type ResumePast } from "./resumes.ts";
@@ -207,8 +207,8 @@ const MACHINES: { readonly [route: string]: Machine } = {
     if (ruling.status !== "effective") return ruling;
     receipt.settle = event.eventId;
     addDecision(item, event, cause, event.settlement?.outcome === "retry");
-    if (event.settlement?.outcome === "succeeded" && leavesSteps(item.nodes.get(receipt.cause) as ResumeNode))
-      memory.find({ code: "plan_cut_short", topic: "decisions", eventId: event.eventId, offset: null });
+    const left = leftBySettle(item.nodes.get(receipt.cause) as ResumeNode, event.settlement?.outcome);
+    if (left !== null) memory.find({ code: left, topic: "decisions", eventId: event.eventId, offset: null });
     return EFFECTIVE;
   },
   "verdicts>resumes": (item, memory, e, cause, rules) => {

@@ -21,6 +21,14 @@ export function leftByReceipt(item: Item, verdict: VerdictNode, grant: ResumeNod
   return isRetry(item, grant) && !isAudit(verdict.terms) ? "left_in_doubt" : null;
 }
 
+/** What a person leaves open who settles an unknown outcome of a grant: as it ended, no step after it runs any more. */
+export function leftBySettle(grant: ResumeNode, settlement: string | undefined): Left {
+  const isWhole = settlement === "succeeded" && !leavesSteps(grant);
+  if (settlement === "retry" || isWhole) return null;
+  if (grant.outcome === "roll_back") return "not_rolled_back";
+  return settlement === "succeeded" ? "plan_cut_short" : null;
+}
+
 /** What is left open by a resume that withholds a grant. */
 export function leftByWithheld(past: ResumePast): Left {
   if (past.cause === "settle") return past.grant.outcome === "roll_back" ? "not_rolled_back" : isAudit(past.verdict.terms) ? null : "left_in_doubt";

@@ -1,4 +1,5 @@
 import { messageOf } from "../errors.ts";
+import type { Json } from "../events/canonical.ts";
 import type { Draft } from "../events/draft.ts";
 import type { BudgetUse, ShadowVerdict, VerdictReached } from "../events/types.generated.ts";
 import type { Surroundings } from "./assess.ts";
@@ -11,6 +12,7 @@ import { joinOpinions } from "./join.ts";
 import type { Breach } from "./json-schema.ts";
 import { judgeAction } from "./judge-action.ts";
 import { judgePublication } from "./judge-publication.ts";
+import { helping, stillHolds } from "./milder.ts";
 import { fallbackOf, isInForce, type Opinion, type Reason, type Subject, undescribed } from "./opinion.ts";
 import { PUBLISH_TOOL } from "./publish-tool.ts";
 import { told } from "./reasons.ts";
@@ -49,7 +51,8 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
       : opinionsOn(own, fallback, subject, around),
   );
   const watched = all.flatMap((policy) => (policy.mode === "shadow" ? watching(policy, subjects, input) : []));
-  const perAction = groups.map(joinOpinions);
+  // After everything else: it spends what steps are left.
+  const perAction = groups.map((opinions, i) => withHelping(joinOpinions(opinions), opinions, own, fallback, subjects[i] as Subject, around));
   const joined = joinOpinions(perAction);
   const because = told([...joined.because, ...notAsked(joined, perAction, subjects)]);
   const cards: CardAction[] = subjects.map((subject, i) => ({
@@ -145,6 +148,27 @@ function opinionsOn(own: readonly CompiledPolicy[], fallback: CompiledPolicy | u
   if (bound.some((opinion) => opinion.policy === joined.policy && hasJudged(opinion))) return [...opinions, joined];
   const lent = { weight: 4, text: `${joined.owner} decides, as the owner of policy ${joined.policy?.id}` };
   return [...opinions, { ...joined, policy: null, because: [...joined.because, lent] }];
+}
+
+/** The joined opinion with those changes only that make all documents together milder: each is judged with the rest of what is known unchanged. */
+function withHelping(
+  joined: Opinion,
+  opinions: readonly Opinion[],
+  own: readonly CompiledPolicy[],
+  fallback: CompiledPolicy | undefined,
+  subject: Subject,
+  { budgets }: Around,
+): Opinion {
+  if (joined.wouldPass.length === 0) return joined;
+  const judgedAgain = (args: Json, path: string): Opinion => {
+    const of: Around["of"] = (policy, index) => ({
+      budgets: (budgets.get(policy)?.hits.get(index) ?? NO_HITS).filter((hit) => stillHolds(hit, args, path)),
+      // What is left of a grant was read for the arguments as they are.
+      grant: (grant) => ({ grant, fits: false, told: "", uses: [] }),
+    });
+    return joinOpinions(opinionsOn(own, fallback, { ...subject, facts: { ...subject.facts, args, answers: new Map() } }, { budgets, of }));
+  };
+  return { ...joined, wouldPass: helping(joined, opinions, subject.facts.args, judgedAgain) };
 }
 
 /** A document that says nothing of a tool has not judged it: it only lends its owner, where no other says more. */

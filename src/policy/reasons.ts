@@ -4,12 +4,13 @@ import { type Hit, type Outcome, outcomeOf, uncheckable } from "./assess.ts";
 import { type CompiledAction, type CompiledPolicy, touchesSecret } from "./compile.ts";
 import type { Facts, Reading } from "./condition.ts";
 import type { GrantUse } from "./grant-use.ts";
+import { changedArguments, severity } from "./milder.ts";
 import { canonicalOnce, OPPOSITE } from "./operators.ts";
 import type { Reason, Subject } from "./opinion.ts";
 import { PUBLISH_TOOL } from "./publish-tool.ts";
 import { MASKED, plain } from "./render.ts";
 import { spanText } from "./span.ts";
-import { GATES, ROUTES, TIERS } from "./tiers.ts";
+import { TIERS } from "./tiers.ts";
 import { YES } from "./truth.ts";
 
 /** A hit with what it read. */
@@ -146,22 +147,19 @@ function named(reading: Reading, value: Json): Json {
   return Array.isArray(value) ? value.map((part) => named(reading, part)) : (TIERS[value as number] ?? value);
 }
 
-/** The smallest changes that would lower the outcome: of rules that stand on one argument, those without which it would be milder. */
+/**
+ * Changes of one argument that may lower the outcome, for rules that stand on it alone. Those that name a value are judged with it later
+ * (`helping`); of the others only those without whose rule it would be milder.
+ */
 export function wouldPassOf(policy: CompiledPolicy, action: CompiledAction, subject: Subject, outcome: Outcome, hits: readonly ReadHit[]): WouldPass[] {
   const { actionId, facts } = subject;
-  const simple = hits.filter((hit) => hit.truth === YES && hit.readings.length === 1 && changeOf(hit, actionId) !== undefined);
-  if (simple.length === 0) return [];
-  const milder = (without: readonly Hit[]) => {
-    const rest = hits.filter((hit) => !without.includes(hit));
-    return severity(outcomeOf(policy, action, facts, outcome.missing, rest, outcome.grants)) < severity(outcome);
-  };
-  const alone = simple.filter((hit) => milder([hit]));
-  const chosen = alone.length > 0 ? alone : milder(simple) ? simple : [];
-  return chosen.filter((hit) => !touchesSecret(action.fields, hit.readings[0]?.path ?? "")).flatMap((hit) => changeOf(hit, actionId) ?? []);
-}
-
-function severity({ route, risk, gate, approvals }: Outcome): number {
-  return ROUTES.indexOf(route) * 1e6 + TIERS.indexOf(risk) * 1e5 + GATES.indexOf(gate) * 1e4 + approvals;
+  return hits.flatMap((hit): WouldPass[] => {
+    const change = hit.truth === YES && hit.readings.length === 1 ? changeOf(hit, actionId) : undefined;
+    if (change === undefined || touchesSecret(action.fields, change.path)) return [];
+    if (changedArguments(facts.args, change) !== undefined) return [change];
+    const rest = hits.filter((other) => other !== hit);
+    return severity(outcomeOf(policy, action, facts, outcome.missing, rest, outcome.grants)) < severity(outcome) ? [change] : [];
+  });
 }
 
 function changeOf(hit: ReadHit, actionId: string): WouldPass | undefined {

@@ -121,3 +121,13 @@ test("whom separation of duties keeps from approving cannot hold the item with a
   const other = await world.judged({ tool: "pay_invoice", args: {} }, bot);
   expect((await world.decide("lead", other, { kind: "reject" })).status).toBe(200);
 });
+
+test("whoever has approved already cannot hold the item from the others with a claim", async () => {
+  const item = await world.judged({ tool: "issue_refund", args: { order_id: "A-1", amount: 1500 } });
+  expect((await world.decide("lead", item, { kind: "approve" })).status).toBe(200);
+  expect(await world.decide("lead", item, { kind: "claim", lease: { minutes: 600 } })).toMatchObject({
+    status: 403,
+    body: { code: "not_entitled", detail: expect.stringContaining("you have approved it already") },
+  });
+  expect((await world.decide("lead2", item, { kind: "approve" })).status).toBe(200);
+});

@@ -40,6 +40,22 @@ test.each([
   expect((await world.call<ItemView>("lead", "GET", `/v1/items/${item.itemId}`)).body).toMatchObject({ stage: "pending", edits: [] });
 });
 
+test.each([
+  ["a text in place of a number", { items: [{ sku: "B", qty: "2; drop table" }] }, "/edits/0/args/extra/items/0/qty"],
+  ["null in place of a text", { items: [{ sku: null, qty: 2 }] }, "/edits/0/args/extra/items/0/sku"],
+  ["a member left out", { items: [{ sku: "A" }] }, "/edits/0/args/extra/items/0/qty"],
+  ["another type in a list of lists", { items: [{ sku: "A", qty: 2 }], grid: [["x"]] }, "/edits/0/args/extra/grid/0/0"],
+])("what stands in lists keeps its types too: %s is refused", async (_what, extra, field) => {
+  const item = await world.judged({ tool: "open_ticket", args: { extra: { items: [{ sku: "A", qty: 2 }], grid: [[1]] } } });
+  expect(await edit(item, { extra: { grid: [[1]], ...extra } })).toMatchObject({ status: 422, body: { code: "request_invalid", field } });
+});
+
+test("a list may change its order, lose members, and gain members like those that it had", async () => {
+  const items = [{ sku: "A", qty: 2 }, { sku: "B" }];
+  const item = await world.judged({ tool: "open_ticket", args: { extra: { items } } });
+  expect(await edit(item, { extra: { items: [{ sku: "B" }, { sku: "C", qty: 1 }, { sku: "D" }] } })).toMatchObject({ status: 200 });
+});
+
 test("without a schema an edit leaves no argument out", async () => {
   const item = await world.judged({ tool: "open_ticket", args: { amount: 40, to: "jo" } });
   expect(await edit(item, {})).toMatchObject({ status: 422, body: { field: "/edits/0/args/amount", detail: expect.stringContaining("left out") } });

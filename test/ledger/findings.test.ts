@@ -72,6 +72,16 @@ describe("what a person should look at", () => {
     expect(findingsOf({ ...base, verdicts: [AUDIT], decisions: [onV("reject", "r")], resumes: [GRANT, back], receipts })).toEqual(["not_rolled_back end"]);
   });
 
+  it.each([
+    ["failed", ["not_rolled_back end"]],
+    ["succeeded", []],
+  ])("a roll_back whose unknown outcome is settled as %s", (outcome, codes) => {
+    const back = resume("roll_back", "b", "decisions/r", ["s1"]);
+    const receipts = [say("started", "s"), say("succeeded", "ok"), receipt("started", "s2", "resumes/b", "L2"), receipt("unknown", "u2", "resumes/b", "L2")];
+    const settled = decision("settle", "end", "receipts/u2", "dee", { settlement: { outcome, externalRef: { system: "crm", id: "1", url: null } } });
+    expect(findingsOf({ ...base, verdicts: [AUDIT], decisions: [onV("reject", "r"), settled], resumes: [GRANT, back], receipts })).toEqual(codes);
+  });
+
   it("a plan that goes no further: taken back between two steps, or settled as succeeded with a step left", () => {
     const parts = { proposals: [proposal("p", plan)], verdicts: [ALLOW], resumes: [resume("proceed", "g", "verdicts/v", ["s1", "s2"])] };
     expect(findingsOf({ ...parts, receipts: [say("started", "s"), say("succeeded", "ok"), receipt("revoked", "end", "resumes/g")] })).toEqual([

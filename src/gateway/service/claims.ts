@@ -1,5 +1,5 @@
 import { CountersignError } from "../../errors.ts";
-import { separationReason } from "../../ledger/decisions.ts";
+import { isOwner, separationReason } from "../../ledger/decisions.ts";
 import { nodeOf } from "../../ledger/item.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
 import { type DecideRequest, REVIEWS } from "./decision-event.ts";
@@ -17,11 +17,20 @@ export function takesOver({ identity }: Context, { life }: StoredItemView, { kin
   return true;
 }
 
-/** @throws CountersignError not_entitled where separation keeps a person from approving: their claim would keep the item from those who may */
+/**
+ * A claim of somebody who cannot approve now would only keep the item from those who may.
+ *
+ * @throws CountersignError not_entitled where separation keeps a person from approving, they have approved already, or it is not their turn
+ */
 export function mustBeAbleToVote({ identity }: Context, { item, life: { verdict } }: StoredItemView): void {
   const proposal = nodeOf(item, "proposals", item.proposal);
   if (verdict === null || proposal === undefined || !verdict.terms.allowedDecisions.includes("approve")) return;
-  const why = separationReason(proposal, verdict.terms, verdict.earlierApprovers, identity.id);
+  const { terms, group, earlierApprovers } = verdict;
+  const due = terms.approvalOrder[group.votes.length];
+  const why =
+    separationReason(proposal, terms, earlierApprovers, identity.id) ??
+    (group.votes.includes(identity.id) ? "you have approved it already" : null) ??
+    (due !== undefined && !isOwner(due, identity.id, identity.roles) ? `${due} approves next` : null);
   if (why !== null)
     throw new CountersignError("not_entitled", `The claim has no effect: ${why}, so it would only keep others from it`, {
       field: "/kind",

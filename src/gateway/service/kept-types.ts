@@ -22,8 +22,9 @@ export function typeFault(before: Json, after: Json, saysType: SaysType, keys: r
   if (Array.isArray(before) && Array.isArray(after)) {
     const types = new Set(before.map(typeOf));
     const other = types.size === 0 || types.has("null") ? -1 : after.findIndex((value) => !types.has(typeOf(value)));
-    if (other < 0 || isTold([...keys, other])) return null;
-    return { keys: [...keys, other], value: after[other], rule: `is ${typeOf(after[other])}, and its list held ${[...types].sort().join(" and ")}` };
+    if (other >= 0 && !isTold([...keys, other]))
+      return { keys: [...keys, other], value: after[other], rule: `is ${typeOf(after[other])}, and its list held ${[...types].sort().join(" and ")}` };
+    return memberFault(before, after, saysType, keys);
   }
   if (!isObject(before) || !isObject(after)) return null;
   for (const [key, value] of Object.entries(before)) {
@@ -36,6 +37,28 @@ export function typeFault(before: Json, after: Json, saysType: SaysType, keys: r
     if (fault !== null) return fault;
   }
   return null;
+}
+
+/** A member of a list is as one of the members there were: the one in its place, or any other. */
+function memberFault(before: readonly Json[], after: readonly Json[], saysType: SaysType, keys: readonly (string | number)[]): TypeFault | null {
+  const shapes = new Map(before.filter((value) => typeof value === "object" && value !== null).map((value) => [shapeOf(value), value]));
+  for (const [i, value] of after.entries()) {
+    if (typeof value !== "object" || value === null || shapes.has(shapeOf(value))) continue;
+    const likes = [before[i], ...shapes.values()].filter((like): like is Json => like !== undefined && like !== null && typeOf(like) === typeOf(value));
+    const faults = likes.map((like) => typeFault(like, value, saysType, [...keys, i]));
+    if (faults.length > 0 && !faults.includes(null)) return faults[0] as TypeFault;
+  }
+  return null;
+}
+
+/** What a value is made of, without what it says. */
+function shapeOf(value: Json): string {
+  if (Array.isArray(value)) return `[${[...new Set(value.map(shapeOf))].sort().join()}]`;
+  if (!isObject(value)) return typeOf(value);
+  return `{${Object.keys(value)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:${shapeOf(value[key] as Json)}`)
+    .join()}}`;
 }
 
 function typeOf(value: Json | undefined): string {

@@ -1,0 +1,86 @@
+import type { Json } from "../events/canonical.ts";
+import type { WouldPass } from "../events/types.generated.ts";
+import type { Hit } from "./assess.ts";
+import { OPERATORS } from "./operators.ts";
+import type { Opinion } from "./opinion.ts";
+import { pointerKeys, valueAt } from "./pointer.ts";
+import { GATES, ROUTES, TIERS } from "./tiers.ts";
+
+/** Changes that are judged once more at most, of one action, and values of one change. */
+const MOST_TRIED = 8;
+
+type Severe = Pick<Opinion, "route" | "risk" | "gate" | "approvals">;
+
+/** How severe an outcome is, as a number to compare. */
+export function severity({ route, risk, gate, approvals }: Severe): number {
+  return ROUTES.indexOf(route) * 1e6 + TIERS.indexOf(risk) * 1e5 + GATES.indexOf(gate) * 1e4 + approvals;
+}
+
+/**
+ * Of the changes that the opinions on one action name those after which all of them together are milder, each by itself. `judged`: what the
+ * changed arguments come to. Where a change names no one value (another domain, not this text), it counts where no other opinion is as severe.
+ */
+export function helping(joined: Opinion, opinions: readonly Opinion[], args: Json, judged: (changed: Json, path: string) => Opinion): readonly WouldPass[] {
+  const before = severity(joined);
+  return joined.wouldPass.slice(0, MOST_TRIED).filter((change) => {
+    const changed = changedArguments(args, change);
+    if (changed !== undefined) return changed.every((one) => severity(judged(one, change.path)) < before);
+    const naming = opinions.filter(({ wouldPass }) => wouldPass.some(({ path, operator, value }) => isSame(change, path, operator, value)));
+    return naming.length === 1 && opinions.every((opinion) => opinion === naming[0] || severity(opinion) < before);
+  });
+}
+
+function isSame(change: WouldPass, path: string, operator: string, value: string): boolean {
+  return change.path === path && change.operator === operator && change.value === value;
+}
+
+/** The arguments with a value that the change asks for, the nearest to its bound; undefined where it names none. */
+export function changedArguments(args: Json, { path, operator, value }: Pick<WouldPass, "path" | "operator" | "value">): Json[] | undefined {
+  const keys = pointerKeys(path);
+  const present = keys === undefined ? undefined : valueAt(args, keys);
+  const values = present === undefined ? undefined : valuesFor(operator, JSON.parse(value) as Json, present);
+  return values?.map((one) => replaced(args, keys ?? [], one));
+}
+
+function valuesFor(operator: string, bound: Json, present: Json): readonly Json[] | undefined {
+  switch (operator) {
+    case "at_most":
+    case "at_least":
+    case "is":
+      return [bound];
+    case "in":
+    case "between":
+      return Array.isArray(bound) && bound.length > 0 && bound.length <= MOST_TRIED ? bound : undefined;
+    case "below":
+    case "above":
+      return typeof bound === "number" ? [bound + (operator === "below" ? -1 : 1) * step(bound, present)] : undefined;
+    case "length_at_most":
+    case "length_below": {
+      const most = Number(bound) - (operator === "length_below" ? 1 : 0);
+      if (most < 0) return undefined;
+      return Array.isArray(present) ? [present.slice(0, most)] : typeof present === "string" ? [[...present].slice(0, most).join("")] : undefined;
+    }
+    default:
+      return undefined;
+  }
+}
+
+/** From a number to the next one of its kind. */
+function step(bound: number, present: Json): number {
+  return Number.isInteger(bound) && Number.isInteger(present) ? 1 : Math.max(Math.abs(bound) * Number.EPSILON, Number.MIN_VALUE);
+}
+
+function replaced(value: Json, [key, ...rest]: readonly string[], by: Json): Json {
+  if (key === undefined) return by;
+  if (Array.isArray(value)) return value.map((one, i) => (String(i) === key ? replaced(one, rest, by) : one));
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, one]) => [name, name === key ? replaced(one, rest, by) : one]));
+}
+
+/** Whether a budget or a repetition still takes hold after the argument at `path` has changed. What it counts is not asked again: usage is read once. */
+export function stillHolds({ readings = [] }: Hit, changed: Json, path: string): boolean {
+  const [reading] = readings;
+  if (reading === undefined || readings.length > 1 || !reading.isArgument || reading.negated || reading.path !== path) return true;
+  const value = valueAt(changed, pointerKeys(path) ?? []);
+  return value === undefined || OPERATORS[reading.operator]?.compile(reading.threshold)(value, { left: 1000 }) !== false;
+}
