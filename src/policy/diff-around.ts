@@ -4,6 +4,7 @@ import { decimalText } from "../events/decimal.ts";
 import { DAYS } from "./calendar.ts";
 import { reaches } from "./lint-places.ts";
 import { pointerKeys } from "./pointer.ts";
+import { fieldsOf } from "./schema-fields.ts";
 import type { PolicyContent } from "./shape.ts";
 import type { Condition } from "./shape-condition.ts";
 import type { CalendarContent, TimeContent } from "./shape-time.ts";
@@ -99,6 +100,9 @@ export function usedBefore(content: PolicyContent, tool: string): Before[] {
   const budgets = content.budgets.filter(({ action }) => reaches({ action }, tool));
   const duplicates = content.duplicates.filter(({ action }) => reaches({ action }, tool));
   const grants = content.grants.filter(({ when }) => reaches(when, tool));
+  const declared = Object.entries(content.actions).flatMap(([name, action]) =>
+    reaches({ action: [name] }, tool) ? fieldsOf(action.arguments as Json | undefined) : [],
+  );
   return [
     ...budgets.flatMap((budget) =>
       budget.limits.flatMap(({ above }) => {
@@ -109,10 +113,15 @@ export function usedBefore(content: PolicyContent, tool: string): Before[] {
         return most >= 1 && most <= MOST_VALUES ? within(budget, 1, { [measure.path]: Array.from({ length: most }, (_, i) => `earlier ${i + 1}`) }) : [];
       }),
     ),
-    // The same again, and the same but for one of the arguments that make two calls the same.
+    // The same again, and the same but for one of the arguments: of those that make two calls the same, and of the others.
     ...duplicates.flatMap((duplicate) => [
       ...within(duplicate, 1),
-      ...(duplicate.by ?? []).map((path) => ({ ago: Math.ceil(Math.min(60_000, duplicate.window / 2)), times: 1, set: { [path]: "another" }, another: null })),
+      ...[...new Set([...(duplicate.by ?? []), ...declared])].map((path) => ({
+        ago: Math.ceil(Math.min(60_000, duplicate.window / 2)),
+        times: 1,
+        set: { [path]: "another" },
+        another: null,
+      })),
     ]),
     ...grants.flatMap(({ cap, when }) => (cap.max <= MOST_EARLIER ? within({ ...cap, action: when.action ?? [] }, cap.max) : [])),
   ];

@@ -1,6 +1,7 @@
 import type { Json } from "../events/canonical.ts";
 import { decimalText } from "../events/decimal.ts";
 import { type Before, earlierOf, timeEdges, usedBefore } from "./diff-around.ts";
+import { schemaEdges } from "./diff-schema.ts";
 import { partsOf } from "./diff-tools.ts";
 import { calmValue, celValues, fitting, leafValues, sampleValues, topNames, unique, type Values } from "./diff-values.ts";
 import { type Choice, conditionsOf, type Dimension, matching, walk } from "./diff-ways.ts";
@@ -32,6 +33,9 @@ export function* edgeInputs(policies: readonly LoadedPolicy[], tool: string): Ge
     yield describedOf(tool, dimensions, start);
     for (const changed of changes(dimensions, start)) yield describedOf(tool, dimensions, changed);
   }
+  // Last in the list, so that it takes the place of what the dimensions say of the same field.
+  for (const { path, values } of schemaEdges(policies.flatMap((policy) => schemasOf(policy, tool))))
+    for (const value of values) yield describedOf(tool, [...dimensions, { path, values }], [...base, value]);
   // Conditions with several parts hold only where all of them do.
   const held = matching(policies, tool, dimensions, base);
   for (const chosen of held) yield describedOf(tool, dimensions, chosen);

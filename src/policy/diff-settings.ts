@@ -1,3 +1,4 @@
+import { Duration } from "luxon";
 import { retriesOf } from "./compile.ts";
 import { type Aspect, type Compare, differing, less, more, other, scale } from "./diff-aspects.ts";
 import { reaches } from "./lint-places.ts";
@@ -7,20 +8,25 @@ import { spanText } from "./span.ts";
 
 /** Parts of what two documents say that differ, though no verdict on a proposal shows it. */
 export interface SettingsDifference {
-  /** A tool, or the publication of the document. */
+  /** A tool, the publication of the document, or its floors. */
   readonly action: string;
   readonly aspects: readonly Aspect[];
 }
 
 /** Name of what is compared beside actions. */
 const PUBLICATION = "(the publication of this document)";
+const FLOORS = "(the floors of this document)";
 
-/** What a change loosens beside verdicts: who approves the next change, how often the clock tries again, who reads which argument. */
+/** What a change loosens beside verdicts: who approves the next change, what a grant may lower, how often the clock tries again, how long records are kept, who reads which argument. */
 export function settingsDiffer(before: LoadedPolicy, after: LoadedPolicy, tools: readonly string[]): SettingsDifference[] {
   const [was, is] = [before.document.content, after.document.content];
   const found = [
     { action: PUBLICATION, aspects: differing(PUBLICATIONS, was, is) },
-    ...tools.map((action) => ({ action, aspects: [...differing(retries(action), before, after), ...fieldAspects(was, is, action)] })),
+    { action: FLOORS, aspects: differing(layers(was, is), was, is) },
+    ...tools.map((action) => ({
+      action,
+      aspects: [...differing(retries(action), before, after), ...differing(records(was, is, action), was, is), ...fieldAspects(was, is, action)],
+    })),
   ];
   return found.filter(({ aspects }) => aspects.length > 0);
 }
@@ -34,6 +40,36 @@ const PUBLICATIONS: readonly Compare<PolicyContent>[] = [
 
 const DAY = 86_400_000;
 
+/** A floor that becomes a rule may be lowered by the next grant, though no grant of today shows it. */
+function layers(...contents: readonly PolicyContent[]): Compare<PolicyContent>[] {
+  const ids = new Set(contents.flatMap(({ floors }) => floors.map(({ id }) => id)));
+  const stands = ({ floors }: Pick<PolicyContent, "floors">, id: string) => floors.some((floor) => floor.id === id);
+  return [...ids].flatMap((id) =>
+    contents.every(({ floors, rules }) => stands({ floors }, id) || stands({ floors: rules }, id))
+      ? [scale<PolicyContent>(`layer of ${id}`, ["rule", "floor"], (content) => (stands(content, id) ? "floor" : "rule"))]
+      : [],
+  );
+}
+
+/** How long the records of a tool are kept, as its own entries or the document say: the longest counts, and none said is the shortest. */
+function records(was: PolicyContent, is: PolicyContent, tool: string): Compare<PolicyContent>[] {
+  if (!describes(was, tool) || !describes(is, tool)) return [];
+  return [
+    less(
+      "audit record kept",
+      ({ require, actions }) => {
+        const own = Object.entries(actions).flatMap(([name, action]) => (reaches({ action: [name] }, tool) ? [action.require?.audit_retention] : []));
+        return Math.max(0, ...[require?.audit_retention, ...own].map((text) => (text === undefined ? 0 : Duration.fromISO(text).as("days"))));
+      },
+      (days) => (days === 0 ? "no time said" : `${Math.round(days)} days`),
+    ),
+  ];
+}
+
+function describes({ actions }: PolicyContent, tool: string): boolean {
+  return Object.keys(actions).some((name) => reaches({ action: [name] }, tool));
+}
+
 function retries(tool: string): Compare<LoadedPolicy>[] {
   return [
     more("retries by the clock", ({ compiled, document }) => (compiled.find(tool).length === 0 ? undefined : retriesOf([compiled], document.workspace, tool))),
@@ -46,9 +82,8 @@ const BY_CLASS: Readonly<Record<string, (typeof EXPORT_TREATMENTS)[number]>> = {
 
 /** How careful a document is with the arguments of a tool. */
 function fieldAspects(was: PolicyContent, is: PolicyContent, tool: string): Aspect[] {
-  const describes = ({ actions }: PolicyContent) => Object.keys(actions).some((name) => reaches({ action: [name] }, tool));
   // A tool that one of them does not describe is judged otherwise as a whole.
-  if (!describes(was) || !describes(is)) return [];
+  if (!describes(was, tool) || !describes(is, tool)) return [];
   const paths = [was, is].flatMap(({ actions }) => Object.values(actions).flatMap(({ fields }) => Object.keys(fields ?? {})));
   return [...new Set(paths)].flatMap((path) => {
     const saying = ({ actions }: PolicyContent) =>

@@ -6,6 +6,9 @@ import type { Leaf } from "./shape-condition.ts";
 /** Values that one part of a proposal may take; undefined: it is not there. The first is the ordinary one. */
 export type Values = (Json | undefined)[];
 
+/** A schema may hold itself: deeper than this no value is made. */
+const MOST_DEPTH = 8;
+
 const ELSE = "nothing of the kind";
 
 /** Values on both sides of a comparison, and one of another type. The first satisfies it where that can be told. */
@@ -56,6 +59,7 @@ export function topNames(schema: Json | undefined): string[] {
 
 /** Values that a schema lets a field have, an ordinary one first. */
 export function sampleValues(schema: Json | undefined, keys: readonly string[]): Values {
+  if (keys.length > MOST_DEPTH) return ["x"];
   const required = keys.length === 1 && requiredNames(schema).includes(keys[0] as string);
   const values = fieldSchemas(schema, keys).flatMap((part): Values => {
     if (Array.isArray(part.enum)) return part.enum;
@@ -64,16 +68,27 @@ export function sampleValues(schema: Json | undefined, keys: readonly string[]):
     const type = Array.isArray(part.type) ? part.type[0] : (part.type ?? implied);
     if (type === "integer" || type === "number") return numbersFor(part, type);
     if (type === "boolean") return [false, true];
-    if (type === "array") return [Array.from({ length: typeof part.minItems === "number" ? part.minItems : 1 }, (_, i) => `x${i}`)];
+    if (type === "array") {
+      const members = sampleValues(schema, [...keys, "0"])
+        .slice(0, 1)
+        .filter((one) => one !== undefined);
+      return [Array.from({ length: typeof part.minItems === "number" ? part.minItems : 1 }, (_, i) => memberAt(members, i))];
+    }
     if (type === "object") return [sampleObject(schema, keys)];
     return [textFor(part)];
   });
   return required ? values : [...values, undefined];
 }
 
+/** A member of a list that is like its first. */
+export function memberAt([first]: readonly Json[], at: number): Json {
+  if (typeof first === "number") return first + at;
+  return first === undefined || /^x?\d*$|^text$/.test(String(first)) ? `x${at}` : first;
+}
+
 function numbersFor({ minimum, exclusiveMinimum, maximum }: { readonly [key: string]: Json }, type: "integer" | "number"): Values {
   const above = typeof exclusiveMinimum === "number" ? exclusiveMinimum + (type === "integer" ? 1 : 0.01) : 1;
-  const low = typeof minimum === "number" ? minimum : above;
+  const low = typeof minimum === "number" ? minimum : typeof maximum === "number" ? Math.min(above, maximum) : above;
   return [low, typeof maximum === "number" ? maximum : low + 1_000_000];
 }
 
@@ -94,7 +109,8 @@ function textFor(part: { readonly [key: string]: Json }): string {
     uuid: "01890a5d-ac96-774b-bcce-b302099a8057",
   };
   const text = formats[String(part.format)] ?? "text";
-  return typeof part.minLength === "number" && part.minLength > text.length ? text.padEnd(part.minLength, "x") : text;
+  const { minLength, maxLength } = part;
+  return (typeof minLength === "number" ? text.padEnd(minLength, "x") : text).slice(0, typeof maxLength === "number" ? maxLength : undefined);
 }
 
 /** Values that a schema has no word against: of a field with a type, those of another type only end in a breach of the schema. */

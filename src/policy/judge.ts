@@ -12,7 +12,7 @@ import { joinOpinions } from "./join.ts";
 import type { Breach } from "./json-schema.ts";
 import { judgeAction } from "./judge-action.ts";
 import { judgePublication } from "./judge-publication.ts";
-import { helping, stillHolds } from "./milder.ts";
+import { helping, MOST_TRIED, stillHolds } from "./milder.ts";
 import { fallbackOf, isInForce, type Opinion, type Reason, type Subject, undescribed } from "./opinion.ts";
 import { PUBLISH_TOOL } from "./publish-tool.ts";
 import { told } from "./reasons.ts";
@@ -52,7 +52,7 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
   );
   const watched = all.flatMap((policy) => (policy.mode === "shadow" ? watching(policy, subjects, input) : []));
   // After everything else: it spends what steps are left.
-  const perAction = groups.map((opinions, i) => withHelping(joinOpinions(opinions), opinions, own, fallback, subjects[i] as Subject, around));
+  const perAction = withHelping(groups, subjects, (subject, changed) => opinionsOn(own, fallback, subject, changed), around);
   const joined = joinOpinions(perAction);
   const because = told([...joined.because, ...notAsked(joined, perAction, subjects)]);
   const cards: CardAction[] = subjects.map((subject, i) => ({
@@ -150,25 +150,36 @@ function opinionsOn(own: readonly CompiledPolicy[], fallback: CompiledPolicy | u
   return [...opinions, { ...joined, policy: null, because: [...joined.because, lent] }];
 }
 
-/** The joined opinion with those changes only that make all documents together milder: each is judged with the rest of what is known unchanged. */
+/**
+ * The joined opinion on each action, with those changes only that make the whole item milder: each is judged with the rest of what is known
+ * unchanged.
+ */
 function withHelping(
-  joined: Opinion,
-  opinions: readonly Opinion[],
-  own: readonly CompiledPolicy[],
-  fallback: CompiledPolicy | undefined,
-  subject: Subject,
+  groups: readonly (readonly Opinion[])[],
+  subjects: readonly Subject[],
+  opinionsOf: (subject: Subject, around: Around) => readonly Opinion[],
   { budgets }: Around,
-): Opinion {
-  if (joined.wouldPass.length === 0) return joined;
-  const judgedAgain = (args: Json, path: string): Opinion => {
-    const of: Around["of"] = (policy, index) => ({
-      budgets: (budgets.get(policy)?.hits.get(index) ?? NO_HITS).filter((hit) => stillHolds(hit, args, path)),
-      // What is left of a grant was read for the arguments as they are.
-      grant: (grant) => ({ grant, fits: false, told: "", uses: [] }),
-    });
-    return joinOpinions(opinionsOn(own, fallback, { ...subject, facts: { ...subject.facts, args, answers: new Map() } }, { budgets, of }));
-  };
-  return { ...joined, wouldPass: helping(joined, opinions, subject.facts.args, judgedAgain) };
+): Opinion[] {
+  const all = groups.map(joinOpinions);
+  let left = MOST_TRIED;
+  return all.map((joined, i) => {
+    const { [i]: subject } = subjects;
+    if (joined.wouldPass.length === 0 || subject === undefined || left === 0) return { ...joined, wouldPass: [] };
+    // An action whose changes are only compared counts as well: it is held against all others.
+    left--;
+    const judgedAgain = (args: Json, path: string): Opinion | undefined => {
+      if (left === 0) return undefined;
+      left--;
+      const of: Around["of"] = (policy, index) => ({
+        budgets: (budgets.get(policy)?.hits.get(index) ?? NO_HITS).filter((hit) => stillHolds(hit, args, path)),
+        // What is left of a grant was read for the arguments as they are.
+        grant: (grant) => ({ grant, fits: false, told: "", uses: [] }),
+      });
+      return joinOpinions(opinionsOf({ ...subject, facts: { ...subject.facts, args, answers: new Map() } }, { budgets, of }));
+    };
+    const said = { joined, opinions: groups[i] ?? [], others: all.filter((_, k) => k !== i) };
+    return { ...joined, wouldPass: helping(said, subject.facts.args, judgedAgain) };
+  });
 }
 
 /** A document that says nothing of a tool has not judged it: it only lends its owner, where no other says more. */

@@ -4,10 +4,13 @@ import type { Hit } from "./assess.ts";
 import { OPERATORS } from "./operators.ts";
 import type { Opinion } from "./opinion.ts";
 import { pointerKeys, valueAt } from "./pointer.ts";
-import { GATES, ROUTES, TIERS } from "./tiers.ts";
+import { GATES, ROUTES, TIERS, worst } from "./tiers.ts";
 
-/** Changes that are judged once more at most, of one action, and values of one change. */
-const MOST_TRIED = 8;
+/** Values that are tried of one change. */
+const MOST_VALUES = 8;
+
+/** Actions that are looked at, and changed arguments that are judged, at most for one verdict: a plan of many steps does not take many times as long. */
+export const MOST_TRIED = 64;
 
 type Severe = Pick<Opinion, "route" | "risk" | "gate" | "approvals">;
 
@@ -16,18 +19,53 @@ export function severity({ route, risk, gate, approvals }: Severe): number {
   return ROUTES.indexOf(route) * 1e6 + TIERS.indexOf(risk) * 1e5 + GATES.indexOf(gate) * 1e4 + approvals;
 }
 
+/** What is said of one action of an item, and of the others. */
+export interface Said {
+  readonly joined: Opinion;
+  /** On this action, of which `joined` is the join. */
+  readonly opinions: readonly Opinion[];
+  /** Of the other actions of the plan, each joined. */
+  readonly others: readonly Opinion[];
+}
+
 /**
- * Of the changes that the opinions on one action name those after which all of them together are milder, each by itself. `judged`: what the
- * changed arguments come to. Where a change names no one value (another domain, not this text), it counts where no other opinion is as severe.
+ * Of the changes of an action those after which the whole item is milder, each by itself. `judged`: what the changed arguments come to; nothing
+ * where there were enough of them. Where a change names no one value (another domain, not this text), it counts where no other opinion keeps the item up.
  */
-export function helping(joined: Opinion, opinions: readonly Opinion[], args: Json, judged: (changed: Json, path: string) => Opinion): readonly WouldPass[] {
-  const before = severity(joined);
-  return joined.wouldPass.slice(0, MOST_TRIED).filter((change) => {
+export function helping({ joined, opinions, others }: Said, args: Json, judged: (changed: Json, path: string) => Opinion | undefined): readonly WouldPass[] {
+  const before = worstOf([joined, ...others]);
+  return joined.wouldPass.filter((change) => {
     const changed = changedArguments(args, change);
-    if (changed !== undefined) return changed.every((one) => severity(judged(one, change.path)) < before);
+    if (changed !== undefined)
+      return changed.every((one) => {
+        const after = judged(one, change.path);
+        return after !== undefined && severity(worstOf([after, ...others])) < severity(before);
+      });
     const naming = opinions.filter(({ wouldPass }) => wouldPass.some(({ path, operator, value }) => isSame(change, path, operator, value)));
-    return naming.length === 1 && opinions.every((opinion) => opinion === naming[0] || severity(opinion) < before);
+    const rest = [...opinions.filter((opinion) => !naming.includes(opinion)), ...others];
+    return naming.length === 1 && (rest.length === 0 || isBelow(worstOf(rest), before));
   });
+}
+
+/** The most severe of each part. */
+function worstOf(all: readonly Severe[]): Severe {
+  return all.reduce((a, b) => ({
+    route: worst(ROUTES, a.route, b.route),
+    risk: worst(TIERS, a.risk, b.risk),
+    gate: worst(GATES, a.gate, b.gate),
+    approvals: Math.max(a.approvals, b.approvals),
+  }));
+}
+
+/** Whether one is milder in every part that can be: whichever part of the other is lowered, this does not keep it up. */
+function isBelow(one: Severe, other: Severe): boolean {
+  const below = <T>(order: readonly T[], a: T, b: T) => order.indexOf(a) < order.indexOf(b) || order.indexOf(b) === 0;
+  return (
+    below(ROUTES, one.route, other.route) &&
+    below(TIERS, one.risk, other.risk) &&
+    below(GATES, one.gate, other.gate) &&
+    (one.approvals < other.approvals || other.approvals === 1)
+  );
 }
 
 function isSame(change: WouldPass, path: string, operator: string, value: string): boolean {
@@ -50,7 +88,7 @@ function valuesFor(operator: string, bound: Json, present: Json): readonly Json[
       return [bound];
     case "in":
     case "between":
-      return Array.isArray(bound) && bound.length > 0 && bound.length <= MOST_TRIED ? bound : undefined;
+      return Array.isArray(bound) && bound.length > 0 && bound.length <= MOST_VALUES ? bound : undefined;
     case "below":
     case "above":
       return typeof bound === "number" ? [bound + (operator === "below" ? -1 : 1) * step(bound, present)] : undefined;

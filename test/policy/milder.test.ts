@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonicalize, type Json } from "../../src/events/canonical.ts";
+import type { ActionProposed } from "../../src/events/types.generated.ts";
 import { changedArguments, severity } from "../../src/policy/milder.ts";
 import { policy, proposal, verdict } from "./helpers.ts";
 
@@ -60,6 +61,24 @@ describe("what would be milder", () => {
     expect(changes([document("p", domain)], { to: "x@b.com" })).toEqual(['/to domain_in ["a.com"]']);
     expect(changes([document("p", domain), document("q", domain)], { to: "x@b.com" })).toEqual([]);
     expect(changes([document("p", domain), document("q", above("b", 1))], { to: "x@b.com", amount: 1 })).toEqual(['/to domain_in ["a.com"]']);
+  });
+
+  it("is the whole plan: where another step is as severe, no change of one of them is named", () => {
+    const text = document("p", above("a", 1000));
+    const plan = (...amounts: number[]) => {
+      const proposed = amounts.map((amount) => proposal({ args: { amount }, confidence: 1 }));
+      const actions = proposed.flatMap(({ actions: [action] }, i) => (action === undefined ? [] : [{ ...action, actionId: `a${i + 1}` }]));
+      return verdict([policy(text)], { ...(proposed[0] as ActionProposed), actions }, actions).wouldPass;
+    };
+    expect(plan(1500, 1500)).toEqual([]);
+    expect(plan(1, 1500, 2)).toEqual([{ actionId: "a2", path: "/amount", operator: "at_most", value: "1000" }]);
+  });
+
+  it("tries a bounded number of values, whatever the rules: what is left out is not named", () => {
+    const many = Array.from({ length: 70 }, (_, i) => above(`r${i}`, 1000 - i, "points: 1")).join("");
+    const named = changes([document("p", many + above("top", 5000, "risk: critical"))], { amount: 9000 });
+    expect(named.length).toBeGreaterThan(0);
+    expect(named.length).toBeLessThanOrEqual(64);
   });
 
   it("is milder whenever it names a value, whatever the rules", () => {
