@@ -187,9 +187,11 @@ function inMemory(all: Buffer): Reader {
 
 /** One after the other, partitions are read into the same memory: each would else stay until the next collection of garbage. */
 let room = Buffer.alloc(0);
+/** Its size is a multiple of this: most partitions are about as large as each other, and a little more is no reason for another room. */
+const ROOM_STEP_BYTES = 8 * 1024 * 1024;
 
 function whole(fd: number, length: number): Buffer {
-  if (room.length < length) room = Buffer.allocUnsafe(length);
+  if (room.length < length) room = Buffer.allocUnsafe(ROOM_STEP_BYTES * Math.ceil(length / ROOM_STEP_BYTES));
   fill(fd, room, length, 0);
   return room.subarray(0, length);
 }
