@@ -1,8 +1,8 @@
 import type { Json } from "../../events/canonical.ts";
+import { glob, isGlob } from "../conditions/regex.ts";
+import { fieldTypes } from "../document/schema-fields.ts";
 import { pointerKeys } from "../pointer.ts";
 import { shown } from "../problems.ts";
-import { glob, isGlob } from "../regex.ts";
-import { fieldTypes } from "../schema-fields.ts";
 import { TIERS } from "../tiers.ts";
 import { isRaw, type Raw } from "./change.ts";
 import { type Change, shifted } from "./mutants.ts";
