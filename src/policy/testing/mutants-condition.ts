@@ -4,8 +4,7 @@ import { fieldTypes } from "../document/schema-fields.ts";
 import { pointerKeys } from "../pointer.ts";
 import { shown } from "../problems.ts";
 import { TIERS } from "../tiers.ts";
-import { isRaw, type Raw } from "./change.ts";
-import { type Change, shifted } from "./mutants.ts";
+import { type Change, isRaw, type Raw, shifted } from "./change.ts";
 import { celMutants } from "./mutants-cel.ts";
 import { timeMutants } from "./mutants-time.ts";
 
