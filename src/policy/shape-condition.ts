@@ -4,7 +4,7 @@ import { compileCel } from "./cel.ts";
 import { OPERATOR_NAMES, OPERATORS } from "./operators.ts";
 import { didYouMean, shown } from "./problems.ts";
 import { glob } from "./regex.ts";
-import { custom, pointer, shape } from "./shape-parts.ts";
+import { custom, pointer, record, shape } from "./shape-parts.ts";
 import { type TimeContent, timeCondition } from "./shape-time.ts";
 import { TIERS } from "./tiers.ts";
 
@@ -96,7 +96,7 @@ const number = leafOf(NUMERIC, (value) => {
   return value;
 });
 const tier = leafOf(ORDERED, rank);
-const leaves = z.record(pointer, leaf);
+const leaves = record(pointer, leaf);
 
 /** Effect tags, of which one is enough. */
 const tags = custom((value): readonly string[] | Error => {

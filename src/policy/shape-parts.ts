@@ -31,6 +31,17 @@ export function shape<S extends z.ZodRawShape>(fields: S) {
   });
 }
 
+/** A record of whatever keys fit. A key that zod would leave out without a word, as it does with `__proto__`, is a problem: what it says would not hold. */
+export function record<K extends z.ZodType<string>, V extends z.ZodType>(key: K, value: V) {
+  return z
+    .unknown()
+    .superRefine((from, ctx) => {
+      if (typeof from === "object" && from !== null && Object.hasOwn(from, "__proto__"))
+        ctx.addIssue({ code: "custom", path: ["__proto__"], message: "is a name that nothing can have here; take another one" });
+    })
+    .pipe(z.record(key, value));
+}
+
 function unknownKey(key: string, known: readonly string[]): string {
   return `unknown key ${shown(key)}${didYouMean(key, known) || `; known are ${known.join(", ")}`}`;
 }

@@ -6,7 +6,7 @@ import { didYouMean, nearest, shown } from "./problems.ts";
 import { budget, duplicate } from "./shape-budget.ts";
 import { condition } from "./shape-condition.ts";
 import { gate, grant } from "./shape-grant.ts";
-import { count, custom, duration, identifier, members, oneOf, owner, pointer, points, retention, shape, span, template, text } from "./shape-parts.ts";
+import { count, custom, duration, identifier, members, oneOf, owner, pointer, points, record, retention, shape, span, template, text } from "./shape-parts.ts";
 import { calendar } from "./shape-time.ts";
 import { policyCase } from "./testing/case-shape.ts";
 import { EXECUTIONS, REVERSIBILITIES, TIERS } from "./tiers.ts";
@@ -76,17 +76,15 @@ const action = shape({
   points: points.optional(),
   gate: gate.optional(),
   amount: shape({ path: pointer, unit: text }).optional(),
-  fields: z
-    .record(
-      pointer,
-      shape({
-        label: text.optional(),
-        class: oneOf(["personal", "secret"]).optional(),
-        export: oneOf(EXPORT_TREATMENTS).optional(),
-        cosmetic: z.boolean().optional(),
-      }),
-    )
-    .optional(),
+  fields: record(
+    pointer,
+    shape({
+      label: text.optional(),
+      class: oneOf(["personal", "secret"]).optional(),
+      export: oneOf(EXPORT_TREATMENTS).optional(),
+      cosmetic: z.boolean().optional(),
+    }),
+  ).optional(),
   rubric: z
     .array(shape({ id: identifier, label: text.optional() }))
     .min(1)
@@ -141,11 +139,11 @@ export const policyShape = shape({
   calendar: calendar.optional(),
   defaults: shape({
     annotations: oneOf(["stricter", "trust"]).default("stricter"),
-    effects: z.record(effect, shape({ reversibility: oneOf(REVERSIBILITIES).optional(), risk: oneOf(TIERS).optional() })).default({}),
+    effects: record(effect, shape({ reversibility: oneOf(REVERSIBILITIES).optional(), risk: oneOf(TIERS).optional() })).default({}),
   }).default({ annotations: "stricter", effects: {} }),
   tiers: shape({ medium: points, high: points, critical: points }).optional(),
   confidence: z.array(shape({ below: share, from: oneOf(TIERS), to: oneOf(TIERS), or_missing: z.boolean().default(false) })).optional(),
-  actions: z.record(text, action),
+  actions: record(text, action),
   rules: z.array(rule).default([]),
   floors: z.array(rule).default([]),
   grants: z.array(grant).default([]),

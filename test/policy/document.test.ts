@@ -85,6 +85,15 @@ rules:
     expect(problems(`${head}${schemas.replace("<<: *base", '"<<": 1')}`)).toEqual([]);
   });
 
+  it("has nothing that is named __proto__, which would be left out of it without a word", () => {
+    const named = (text: string) => problems(`${head}${text}`).join(" ");
+    expect(named("actions:\n  __proto__: { reversibility: irreversible }\n")).toContain("actions.__proto__: is a name that nothing can have here");
+    expect(named(`${act}defaults: { effects: { __proto__: { risk: high } } }\n`)).toContain("effects.__proto__: is a name");
+    expect(named(`${act}rules: [{ id: r, because: b, raise: { risk: high }, when: { args: { /a: { above: 1 }, __proto__: { above: 1 } } } }]\n`)).toContain(
+      "args.__proto__: is a name",
+    );
+  });
+
   it.each(["none", "soft", "audit"])("cannot give an irreversible action a gate of kind %s", (kind) => {
     const extra = { none: "", soft: ", from_risk: high", audit: ", window: PT24H" }[kind];
     expect(problems(`${head}actions:\n  pay: { reversibility: irreversible, risk: low, gate: { kind: ${kind}${extra} } }\n`)[0]).toMatch(
