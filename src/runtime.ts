@@ -186,8 +186,8 @@ function ledger(
       }),
     );
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now, haltedFor(halts))));
-    const haltEnds = { at: () => halts.nextEnd(now()), now };
-    const retries = runSweep(retrySweep(acrossItems, policies.retries, [haltBar(halts, now), retryBar], haltEnds), sweep);
+    const times = { now, nextEnd: () => halts.nextEnd(now()) };
+    const retries = runSweep(retrySweep(acrossItems, policies.retries, [haltBar(halts, now), retryBar], times), sweep);
     workers.push(
       runSweep(haltSweep(acrossItems, halts, now), sweep),
       runSweep(branchSweep(acrossItems, branches), sweep),
