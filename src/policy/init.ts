@@ -1,11 +1,11 @@
 import { Document, isMap, type YAMLMap } from "yaml";
 import { CountersignError } from "../errors.ts";
 import type { Json } from "../events/canonical.ts";
-import type { Annotations } from "./action-defaults.ts";
-import { compileSchema } from "./json-schema.ts";
+import { isGlob } from "./conditions/regex.ts";
+import type { Annotations } from "./document/action-defaults.ts";
+import { compileSchema } from "./document/json-schema.ts";
+import { requiredNames } from "./document/schema-fields.ts";
 import { isReserved } from "./publish-tool.ts";
-import { isGlob } from "./regex.ts";
-import { requiredNames } from "./schema-fields.ts";
 
 /** A tool as an agent is offered it. */
 export interface OfferedTool {
@@ -41,7 +41,7 @@ export function startingPolicy(tools: readonly OfferedTool[], { policy, workspac
   const notes = new Map<string, string>();
   const actions = Object.fromEntries(
     tools.map((tool) => {
-      const wrong = isReserved(tool.name) ? "is one of Countersign itself" : isGlob(tool.name) ? "would be read as a glob" : undefined;
+      const wrong = misnamed(tool.name);
       if (wrong !== undefined)
         throw new CountersignError("file_invalid", `The tool ${JSON.stringify(tool.name)} ${wrong}`, {
           field: tool.name,
@@ -67,6 +67,13 @@ export function startingPolicy(tools: readonly OfferedTool[], { policy, workspac
     if (decisions !== undefined) decisions.flow = true;
   }
   return document.toString({ lineWidth: 140 });
+}
+
+/** Why a catalogue cannot hold a tool of this name. */
+function misnamed(name: string): string | undefined {
+  if (isReserved(name)) return "is one of Countersign itself";
+  if (isGlob(name)) return "would be read as a glob";
+  return name === "__proto__" ? "has a name that no catalogue can hold" : undefined;
 }
 
 function actionOf({ name, annotations }: OfferedTool, schema: Json | undefined): object {

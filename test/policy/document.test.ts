@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/events/canonical.ts";
-import { parsePolicy } from "../../src/policy/document.ts";
+import { parsePolicy } from "../../src/policy/document/document.ts";
 import { problems, read } from "./helpers.ts";
 
 const head = "policy: p\nworkspace: w\nowner: role:boss\n";
@@ -83,6 +83,15 @@ rules:
       "  b: { reversibility: reversible, risk: low, arguments: { <<: *base, properties: { x: { type: number } } } }\n";
     expect(problems(`${head}${schemas}`)[0]).toMatch(/^p\.yaml:6:\d+ merge keys \(<<\) are not in YAML 1\.2/);
     expect(problems(`${head}${schemas.replace("<<: *base", '"<<": 1')}`)).toEqual([]);
+  });
+
+  it("has nothing that is named __proto__, which would be left out of it without a word", () => {
+    const named = (text: string) => problems(`${head}${text}`).join(" ");
+    expect(named("actions:\n  __proto__: { reversibility: irreversible }\n")).toContain("actions.__proto__: is a name that nothing can have here");
+    expect(named(`${act}defaults: { effects: { __proto__: { risk: high } } }\n`)).toContain("effects.__proto__: is a name");
+    expect(named(`${act}rules: [{ id: r, because: b, raise: { risk: high }, when: { args: { /a: { above: 1 }, __proto__: { above: 1 } } } }]\n`)).toContain(
+      "args.__proto__: is a name",
+    );
   });
 
   it.each(["none", "soft", "audit"])("cannot give an irreversible action a gate of kind %s", (kind) => {

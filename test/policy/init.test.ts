@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compilePolicy } from "../../src/policy/compile.ts";
-import { parsePolicy } from "../../src/policy/document.ts";
+import { isGlob } from "../../src/policy/conditions/regex.ts";
+import { parsePolicy } from "../../src/policy/document/document.ts";
 import { type OfferedTool, startingPolicy } from "../../src/policy/init.ts";
-import { lintPolicy } from "../../src/policy/lint.ts";
+import { lintPolicy } from "../../src/policy/lint/lint.ts";
 import { isReserved } from "../../src/policy/publish-tool.ts";
-import { isGlob } from "../../src/policy/regex.ts";
 import { proposal, verdict } from "./helpers.ts";
 
 const HEAD = { policy: "starting", workspace: "w", owner: "role:boss" };
@@ -74,13 +74,14 @@ actions:
   it("refuses a tool whose name would mean something else in a catalogue", () => {
     expect(() => startingPolicy([{ name: "db.*" }], HEAD)).toThrow("would be read as a glob");
     expect(() => startingPolicy([{ name: "countersign.policy.publish" }], HEAD)).toThrow("is one of Countersign itself");
+    expect(() => startingPolicy([{ name: "__proto__" }], HEAD)).toThrow("has a name that no catalogue can hold");
   });
 
   it("gates every tool, whatever its name, its description and its annotations say", () => {
     const hint = fc.option(fc.boolean(), { nil: undefined });
     const text = fc.string({ unit: "grapheme", maxLength: 60 });
     const tool = fc.record({
-      name: fc.string({ minLength: 1, maxLength: 20 }).filter((name) => !isGlob(name) && !isReserved(name) && name.trim() !== ""),
+      name: fc.string({ minLength: 1, maxLength: 20 }).filter((name) => !isGlob(name) && !isReserved(name) && name.trim() !== "" && name !== "__proto__"),
       description: fc.option(fc.oneof(text, fc.constantFrom("# x\nactions: {}", "a\n  b: { risk: low }", "\u2028risk: low", "'\"{}[]&*!|>%@`")), {
         nil: undefined,
       }),

@@ -16,6 +16,7 @@ function withheld(startedAt: number | null): Item {
     outcome: "proceed",
     actions: [],
     notAfter: null,
+    grantedAt: 0,
     group: { ...NO_RECEIPTS, startedAt },
   };
   item.workspace = "w";

@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Json, parseStrict } from "../../events/canonical.ts";
+import { custom, duration, identifier, oneOf, owner, pointer, record, shape, text } from "../document/shape-parts.ts";
 import { shown } from "../problems.ts";
-import { custom, duration, identifier, oneOf, owner, pointer, shape, text } from "../shape-parts.ts";
 import { GATES, REVERSIBILITIES, ROUTES, TIERS } from "../tiers.ts";
 
 /** A value on a scale: itself, or a bound. */
@@ -133,7 +133,7 @@ const described = {
   timeout: duration.optional(),
   at: moment.optional(),
   workspace: identifier.optional(),
-  budgets: z.record(text, amount).optional(),
+  budgets: record(text, amount).optional(),
   earlier: earlier.optional(),
 };
 
