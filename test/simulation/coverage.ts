@@ -136,12 +136,13 @@ const AT_LEAST: { readonly [what: string]: number } = {
 };
 
 const PER = 1000;
+const FEW = 5;
 
 /** How many histories showed what, and how many should: one line each, the rarest first. */
 export function coverageTable(histories: ReadonlyMap<string, number>, count: number): string {
   const lines = [...histories]
     .sort(([, a], [, b]) => a - b)
-    .map(([what, n]) => `${String(n).padStart(6)} ${what}${what in AT_LEAST ? ` (at least ${due(what, count)})` : ""}`);
+    .map(([what, n]) => `${String(n).padStart(6)} ${what}${what in AT_LEAST && due(what, count) > 0 ? ` (at least ${due(what, count)})` : ""}`);
   return `of ${count} histories so many show:\n${lines.join("\n")}`;
 }
 
@@ -152,6 +153,8 @@ export function missing(histories: ReadonlyMap<string, number>, count: number): 
     .map((what) => `${what}: in ${histories.get(what) ?? 0} of ${count} histories, not ${due(what, count)}`);
 }
 
+/** What is rare may be missing among few histories by chance. */
 function due(what: string, count: number): number {
-  return Math.floor(((AT_LEAST[what] as number) * count) / PER);
+  const n = Math.floor(((AT_LEAST[what] as number) * count) / PER);
+  return n < FEW && count < PER ? 0 : n;
 }
