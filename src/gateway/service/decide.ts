@@ -44,11 +44,18 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   if (again === undefined && request.settlement?.outcome === "retry") mustBeWanted(context, view);
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
   const branch = again === undefined ? branchOf(context.ledger, view, request) : undefined;
-  const written = again ?? (await writeAndRead(context, "decisions", itemId, await withStanding(context, now, request)));
+  const written = again ?? (await writeDecision(context, now, request));
   const stands = request.kind === "withdraw" ? await takenBackBy(context, itemId, request, written) : null;
   if (stands !== null) return answerOf(context, itemId, request, stands);
   if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
   return answerOf(context, itemId, request, written, branch);
+}
+
+async function writeDecision(context: Context, view: StoredItemView, request: DecideRequest): Promise<ReadBack> {
+  const event = await withStanding(context, view, request);
+  // A halt may have come while a claim was taken over, or a document was read: what is approved now would be withheld, and the item be over.
+  if (mayStart(request)) mustNotBeHalted(context, view, request.kind);
+  return writeAndRead(context, "decisions", view.itemId, event);
 }
 
 /**
@@ -67,7 +74,7 @@ async function takenBackBy(context: Context, itemId: string, request: DecideRequ
   if (fate === "started") throw startedBefore(findItem(context, itemId));
   if (fate !== "open") return fate === "over" ? written : null;
   const { eventId: _superseded, ...again } = request;
-  return takenBackBy(context, itemId, again, await writeAndRead(context, "decisions", itemId, legalEvent(context, findItem(context, itemId), again)));
+  return takenBackBy(context, itemId, again, await writeDecision(context, findItem(context, itemId), again));
 }
 
 /** The event of a decision, with what it lets run beyond itself. */
