@@ -121,6 +121,24 @@ test("of several retries of one item only one can be started at a time, also whe
   for (const other of tries.filter((t) => t.itemId !== itemId && t.stage !== "pending")) expect((await outcome(other.itemId)).status).toBe("withheld");
 });
 
+test("a start beside another try of the same work is refused, also where another process has granted both", async () => {
+  const { ledger } = world;
+  const first = await note();
+  const other = await grantOf(first.itemId);
+  const again = await note({ retryOf: first.itemId });
+  const { body } = await approve(again);
+  const copied = (await ledger.events.get(first.itemId, "resumes", other.id))!;
+  const { eventId: _id, itemId: _item, occurredAt: _at, ...grant } = copied;
+  const { position } = await ledger.write("resumes", again.itemId, { ...grant, answers: { topic: "decisions", eventId: body.eventId as string } });
+  await ledger.waitFor([position]);
+  const refused = { status: 409, body: { code: "conflict", retryable: true, detail: expect.stringContaining(`It is to try again ${first.itemId}, which is`) } };
+  expect(await receipt(again.itemId, "started")).toMatchObject(refused);
+  expect((await receipt(first.itemId, "started")).status).toBe(200);
+  expect(await receipt(again.itemId, "started")).toMatchObject(refused);
+  await receipt(first.itemId, "failed");
+  expect((await receipt(again.itemId, "started")).status).toBe(200);
+});
+
 test("what is left of a plan is tried again freely, and a step that has succeeded is not", async () => {
   const actions = [1, 2].map((n) => ({ actionId: `a${n}`, tool: "add_note", args: { text: `step ${n}` } }));
   const plan = await world.judged({ actions });

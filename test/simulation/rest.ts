@@ -43,8 +43,23 @@ function mayWait(world: World, member: Member, { itemId, duty, names, cause, due
     return view !== undefined && node?.topic === "verdicts" && due + haltedFor(halts)(view, node, now()) > now() - 1000;
   }
   if (duty !== "resume" || !["proceed", "proceed_edited", "roll_back"].includes(names ?? "")) return false;
+  // Two tries of the same work never run at a time.
+  if (names !== "roll_back" && isBesideAnother(world, member, itemId)) return true;
   const begun = names === "roll_back" || isRetry(world, itemId, cause);
   return member.known.isFlagged(itemId) || (begun && world.halted(member, itemId));
+}
+
+/** Whether another try of the same work, along `retryOf` both ways, may run or is in doubt. */
+function isBesideAnother({ items }: World, member: Member, itemId: string): boolean {
+  const tries = new Set([itemId]);
+  // The set grows while it is gone through.
+  for (const id of tries)
+    for (const other of items.values()) {
+      if (other.itemId === id && other.retryOf !== null) tries.add(other.retryOf);
+      if (other.retryOf === id) tries.add(other.itemId);
+    }
+  const { queries } = member.process.ledger;
+  return [...tries].some((id) => id !== itemId && ["granted", "executing", "in_doubt"].includes(queries.item(id)?.stage ?? ""));
 }
 
 function isRetry({ truth }: World, itemId: string, cause: string): boolean {
@@ -115,7 +130,8 @@ export function checkHistory(world: World): void {
     // What clears up or undoes what has run waits for an executor as long as it takes.
     const resume = view.stage === "granted" ? view.life.resume : null;
     if (resume !== null && mustBeStarted(view.item, resume)) continue;
-    if (view.stage !== "done" && !waits && !stopped && !isWaitingForReplaced(world, itemId))
+    const beside = view.stage === "settled" && members.some((m) => isBesideAnother(world, m, itemId));
+    if (view.stage !== "done" && !waits && !stopped && !beside && !isWaitingForReplaced(world, itemId))
       world.violate("nothing is left on its way", `${itemId} is ${view.stage} for ever`);
   }
 }
