@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { canonicalArgs } from "../src/events/canonical.ts";
 import { itemIdOf, policyItemId } from "../src/events/ids.ts";
-import { publishable } from "../src/policy/publish.ts";
+import { publishable } from "../src/policy/document/publish.ts";
 import type { Ledger } from "../src/runtime.ts";
 import type { Body } from "../src/workers/write.ts";
 

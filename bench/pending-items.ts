@@ -9,11 +9,11 @@ import type { ActionProposed, EventOf } from "../src/events/types.generated.ts";
 import type { EventLog, NewRecord } from "../src/log/log.ts";
 import { openLog } from "../src/log/open.ts";
 import { loadCodec } from "../src/log/schemas.ts";
+import { NOTHING_USED } from "../src/policy/budgets/usage.ts";
 import { compilePolicy } from "../src/policy/compile.ts";
-import { parsePolicy } from "../src/policy/document.ts";
-import { judge } from "../src/policy/judge.ts";
-import { publishable } from "../src/policy/publish.ts";
-import { NOTHING_USED } from "../src/policy/usage.ts";
+import { parsePolicy } from "../src/policy/document/document.ts";
+import { publishable } from "../src/policy/document/publish.ts";
+import { judge } from "../src/policy/judgement/judge.ts";
 
 export const WORKSPACE = "support";
 const AGENT = "bench";

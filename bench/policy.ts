@@ -5,11 +5,11 @@ import { canonicalArgs, sha256 } from "../src/events/canonical.ts";
 import { complete, type Draft } from "../src/events/draft.ts";
 import { itemIdOf } from "../src/events/ids.ts";
 import type { ActionProposed } from "../src/events/types.generated.ts";
-import { assess } from "../src/policy/assess.ts";
 import { type CompiledPolicy, compilePolicy } from "../src/policy/compile.ts";
-import { parsePolicy } from "../src/policy/document.ts";
-import { type Facts, MAX_JUDGEMENT_STEPS } from "../src/policy/facts.ts";
-import { judge } from "../src/policy/judge.ts";
+import { type Facts, MAX_JUDGEMENT_STEPS } from "../src/policy/conditions/facts.ts";
+import { parsePolicy } from "../src/policy/document/document.ts";
+import { assess } from "../src/policy/judgement/assess.ts";
+import { judge } from "../src/policy/judgement/judge.ts";
 import { machine, type Spread, spread } from "./machine.ts";
 
 const { values } = parseArgs({ options: { json: { type: "boolean", default: false }, rounds: { type: "string", default: "5" } } });

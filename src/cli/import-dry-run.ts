@@ -12,7 +12,7 @@ export async function policiesFor(
   cli: Cli,
   options: { policy?: string[]; workspace?: string; log?: string; data?: string },
 ): Promise<{ policies: CompiledPolicy[]; workspace: string }> {
-  const [{ compilePolicy }, { parsePolicy }] = await Promise.all([import("../policy/compile.ts"), import("../policy/document.ts")]);
+  const [{ compilePolicy }, { parsePolicy }] = await Promise.all([import("../policy/compile.ts"), import("../policy/document/document.ts")]);
   const files = options.policy ?? [];
   const documents = files.length > 0 ? readPolicies(files).map((p) => p.document) : await documentsInForce(cli, options);
   const policies = documents.map((document) => compilePolicy(parsePolicy(document)));
@@ -54,7 +54,11 @@ async function documentsInForce(cli: Cli, options: { log?: string; data?: string
 
 /** What policy would have said of each call. Writes nothing. */
 export async function judgeCalls(policies: readonly CompiledPolicy[], proposals: readonly ProposedCall[], now: number): Promise<JudgedCall[]> {
-  const [{ judge }, { complete }, { newEventId }] = await Promise.all([import("../policy/judge.ts"), import("../events/draft.ts"), import("../events/ids.ts")]);
+  const [{ judge }, { complete }, { newEventId }] = await Promise.all([
+    import("../policy/judgement/judge.ts"),
+    import("../events/draft.ts"),
+    import("../events/ids.ts"),
+  ]);
   return proposals.map(({ call, draft }) => {
     const proposal = complete("proposals", { ...draft, eventId: newEventId(), occurredAt: now }) as ActionProposed;
     const { route, owner, risk, because } = judge(policies, { proposal, actions: proposal.actions, answers: "proposal", now });

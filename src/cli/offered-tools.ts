@@ -1,7 +1,7 @@
 import { basename } from "node:path";
 import { CountersignError } from "../errors.ts";
 import type { Json } from "../events/canonical.ts";
-import type { Annotations } from "../policy/action-defaults.ts";
+import type { Annotations } from "../policy/document/action-defaults.ts";
 import type { OfferedTool } from "../policy/init.ts";
 import { toolsOf } from "../producers/tools.ts";
 import { callsOf } from "../producers/transcript-calls.ts";

@@ -1,7 +1,7 @@
 import { existsSync, readdirSync, statSync } from "node:fs";
 import { dirname, join, normalize, sep } from "node:path";
 import { CountersignError } from "../errors.ts";
-import { type LoadedPolicy, loadPolicy } from "../policy/loaded.ts";
+import { type LoadedPolicy, loadPolicy } from "../policy/document/loaded.ts";
 import { policyInvalid } from "../policy/problems.ts";
 import { examplesOf, isTestFile, type PlacedCase, parseTests, testsInvalid, unknownBudgets } from "../policy/testing/file.ts";
 import type { Suite } from "../policy/testing/mutation.ts";

@@ -1,5 +1,5 @@
-import { parsePolicy } from "../policy/document.ts";
-import { ownersOf } from "../policy/owners.ts";
+import { parsePolicy } from "../policy/document/document.ts";
+import { ownersOf } from "../policy/document/owners.ts";
 
 /** Whom the policies of each workspace ask to decide. A document that cannot be read counts with nobody: the judge says what is wrong with it. */
 export function ownersByWorkspace(policies: readonly { readonly workspace: string; readonly document: string }[]): Map<string, string[]> {

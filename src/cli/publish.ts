@@ -1,9 +1,9 @@
 import { CountersignError } from "../errors.ts";
 import { canonicalArgs } from "../events/canonical.ts";
 import { itemIdOf, policyItemId } from "../events/ids.ts";
-import { parsePolicy } from "../policy/document.ts";
+import { parsePolicy } from "../policy/document/document.ts";
+import { type Publishable, publishable } from "../policy/document/publish.ts";
 import { publicationArgs } from "../policy/publication.ts";
-import { type Publishable, publishable } from "../policy/publish.ts";
 import { PUBLISH_TOOL } from "../policy/publish-tool.ts";
 import type { Ledger } from "../runtime.ts";
 import { fileText } from "./args.ts";

@@ -1,5 +1,5 @@
 import { type CompiledPolicy, compilePolicy } from "../policy/compile.ts";
-import { parsePolicy } from "../policy/document.ts";
+import { parsePolicy } from "../policy/document/document.ts";
 import { parseTests } from "../policy/testing/file.ts";
 import { runCases } from "../policy/testing/run.ts";
 import type { Judged } from "./judged.ts";

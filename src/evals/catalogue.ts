@@ -1,4 +1,4 @@
-import { glob, isGlob } from "../policy/regex.ts";
+import { glob, isGlob } from "../policy/conditions/regex.ts";
 import type { FieldRule } from "./redact/treatment.ts";
 
 /** What the policy documents in the log say of a tool's arguments, as far as an export needs it. */

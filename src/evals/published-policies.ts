@@ -1,6 +1,6 @@
 import { sha256 } from "../events/canonical.ts";
 import type { EventOf } from "../events/types.generated.ts";
-import { parsePolicy } from "../policy/document.ts";
+import { parsePolicy } from "../policy/document/document.ts";
 import type { PublishedVersion } from "./case-check.ts";
 import type { DescribedAction, DescribedPolicy } from "./catalogue.ts";
 import type { Treatment } from "./redact/treatment.ts";

@@ -20,6 +20,21 @@ export function neededWords(tree: Tree): readonly Word[] | undefined {
   return best === undefined || weight(best) < ENOUGH ? undefined : best.map(cut);
 }
 
+/**
+ * Words with one of which every match of a pattern begins, so that nothing before the first of them needs to be read. Undefined where there are
+ * none that tell enough.
+ */
+export function leadingWords(tree: Tree): readonly Word[] | undefined {
+  const words = leading(tree).words.map((word) => word.slice(0, LONGEST));
+  return weight(words) < ENOUGH ? undefined : words;
+}
+
+/** The words of which all that a part matches begins with one, and whether that is all of it. */
+interface Leading {
+  readonly words: readonly Word[];
+  readonly whole: boolean;
+}
+
 /** What is known of all texts that a part matches. */
 interface Needed {
   /** They are just these. */
@@ -49,6 +64,41 @@ function needed(tree: Tree): Needed {
       return { exact: undefined, some: exact === undefined ? some : better(exact, some) };
     }
   }
+}
+
+function leading(tree: Tree): Leading {
+  switch (tree.kind) {
+    case "set":
+      return { words: [[tree]], whole: true };
+    case "place":
+      return { words: EMPTY, whole: true };
+    case "all":
+      return leadingOfAll(tree.parts);
+    case "any": {
+      const all = tree.parts.map(leading);
+      const words = all.flatMap((part) => part.words);
+      return words.length > MOST ? { words: EMPTY, whole: false } : { words, whole: all.every((part) => part.whole) };
+    }
+    case "times": {
+      const { part, least, most } = tree;
+      if (least > 0) return { ...leadingOfAll(Array.from({ length: Math.min(least, LONGEST) }, () => part)), ...(least !== most && { whole: false }) };
+      const once = leading(part);
+      return most === 1 && once.whole && once.words.length < MOST ? { words: [[], ...once.words], whole: true } : { words: EMPTY, whole: false };
+    }
+  }
+}
+
+function leadingOfAll(parts: readonly Tree[]): Leading {
+  let words = EMPTY;
+  for (const part of parts) {
+    if (words.every((word) => word.length >= LONGEST)) return { words, whole: false };
+    const next = leading(part);
+    const joined = words.flatMap((before) => next.words.map((word) => [...before, ...word]));
+    if (joined.length > MOST) return { words, whole: false };
+    words = joined;
+    if (!next.whole) return { words, whole: false };
+  }
+  return { words, whole: true };
 }
 
 function sequence(parts: readonly Tree[]): Needed {

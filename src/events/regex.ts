@@ -1,5 +1,5 @@
 import { RE2JS } from "re2js";
-import { neededWords } from "./literal-filter.ts";
+import { leadingWords, neededWords, type Word } from "./literal-filter.ts";
 import { scriptOf, visitsOf } from "./regex-script.ts";
 import { type Tree, treeOf } from "./regex-tree.ts";
 
@@ -62,8 +62,8 @@ export function regex(pattern: string): Find {
   const tree = treeOf(pattern);
   const short = tree && searchOf(tree, VISITS_PER_STEP);
   const words = tree && neededWords(tree);
-  const filter = words && searchOf({ kind: "any", parts: words.map((word) => ({ kind: "all", parts: word })) }, WORD_VISITS_PER_STEP);
-  if (short === undefined) return finding([filter, re2Search(compiled, program)], longestFor(program));
+  const filter = words && searchOf(anyOf(words), WORD_VISITS_PER_STEP);
+  if (short === undefined) return finding([filter, re2Search(compiled, program, tree && leadingWords(tree))], longestFor(program));
   const isWorthIt = filter !== undefined && filter.perCharacter < short.perCharacter / 2;
   return finding([isWorthIt ? filter : undefined, short], longestFor(short.perCharacter));
 }
@@ -107,13 +107,24 @@ function searchOf(tree: Tree, visitsPerStep: number): Search | undefined {
   return { test: (text) => expression.test(text), steps: (length) => Math.ceil(length * perCharacter), perCharacter };
 }
 
-function re2Search(compiled: RE2JS, program: number): Search {
+function anyOf(words: readonly Word[]): Tree {
+  return { kind: "any", parts: words.map((word) => ({ kind: "all", parts: word })) };
+}
+
+/** By RE2, from where a match can begin at the earliest: finding that takes little beside it, so that no steps are counted for it. */
+function re2Search(compiled: RE2JS, program: number, leading: readonly Word[] | undefined): Search {
+  const first = leading && new RegExp(scriptOf(anyOf(leading)), "u");
   // It makes a state for every character of some texts, each of which takes as long as a hundred characters otherwise: with less memory it
   // goes over to a way that takes the same for each.
   const { dfa } = compiled.re2();
   dfa.stateBudget = dfa.memBudget = RE2_MEMORY;
   return {
-    test: (text) => compiled.test(text),
+    test: (text) => {
+      if (first === undefined) return compiled.test(text);
+      const from = text.search(first);
+      // The character before it tells whether a word or a line begins there.
+      return from !== -1 && compiled.test(from < 2 ? text : text.slice(from - 1));
+    },
     steps: (length) => program * (length * STEPS_EACH + Math.min(length, AT_FIRST) * STEPS_AT_FIRST),
     perCharacter: program * 2 * STEPS_EACH,
   };

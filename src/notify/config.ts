@@ -1,7 +1,7 @@
 import type { CountersignError } from "../errors.ts";
-import { placed, readShape } from "../policy/document.ts";
+import { placed, readShape } from "../policy/document/document.ts";
+import { readYaml } from "../policy/document/yaml.ts";
 import { didYouMean, documentInvalid, type Problem } from "../policy/problems.ts";
-import { readYaml } from "../policy/yaml.ts";
 import { isAlwaysQuiet, type Pace, type Quiet, type Rhythm } from "./schedule.ts";
 import { type ChannelContent, type NotifyContent, notifyShape } from "./shape.ts";
 

@@ -1,8 +1,8 @@
 import { z } from "zod";
-import { readShape } from "../policy/document.ts";
+import { readShape } from "../policy/document/document.ts";
+import { custom, identifier, oneOf, owner, shape, text } from "../policy/document/shape-parts.ts";
+import { days, timeOfDay, timeZone } from "../policy/document/shape-time.ts";
 import { didYouMean, shown } from "../policy/problems.ts";
-import { custom, identifier, oneOf, owner, shape, text } from "../policy/shape-parts.ts";
-import { days, timeOfDay, timeZone } from "../policy/shape-time.ts";
 import { TIERS } from "../policy/tiers.ts";
 
 /** Name of a variable of the environment. Secrets stand there and nowhere else. */

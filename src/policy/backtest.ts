@@ -1,7 +1,7 @@
 import type { ActionProposed } from "../events/types.generated.ts";
+import { OPEN, replayUsage } from "./budgets/replay-usage.ts";
 import type { CompiledPolicy } from "./compile.ts";
-import { OPEN, replayUsage } from "./replay-usage.ts";
-import { countablesOf, type JudgedAction } from "./subjects.ts";
+import { countablesOf, type JudgedAction } from "./judgement/subjects.ts";
 import { rulesOf } from "./testing/expect.ts";
 import { judgeFully } from "./testing/run.ts";
 

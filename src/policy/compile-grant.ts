@@ -1,11 +1,11 @@
 import { type Decimal, decimalText } from "../events/decimal.ts";
-import { type Check, compileCondition, type Scope } from "./condition.ts";
+import type { Meter } from "./budgets/usage.ts";
+import { type Check, compileCondition, type Scope } from "./conditions/condition.ts";
+import type { PolicyContent } from "./document/shape.ts";
+import type { GateContent, GrantContent } from "./document/shape-grant.ts";
 import { meterOf } from "./meter.ts";
-import type { PolicyContent } from "./shape.ts";
-import type { GateContent, GrantContent } from "./shape-grant.ts";
 import type { Span } from "./span.ts";
 import type { Tier } from "./tiers.ts";
-import type { Meter } from "./usage.ts";
 
 /** A gate, with what is left out filled in. */
 export interface CompiledGate {

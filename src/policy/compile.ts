@@ -1,24 +1,24 @@
 import type { Json } from "../events/canonical.ts";
 import type { AllowedDecision, Execution, OnExpiry, PolicyRef, Reversibility, Separation } from "../events/types.generated.ts";
-import { type CompiledBudget, compileBudgets } from "./budget.ts";
+import { type CompiledBudget, compileBudgets } from "./budgets/budget.ts";
+import type { Meter } from "./budgets/usage.ts";
 import type { Calendar } from "./calendar.ts";
 import { type Cap, type CompiledGate, type CompiledGrant, capsOf, compileGate, compileGrant } from "./compile-grant.ts";
-import { type Check, compileCondition, type Scope } from "./condition.ts";
-import { DEFAULT_BATCH, DEFAULT_CLAIM, DEFAULT_CONFIDENCE, DEFAULT_GRANT_TTL, DEFAULT_LEASE } from "./defaults.ts";
-import type { PolicyDocument } from "./document.ts";
-import { compileSchema, type SchemaCheck } from "./json-schema.ts";
+import { type Check, compileCondition, type Scope } from "./conditions/condition.ts";
+import { glob, isGlob } from "./conditions/regex.ts";
+import { compileCalendar } from "./conditions/time-window.ts";
+import { raises } from "./conditions/truth.ts";
+import { DEFAULT_BATCH, DEFAULT_CLAIM, DEFAULT_CONFIDENCE, DEFAULT_GRANT_TTL, DEFAULT_LEASE } from "./document/defaults.ts";
+import type { PolicyDocument } from "./document/document.ts";
+import { compileSchema, type SchemaCheck } from "./document/json-schema.ts";
+import { declares, saysType } from "./document/schema-fields.ts";
+import type { ActionContent, PolicyContent, RouteContent, RuleContent } from "./document/shape.ts";
+import { parseTemplate, type Template } from "./document/template.ts";
 import { pointerKeys } from "./pointer.ts";
 import { policyInvalid } from "./problems.ts";
 import { isReserved, PUBLISH_TOOL } from "./publish-tool.ts";
-import { glob, isGlob } from "./regex.ts";
-import { declares, saysType } from "./schema-fields.ts";
-import type { ActionContent, PolicyContent, RouteContent, RuleContent } from "./shape.ts";
 import type { Span } from "./span.ts";
-import { parseTemplate, type Template } from "./template.ts";
 import { DEFAULT_THRESHOLDS, pointsOf, type Thresholds, type Tier, tierOf } from "./tiers.ts";
-import { compileCalendar } from "./time-window.ts";
-import { raises } from "./truth.ts";
-import type { Meter } from "./usage.ts";
 
 /** A policy as closures, ready to judge. */
 export interface CompiledPolicy {

@@ -1,5 +1,5 @@
 import type { PolicyRef, VerdictReached } from "../events/types.generated.ts";
-import { everyLimit } from "./budget.ts";
+import { everyLimit } from "./budgets/budget.ts";
 import type { CompiledAction, CompiledPolicy } from "./compile.ts";
 
 /** What a verdict says of how it was reached. */

@@ -1,11 +1,11 @@
 import { Document, isMap, type YAMLMap } from "yaml";
 import { CountersignError } from "../errors.ts";
 import type { Json } from "../events/canonical.ts";
-import type { Annotations } from "./action-defaults.ts";
-import { compileSchema } from "./json-schema.ts";
+import { isGlob } from "./conditions/regex.ts";
+import type { Annotations } from "./document/action-defaults.ts";
+import { compileSchema } from "./document/json-schema.ts";
+import { requiredNames } from "./document/schema-fields.ts";
 import { isReserved } from "./publish-tool.ts";
-import { isGlob } from "./regex.ts";
-import { requiredNames } from "./schema-fields.ts";
 
 /** A tool as an agent is offered it. */
 export interface OfferedTool {

@@ -1,12 +1,12 @@
 import { canonicalize, type Json, sha256 } from "../events/canonical.ts";
 import { decimalOf } from "../events/decimal.ts";
+import type { Countable, Counted, Meter } from "./budgets/usage.ts";
+import { glob, isGlob } from "./conditions/regex.ts";
+import type { PolicyContent } from "./document/shape.ts";
+import type { Measure, PerPart } from "./document/shape-budget.ts";
 import { pointerKeys, valueAt } from "./pointer.ts";
 import { isReserved } from "./publish-tool.ts";
-import { glob, isGlob } from "./regex.ts";
 import { plain } from "./render.ts";
-import type { PolicyContent } from "./shape.ts";
-import type { Measure, PerPart } from "./shape-budget.ts";
-import type { Countable, Counted, Meter } from "./usage.ts";
 
 /** What a meter counts for, and how long. */
 export interface MeterHead {

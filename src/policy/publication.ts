@@ -2,9 +2,9 @@ import { messageOf } from "../errors.ts";
 import { canonicalize, type Json, parseStrict, sha256 } from "../events/canonical.ts";
 import { changedPaths } from "../events/changed-paths.ts";
 import { LIMITS } from "../events/limits.ts";
+import type { Publishable } from "./document/publish.ts";
 import { pointerKeys, valueAt } from "./pointer.ts";
 import { shown } from "./problems.ts";
-import type { Publishable } from "./publish.ts";
 
 const MOST_CHANGES = 50;
 

@@ -1,6 +1,6 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
+import type { Template } from "./document/template.ts";
 import { valueAt } from "./pointer.ts";
-import type { Template } from "./template.ts";
 
 /** What stands for a value that the call does not have. */
 export const NOT_GIVEN = "(not given)";

@@ -2,7 +2,7 @@ import { randomUUID } from "node:crypto";
 import type { Json } from "../events/canonical.ts";
 import { policyItemId } from "../events/ids.ts";
 import { nodeOf, type VerdictNode } from "../ledger/item.ts";
-import { checkPolicy } from "../policy/document.ts";
+import { checkPolicy } from "../policy/document/document.ts";
 import { publicationFault } from "../policy/publication.ts";
 import { PUBLISH_TOOL } from "../policy/publish-tool.ts";
 import { plain } from "../policy/render.ts";

@@ -1,6 +1,6 @@
 import { compare } from "../events/decimal.ts";
+import { type PastLimit, pastLimits } from "../policy/budgets/overshoot.ts";
 import { documentsOf } from "../policy/earlier-version.ts";
-import { type PastLimit, pastLimits } from "../policy/overshoot.ts";
 import type { EventStore } from "../projector/event-store.ts";
 import type { Queries } from "../projector/queries.ts";
 import { restored } from "./policy-bar.ts";

@@ -1,12 +1,12 @@
 import { CountersignError, messageOf } from "../errors.ts";
 import type { PolicyRef } from "../events/types.generated.ts";
-import { barAtGrant } from "../policy/at-grant.ts";
+import { barAtGrant } from "../policy/budgets/at-grant.ts";
+import { amountPathOf } from "../policy/budgets/standing.ts";
+import type { Meter } from "../policy/budgets/usage.ts";
 import { type Classified, type CompiledPolicy, type Criterion, claimMs, classifiedOf, compilePolicy, retriesOf, rubricOf } from "../policy/compile.ts";
-import { parsePolicy } from "../policy/document.ts";
+import { parsePolicy } from "../policy/document/document.ts";
 import { asItJudged, documentsOf, type Reached } from "../policy/earlier-version.ts";
-import { judge } from "../policy/judge.ts";
-import { amountPathOf } from "../policy/standing.ts";
-import type { Meter } from "../policy/usage.ts";
+import { judge } from "../policy/judgement/judge.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { Judge } from "./policy-worker.ts";

@@ -2,8 +2,8 @@ import type { Json } from "../events/canonical.ts";
 import { type Decimal, decimalText, subtract, ZERO } from "../events/decimal.ts";
 import { type Item, type NodeKey, nodeOf } from "../ledger/item.ts";
 import { OPEN, type Spend, spendsOf } from "../ledger/spend.ts";
-import { type Entry, Tally } from "../policy/tally.ts";
-import type { Countable, Meter, UsageReader } from "../policy/usage.ts";
+import { type Entry, Tally } from "../policy/budgets/tally.ts";
+import type { Countable, Meter, UsageReader } from "../policy/budgets/usage.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
 

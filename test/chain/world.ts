@@ -6,7 +6,7 @@ import type { EventOf } from "../../src/events/types.generated.ts";
 import type { Status } from "../../src/ledger/item.ts";
 import type { Life } from "../../src/ledger/life.ts";
 import type { Stage } from "../../src/ledger/stages.ts";
-import { publishable } from "../../src/policy/publish.ts";
+import { publishable } from "../../src/policy/document/publish.ts";
 import type { StoredItemView } from "../../src/projector/reading.ts";
 import { untilItem } from "../../src/projector/until.ts";
 import { type Ledger, openLedger } from "../../src/runtime.ts";

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it, test } from "vitest";
 import { canonicalArgs } from "../../src/events/canonical.ts";
-import type { Finding } from "../../src/policy/lint-finding.ts";
+import type { Finding } from "../../src/policy/lint/finding.ts";
 import { openBench } from "../support/bench-ledger.ts";
 import { tempDir } from "../support/views.ts";
 import { cli, lines } from "./harness.ts";

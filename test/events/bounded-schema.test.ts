@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Json } from "../../src/events/canonical.ts";
 import { argsFault, schemaFault } from "../../src/ledger/args-schema.ts";
-import { compileSchema } from "../../src/policy/json-schema.ts";
+import { compileSchema } from "../../src/policy/document/json-schema.ts";
 
 /** Two references to the same next step at each of `steps` steps: 2 to the power of `steps` checks of one value. */
 function doubling(steps: number): { [key: string]: Json } {

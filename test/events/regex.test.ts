@@ -42,7 +42,7 @@ const sequence = fc.array(part, { minLength: 1, maxLength: 4 }).map((parts) => p
 const running = fc
   .array(
     fc.tuple(
-      fc.constantFrom("a", "k", "(?:a|1)", "[ab]{1,2}", "\\b1", "(?:ab)?", "^s"),
+      fc.constantFrom("a", "k", "(?:a|1)", "[ab]{1,2}", "\\b1", "(?:ab)?", "^s", "aab", "\\b(?i:ab)[ak]", "(?m:^)(?:ab|aa){2}"),
       fc.constantFrom("\\s*", "\\s+", "[^a]*", "b*", ".*", "\\d+", "[k-s]{2,}", ""),
     ),
     {

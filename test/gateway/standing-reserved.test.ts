@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { canonicalize, type Json, parseStrict, sha256 } from "../../src/events/canonical.ts";
+import { scopeText } from "../../src/policy/budgets/standing.ts";
+import { publishable } from "../../src/policy/document/publish.ts";
 import { publicationArgs } from "../../src/policy/publication.ts";
-import { publishable } from "../../src/policy/publish.ts";
 import { PUBLISH_TOOL } from "../../src/policy/publish-tool.ts";
-import { scopeText } from "../../src/policy/standing.ts";
 import type { StandingsAnswer } from "../../src/producers/wire/standing.ts";
 import { openWorld, POLICY, type World } from "./world.ts";
 

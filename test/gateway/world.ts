@@ -5,7 +5,7 @@ import { policyItemId } from "../../src/events/ids.ts";
 import { type Gateway, startGateway } from "../../src/gateway/server.ts";
 import { type Keys, openKeys } from "../../src/local/keys.ts";
 import { type LocalDb, openLocalDb } from "../../src/local/local-db.ts";
-import { publishable } from "../../src/policy/publish.ts";
+import { publishable } from "../../src/policy/document/publish.ts";
 import type { ItemView } from "../../src/producers/wire/answers.ts";
 import { type Ledger, openLedger } from "../../src/runtime.ts";
 import type { Judge } from "../../src/workers/policy-worker.ts";

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { expect } from "vitest";
 import type { VerdictReached } from "../../src/events/types.generated.ts";
 import { compilePolicy } from "../../src/policy/compile.ts";
-import { parsePolicy } from "../../src/policy/document.ts";
+import { parsePolicy } from "../../src/policy/document/document.ts";
 
 export const ROUTES = ["allow", "batch", "interrupt", "forbid"];
 export const TIERS = ["low", "medium", "high", "critical"];

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { ActionProposed } from "../../src/events/types.generated.ts";
 import { backtest, type Recorded, wayOf } from "../../src/policy/backtest.ts";
-import type { JudgedAction } from "../../src/policy/subjects.ts";
+import type { JudgedAction } from "../../src/policy/judgement/subjects.ts";
 import { NOW, proposal } from "./helpers.ts";
 import { loaded, PAY } from "./testing/helpers.ts";
 

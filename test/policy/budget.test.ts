@@ -1,12 +1,12 @@
 import { describe, expect, test } from "vitest";
 import { canonicalize, sha256 } from "../../src/events/canonical.ts";
-import type { BudgetSubject } from "../../src/policy/budget.ts";
-import { judge } from "../../src/policy/judge.ts";
+import type { BudgetSubject } from "../../src/policy/budgets/budget.ts";
+import type { Usage, UsageQuestion } from "../../src/policy/budgets/usage.ts";
+import { judge } from "../../src/policy/judgement/judge.ts";
+import { countablesOf } from "../../src/policy/judgement/subjects.ts";
+import type { VerdictBody } from "../../src/policy/judgement/verdict.ts";
 import { publicationArgs } from "../../src/policy/publication.ts";
 import { PUBLISH_TOOL } from "../../src/policy/publish-tool.ts";
-import { countablesOf } from "../../src/policy/subjects.ts";
-import type { Usage, UsageQuestion } from "../../src/policy/usage.ts";
-import type { VerdictBody } from "../../src/policy/verdict.ts";
 import { type Call, NOW, policy, problems, proposal, verdict, verdictOn } from "./helpers.ts";
 
 const ACTIONS = `

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { canonicalize, sha256 } from "../../src/events/canonical.ts";
+import { parseTemplate } from "../../src/policy/document/template.ts";
 import { moneyText, plain, valueText } from "../../src/policy/render.ts";
-import { parseTemplate } from "../../src/policy/template.ts";
 import { judgeCall, policy, proposal, verdict } from "./helpers.ts";
 
 const described = (more: string, rest = "") => `actions:

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { compileCel } from "../../src/policy/cel.ts";
-import { MAX_JUDGEMENT_STEPS } from "../../src/policy/facts.ts";
+import { compileCel } from "../../src/policy/conditions/cel.ts";
+import { MAX_JUDGEMENT_STEPS } from "../../src/policy/conditions/facts.ts";
 
 const values = {
   args: { amount: 1200.5, count: 3, list: ["a", "b"], note: "Call my lawyer", nested: { x: { y: 1 } }, "odd key": true },

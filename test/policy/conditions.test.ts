@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Json } from "../../src/events/canonical.ts";
-import { compileCondition, type Facts } from "../../src/policy/condition.ts";
-import { judge } from "../../src/policy/judge.ts";
-import { OPERATORS } from "../../src/policy/operators.ts";
+import { compileCondition, type Facts } from "../../src/policy/conditions/condition.ts";
+import { OPERATORS } from "../../src/policy/conditions/operators.ts";
+import { judge } from "../../src/policy/judgement/judge.ts";
 import { type Call, NOW, policy, problems, proposal } from "./helpers.ts";
 
 const head = "policy: p\nworkspace: w\nowner: role:boss\n";

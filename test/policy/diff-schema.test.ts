@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { diffPolicies } from "../../src/policy/diff.ts";
+import { diffPolicies } from "../../src/policy/diff/diff.ts";
 import { inputOf } from "../../src/policy/testing/input.ts";
 import { judgeFully } from "../../src/policy/testing/run.ts";
 import { loaded, PAY } from "./testing/helpers.ts";

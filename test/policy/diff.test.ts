@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { diffPolicies } from "../../src/policy/diff.ts";
-import { nameOfBoth } from "../../src/policy/diff-tools.ts";
-import { regexSamples } from "../../src/policy/regex-samples.ts";
+import { regexSamples } from "../../src/policy/conditions/regex-samples.ts";
+import { diffPolicies } from "../../src/policy/diff/diff.ts";
+import { nameOfBoth } from "../../src/policy/diff/tools.ts";
 import { inputOf } from "../../src/policy/testing/input.ts";
 import { judgeFully } from "../../src/policy/testing/run.ts";
 import { loaded, PAY } from "./testing/helpers.ts";

@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import { compilePolicy } from "../../src/policy/compile.ts";
-import { parsePolicy } from "../../src/policy/document.ts";
-import { OPERATOR_NAMES } from "../../src/policy/operators.ts";
-import { policyShape } from "../../src/policy/shape.ts";
+import { OPERATOR_NAMES } from "../../src/policy/conditions/operators.ts";
+import { parsePolicy } from "../../src/policy/document/document.ts";
+import { policyShape } from "../../src/policy/document/shape.ts";
 import { judgeCall, policyFile, proposal, read, verdict } from "./helpers.ts";
 
 const text = read("docs/policy.md");

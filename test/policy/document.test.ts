@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/events/canonical.ts";
-import { parsePolicy } from "../../src/policy/document.ts";
+import { parsePolicy } from "../../src/policy/document/document.ts";
 import { problems, read } from "./helpers.ts";
 
 const head = "policy: p\nworkspace: w\nowner: role:boss\n";

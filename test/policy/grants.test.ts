@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { judge } from "../../src/policy/judge.ts";
-import type { UsageReader } from "../../src/policy/usage.ts";
+import type { UsageReader } from "../../src/policy/budgets/usage.ts";
+import { judge } from "../../src/policy/judgement/judge.ts";
 import { type Call, NOW, policy, problems, proposal } from "./helpers.ts";
 
 const head = "policy: p\nworkspace: w\nowner: role:boss\n";

@@ -5,11 +5,11 @@ import { complete, type Draft } from "../../src/events/draft.ts";
 import { itemIdOf } from "../../src/events/ids.ts";
 import type { ActionProposed, VerdictReached } from "../../src/events/types.generated.ts";
 import { type CompiledPolicy, compilePolicy } from "../../src/policy/compile.ts";
-import { parsePolicy } from "../../src/policy/document.ts";
-import { judge } from "../../src/policy/judge.ts";
-import { publishable } from "../../src/policy/publish.ts";
-import type { JudgedAction, JudgeInput } from "../../src/policy/subjects.ts";
-import type { VerdictBody } from "../../src/policy/verdict.ts";
+import { parsePolicy } from "../../src/policy/document/document.ts";
+import { publishable } from "../../src/policy/document/publish.ts";
+import { judge } from "../../src/policy/judgement/judge.ts";
+import type { JudgedAction, JudgeInput } from "../../src/policy/judgement/subjects.ts";
+import type { VerdictBody } from "../../src/policy/judgement/verdict.ts";
 
 export const NOW = 1_750_000_000_000;
 /** A Monday morning in working hours; NOW is a Sunday. */

@@ -1,11 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { compilePolicy } from "../../src/policy/compile.ts";
-import { parsePolicy } from "../../src/policy/document.ts";
+import { isGlob } from "../../src/policy/conditions/regex.ts";
+import { parsePolicy } from "../../src/policy/document/document.ts";
 import { type OfferedTool, startingPolicy } from "../../src/policy/init.ts";
-import { lintPolicy } from "../../src/policy/lint.ts";
+import { lintPolicy } from "../../src/policy/lint/lint.ts";
 import { isReserved } from "../../src/policy/publish-tool.ts";
-import { isGlob } from "../../src/policy/regex.ts";
 import { proposal, verdict } from "./helpers.ts";
 
 const HEAD = { policy: "starting", workspace: "w", owner: "role:boss" };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Json } from "../../src/events/canonical.ts";
-import { compileSchema } from "../../src/policy/json-schema.ts";
+import { compileSchema } from "../../src/policy/document/json-schema.ts";
 
 function timed<T>(work: () => T): { result: T; ms: number } {
   const start = performance.now();

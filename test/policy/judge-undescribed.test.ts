@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/events/canonical.ts";
-import { judge } from "../../src/policy/judge.ts";
+import { judge } from "../../src/policy/judgement/judge.ts";
 import { judgeCall, NOW, policy, proposal, verdict } from "./helpers.ts";
 
 const schema = "arguments: { type: object, properties: { amount: { type: number, maximum: 100 }, note: { type: string }, to: { type: string } } }";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { judge } from "../../src/policy/judge.ts";
-import type { VerdictBody } from "../../src/policy/verdict.ts";
+import { judge } from "../../src/policy/judgement/judge.ts";
+import type { VerdictBody } from "../../src/policy/judgement/verdict.ts";
 import { type Call, NOW, policy, proposal, verdict } from "./helpers.ts";
 
 const SCHEMA =

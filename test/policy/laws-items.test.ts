@@ -2,9 +2,9 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonicalArgs, sha256 } from "../../src/events/canonical.ts";
 import type { VerdictReached } from "../../src/events/types.generated.ts";
+import type { UsageReader } from "../../src/policy/budgets/usage.ts";
 import { type CompiledPolicy, compilePolicy } from "../../src/policy/compile.ts";
-import { parsePolicy } from "../../src/policy/document.ts";
-import type { UsageReader } from "../../src/policy/usage.ts";
+import { parsePolicy } from "../../src/policy/document/document.ts";
 import { args, atLeast, body, call, gateOf, grants, open, ROUTES, type Rules, rule, rules, SCHEMA, TIERS, tier } from "./arbitraries.ts";
 import { type Call, NOW, proposal, verdictOn } from "./helpers.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonicalize, sha256 } from "../../src/events/canonical.ts";
-import { judge } from "../../src/policy/judge.ts";
+import { judge } from "../../src/policy/judgement/judge.ts";
 import { action, atLeast, body, call, compiled, grants, leaf, loose, open, ROUTES, raise, rule, rules, SCHEMA, TIERS, tier } from "./arbitraries.ts";
 import { NOW, proposal, verdict } from "./helpers.ts";
 

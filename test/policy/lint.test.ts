@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { lintPolicy, lintTogether } from "../../src/policy/lint.ts";
-import type { Finding } from "../../src/policy/lint-finding.ts";
+import type { Finding } from "../../src/policy/lint/finding.ts";
+import { lintPolicy, lintTogether } from "../../src/policy/lint/lint.ts";
 import { judgeCall } from "./helpers.ts";
 import { loaded } from "./testing/helpers.ts";
 

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { canonicalize, type Json } from "../../src/events/canonical.ts";
 import type { ActionProposed } from "../../src/events/types.generated.ts";
-import { changedArguments, severity } from "../../src/policy/milder.ts";
+import { changedArguments, severity } from "../../src/policy/judgement/milder.ts";
 import { policy, proposal, verdict } from "./helpers.ts";
 
 const document = (id: string, rules: string, amount = "type: number") => `policy: ${id}

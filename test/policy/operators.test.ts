@@ -1,8 +1,8 @@
 import { describe, expect, it } from "vitest";
 import type { Json } from "../../src/events/canonical.ts";
-import { MAX_JUDGEMENT_STEPS } from "../../src/policy/facts.ts";
-import { OPERATORS } from "../../src/policy/operators.ts";
-import { MAX_REGEX_STEPS, MAX_REGEX_TEXT, regex } from "../../src/policy/regex.ts";
+import { MAX_JUDGEMENT_STEPS } from "../../src/policy/conditions/facts.ts";
+import { OPERATORS } from "../../src/policy/conditions/operators.ts";
+import { MAX_REGEX_STEPS, MAX_REGEX_TEXT, regex } from "../../src/policy/conditions/regex.ts";
 
 const test = (operator: string, threshold: Json, value: Json) => OPERATORS[operator]?.compile(threshold)(value, { left: MAX_JUDGEMENT_STEPS });
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { sha256 } from "../../src/events/canonical.ts";
 import { compilePolicy } from "../../src/policy/compile.ts";
-import { parsePolicy } from "../../src/policy/document.ts";
-import { inlineFiles, publishable } from "../../src/policy/publish.ts";
-import { readPublished, readYaml } from "../../src/policy/yaml.ts";
+import { parsePolicy } from "../../src/policy/document/document.ts";
+import { inlineFiles, publishable } from "../../src/policy/document/publish.ts";
+import { readPublished, readYaml } from "../../src/policy/document/yaml.ts";
 import { read } from "./helpers.ts";
 
 const example = "test/policy/fixtures/example.yaml";

@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { Json } from "../../src/events/canonical.ts";
-import { compileSchema } from "../../src/policy/json-schema.ts";
-import { boundsOf } from "../../src/policy/schema-bounds.ts";
+import { compileSchema } from "../../src/policy/document/json-schema.ts";
+import { boundsOf } from "../../src/policy/document/schema-bounds.ts";
 
 const SAYS: readonly { [key: string]: Json }[] = [
   { type: "number", minimum: 2 },

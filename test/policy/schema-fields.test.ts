@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
 import type { Json } from "../../src/events/canonical.ts";
-import { declares, fieldsOf, fieldTypes, requiredNames } from "../../src/policy/schema-fields.ts";
+import { declares, fieldsOf, fieldTypes, requiredNames } from "../../src/policy/document/schema-fields.ts";
 import { judgeCall } from "./helpers.ts";
 
 const keysOf = (path: string) => path.split("/").slice(1);

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { judge } from "../../src/policy/judge.ts";
+import { judge } from "../../src/policy/judgement/judge.ts";
 import { policy, proposal, verdict } from "./helpers.ts";
 
 const low = policy("actions:\n  act: { reversibility: reversible, risk: low }\n");

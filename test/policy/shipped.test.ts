@@ -1,8 +1,8 @@
 import { globSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
-import { lintPolicy } from "../../src/policy/lint.ts";
-import { loadPolicy } from "../../src/policy/loaded.ts";
+import { loadPolicy } from "../../src/policy/document/loaded.ts";
+import { lintPolicy } from "../../src/policy/lint/lint.ts";
 import { coverageOf } from "../../src/policy/testing/coverage.ts";
 import { isTestFile, parseTests } from "../../src/policy/testing/file.ts";
 import { mutationScore } from "../../src/policy/testing/mutation.ts";

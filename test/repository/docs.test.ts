@@ -6,7 +6,7 @@ import type { Command } from "commander";
 import { describe, expect, test } from "vitest";
 import { cliOf, type Io } from "../../src/cli/io.ts";
 import { programOf } from "../../src/cli/program.ts";
-import { publishable } from "../../src/policy/publish.ts";
+import { publishable } from "../../src/policy/document/publish.ts";
 import { isTestFile } from "../../src/policy/testing/file.ts";
 import { eventsPage } from "../support/events-page.ts";
 

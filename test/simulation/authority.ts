@@ -2,7 +2,7 @@ import { policyItemId } from "../../src/events/ids.ts";
 import { halt, lift } from "../../src/gateway/service/halt.ts";
 import type { Context } from "../../src/gateway/service/ledger.ts";
 import { revokeStanding } from "../../src/gateway/service/standing.ts";
-import { publishable } from "../../src/policy/publish.ts";
+import { publishable } from "../../src/policy/document/publish.ts";
 import { call, WHO } from "./calls.ts";
 import { policyText } from "./policy.ts";
 import type { Member, World } from "./world.ts";

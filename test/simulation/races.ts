@@ -1,7 +1,7 @@
 import { canonicalArgs } from "../../src/events/canonical.ts";
 import { itemIdOf, policyItemId } from "../../src/events/ids.ts";
 import { keyOf } from "../../src/ledger/item.ts";
-import { publishable } from "../../src/policy/publish.ts";
+import { publishable } from "../../src/policy/document/publish.ts";
 import type { Todo } from "../../src/projector/list-queries.ts";
 import { untilItem } from "../../src/projector/until.ts";
 import type { Ledger } from "../../src/runtime.ts";

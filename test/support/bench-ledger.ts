@@ -5,7 +5,7 @@ import { canonicalArgs } from "../../src/events/canonical.ts";
 import { itemIdOf, policyItemId } from "../../src/events/ids.ts";
 import type { EventOf } from "../../src/events/types.generated.ts";
 import type { Position } from "../../src/log/log.ts";
-import { publishable } from "../../src/policy/publish.ts";
+import { publishable } from "../../src/policy/document/publish.ts";
 import type { StoredItemView } from "../../src/projector/reading.ts";
 import { openRetries } from "../../src/projector/retries.ts";
 import { type Ledger, openLedger } from "../../src/runtime.ts";

@@ -8,7 +8,7 @@ import { partitionOf } from "../../log/partitioner.ts";
 import { loadCodec } from "../../log/schemas.ts";
 import { DECISIONS, type Recorded, type Settled, wayOf } from "../../policy/backtest.ts";
 import { type CompiledPolicy, compilePolicy } from "../../policy/compile.ts";
-import { parsePolicy } from "../../policy/document.ts";
+import { parsePolicy } from "../../policy/document/document.ts";
 import { isReserved } from "../../policy/publish-tool.ts";
 import { plain } from "../../policy/render.ts";
 import { openProjector } from "../../projector/projector.ts";

@@ -1,7 +1,7 @@
 import { existsSync, globSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { parsePolicy } from "../../policy/document.ts";
-import type { Publishable } from "../../policy/publish.ts";
+import { parsePolicy } from "../../policy/document/document.ts";
+import type { Publishable } from "../../policy/document/publish.ts";
 import { countInterruptions, sumOf } from "../../projector/interruptions.ts";
 import { type Cli, SELF } from "../io.ts";
 import { readPolicies } from "../publish.ts";

@@ -1,5 +1,5 @@
 import type { Keys } from "../../local/keys.ts";
-import type { Publishable } from "../../policy/publish.ts";
+import type { Publishable } from "../../policy/document/publish.ts";
 import type { Ledger } from "../../runtime.ts";
 
 /** What runs beside the server, as the demo does. */

@@ -7,7 +7,7 @@ import { LIMITS } from "../../events/limits.ts";
 import type { EventOf } from "../../events/types.generated.ts";
 import { argsFault } from "../../ledger/args-schema.ts";
 import type { VerdictNode } from "../../ledger/item.ts";
-import { saysType } from "../../policy/schema-fields.ts";
+import { saysType } from "../../policy/document/schema-fields.ts";
 import type { decisionRequest } from "../../producers/wire/requests.ts";
 import { actorOf } from "./identity.ts";
 import { type SaysType, typeFault } from "./kept-types.ts";

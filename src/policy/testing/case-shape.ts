@@ -1,7 +1,7 @@
 import { z } from "zod";
 import { type Json, parseStrict } from "../../events/canonical.ts";
+import { custom, duration, identifier, oneOf, owner, pointer, record, shape, text } from "../document/shape-parts.ts";
 import { shown } from "../problems.ts";
-import { custom, duration, identifier, oneOf, owner, pointer, record, shape, text } from "../shape-parts.ts";
 import { GATES, REVERSIBILITIES, ROUTES, TIERS } from "../tiers.ts";
 
 /** A value on a scale: itself, or a bound. */

@@ -1,14 +1,14 @@
 import { decimalText } from "../../events/decimal.ts";
-import { assess } from "../assess.ts";
-import { judgeBudgets } from "../budget.ts";
+import { judgeBudgets } from "../budgets/budget.ts";
+import { grantReader } from "../budgets/grant-use.ts";
+import { NOTHING_USED } from "../budgets/usage.ts";
 import type { CompiledPolicy } from "../compile.ts";
-import { grantReader } from "../grant-use.ts";
-import type { LoadedPolicy } from "../loaded.ts";
-import { glob, isGlob } from "../regex.ts";
-import { routesFor } from "../routed.ts";
-import type { Condition } from "../shape-condition.ts";
-import { countablesOf, subjectsOf } from "../subjects.ts";
-import { NOTHING_USED } from "../usage.ts";
+import { glob, isGlob } from "../conditions/regex.ts";
+import type { LoadedPolicy } from "../document/loaded.ts";
+import type { Condition } from "../document/shape-condition.ts";
+import { assess } from "../judgement/assess.ts";
+import { routesFor } from "../judgement/routed.ts";
+import { countablesOf, subjectsOf } from "../judgement/subjects.ts";
 import { rulesOf } from "./expect.ts";
 import type { CaseResult } from "./run.ts";
 

@@ -1,7 +1,7 @@
 import type { VerdictReached } from "../../events/types.generated.ts";
 import { durationText } from "../duration.ts";
+import type { VerdictBody } from "../judgement/verdict.ts";
 import { GATES, REVERSIBILITIES, ROUTES, TIERS } from "../tiers.ts";
-import type { VerdictBody } from "../verdict.ts";
 import type { Bound, Expectation } from "./case-shape.ts";
 
 /** One thing that a verdict says otherwise than expected, in words. */

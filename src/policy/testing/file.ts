@@ -1,9 +1,9 @@
 import type { CountersignError } from "../../errors.ts";
-import { placed, readShape } from "../document.ts";
+import { isGlob } from "../conditions/regex.ts";
+import { placed, readShape } from "../document/document.ts";
+import type { PolicyContent } from "../document/shape.ts";
+import { readYaml, type Source } from "../document/yaml.ts";
 import { didYouMean, documentInvalid, type Problem, policyInvalid, shown } from "../problems.ts";
-import { isGlob } from "../regex.ts";
-import type { PolicyContent } from "../shape.ts";
-import { readYaml, type Source } from "../yaml.ts";
 import { caseShape, type PolicyCase, testFile } from "./case-shape.ts";
 import type { Described } from "./input.ts";
 

@@ -1,5 +1,5 @@
 import { shown } from "../problems.ts";
-import type { Change } from "./mutants.ts";
+import type { Change } from "./change.ts";
 
 const CONFUSED: Readonly<Record<string, string>> = { ">=": ">", "<=": "<", ">": ">=", "<": "<=", "==": "!=", "!=": "==", "&&": "||", "||": "&&" };
 

@@ -1,11 +1,10 @@
 import type { Json } from "../../events/canonical.ts";
+import { glob, isGlob } from "../conditions/regex.ts";
+import { fieldTypes } from "../document/schema-fields.ts";
 import { pointerKeys } from "../pointer.ts";
 import { shown } from "../problems.ts";
-import { glob, isGlob } from "../regex.ts";
-import { fieldTypes } from "../schema-fields.ts";
 import { TIERS } from "../tiers.ts";
-import { isRaw, type Raw } from "./change.ts";
-import { type Change, shifted } from "./mutants.ts";
+import { type Change, isRaw, type Raw, shifted } from "./change.ts";
 import { celMutants } from "./mutants-cel.ts";
 import { timeMutants } from "./mutants-time.ts";
 

@@ -1,7 +1,7 @@
 import { shown } from "../problems.ts";
-import { isRaw, type Raw } from "./change.ts";
-import { type Change, change, list, longer, lowered, ofGate, ofRaise, shifted } from "./mutants.ts";
+import { type Change, change, isRaw, list, longer, lowered, type Raw, shifted } from "./change.ts";
 import { conditionMutants } from "./mutants-condition.ts";
+import { ofGate, ofRaise } from "./mutants-raise.ts";
 import { expiryMutants } from "./mutants-time.ts";
 
 /** Mistakes in a budget or a rule on repetition: limits and what follows from them, the window, what is counted and for whom. */

@@ -1,7 +1,6 @@
 import { DAYS } from "../calendar.ts";
 import { shown } from "../problems.ts";
-import { isRaw, type Raw } from "./change.ts";
-import type { Change } from "./mutants.ts";
+import { type Change, isRaw, type Raw } from "./change.ts";
 
 const DAY = 86_400_000;
 

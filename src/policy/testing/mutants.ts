@@ -1,8 +1,8 @@
 import { shown } from "../problems.ts";
-import { TIERS } from "../tiers.ts";
-import { at, isRaw, put, type Raw } from "./change.ts";
+import { at, type Change, change, fewerApprovals, isRaw, list, longer, lowered, put, type Raw, shifted } from "./change.ts";
 import { conditionMutants } from "./mutants-condition.ts";
 import { ofBudget, ofGrant } from "./mutants-limit.ts";
+import { ofGate, ofRaise } from "./mutants-raise.ts";
 import { calendarMutants } from "./mutants-time.ts";
 
 /** A policy with one mistake in it. */
@@ -15,14 +15,6 @@ export interface Mutant {
   readonly test: string;
   /** The document as it would be then. */
   readonly value: unknown;
-}
-
-/** A change at a path; `to` undefined takes the part out. */
-export interface Change {
-  readonly path: readonly PropertyKey[];
-  readonly to: unknown;
-  readonly what: string;
-  readonly test: string;
 }
 
 /** Every single mistake that is tried on a policy document, given as a value. */
@@ -62,22 +54,6 @@ function ofAction(action: Raw, path: readonly PropertyKey[]): Change[] {
   return out;
 }
 
-/** Mistakes in a gate: none at all, other thresholds, a longer review. */
-export function ofGate(gate: Raw, path: readonly PropertyKey[], name: string, irreversible: boolean): Change[] {
-  const test = `${name} where only its gate asks a person`;
-  const out: Change[] = [];
-  // An irreversible action has a hard gate whatever stands there: taking it out changes nothing.
-  if (gate.kind !== "none" && !irreversible) out.push({ path, to: { kind: "none" }, what: `gate ${shown(gate.kind)} became none`, test });
-  const from = TIERS.indexOf(gate.from_risk as (typeof TIERS)[number]);
-  for (const other of from < 0 ? [] : [TIERS[from - 1], TIERS[from + 1]])
-    if (other !== undefined) out.push(change([...path, "from_risk"], gate.from_risk, other, `${name} at the risk ${other}, and at ${gate.from_risk}`));
-  if (typeof gate.window === "string")
-    out.push(change([...path, "window"], gate.window, longer(gate.window), `${name} and expires_in: how long its review may take`));
-  if (gate.review === "run_end") out.push({ path: [...path, "review"], to: undefined, what: "review no longer waits for the end of the run", test });
-  if (typeof gate.below_confidence === "number") out.push(...shifted(gate.below_confidence, [...path, "below_confidence"], test));
-  return out;
-}
-
 function ofRule(document: Raw, rule: Raw, path: readonly PropertyKey[]): Change[] {
   const id = String(rule.id);
   const { raise } = rule;
@@ -91,19 +67,6 @@ function ofRule(document: Raw, rule: Raw, path: readonly PropertyKey[]): Change[
     });
   if (isRaw(raise)) out.push(...ofRaise(raise, [...path, "raise"], id));
   if (isRaw(rule.when)) out.push(...conditionMutants(document, rule.when, [...path, "when"], id));
-  return out;
-}
-
-/** Mistakes in what a rule or a limit raises to. */
-export function ofRaise(raise: Raw, path: readonly PropertyKey[], id: string): Change[] {
-  const test = (what: string) => `a case in which ${id} matches, and its ${what}`;
-  const out = lowered(raise.risk, [...path, "risk"], test("risk"));
-  if (typeof raise.points === "number") out.push(change([...path, "points"], raise.points, raise.points - 1, test("score")));
-  out.push(...fewerApprovals(raise.approvals, [...path, "approvals"], test("approvals")));
-  if (raise.gate !== undefined && Object.keys(raise).length > 1)
-    out.push({ path: [...path, "gate"], to: undefined, what: `${id} no longer asks for a hard gate`, test: test("gate") });
-  for (const [i, word] of list(raise.separation).entries())
-    out.push({ path: [...path, "separation", i], to: undefined, what: `${shown(word)} was dropped`, test: test("separation") });
   return out;
 }
 
@@ -141,43 +104,6 @@ function ofConfidence(step: Raw, path: readonly PropertyKey[]): Change[] {
 
 function evidenceDropped(label: unknown, path: readonly PropertyKey[]): Change {
   return { path, to: undefined, what: `evidence ${shown(label)} is no longer required`, test: `a case without the evidence ${shown(label)}` };
-}
-
-/** One value taken for another. */
-export function change(path: readonly PropertyKey[], from: unknown, to: unknown, test: string): Change {
-  return { path, to, what: `${String(path.at(-1))}: ${shown(from)} became ${shown(to)}`, test };
-}
-
-/** The next lower tier. */
-export function lowered(tier: unknown, path: readonly PropertyKey[], test: string): Change[] {
-  const rank = TIERS.indexOf(tier as (typeof TIERS)[number]);
-  return rank > 0 ? [change(path, tier, TIERS[rank - 1], test)] : [];
-}
-
-function fewerApprovals(approvals: unknown, path: readonly PropertyKey[], test: string): Change[] {
-  return typeof approvals === "number" && approvals > 1 ? [change(path, approvals, approvals - 1, test)] : [];
-}
-
-/** A number that is written as one, moved by its smallest step and by a hundredth, both ways. `whole`: to the next whole number at least. */
-export function shifted(value: unknown, path: readonly PropertyKey[], test: string, whole = false): Change[] {
-  const number = typeof value === "string" ? Number(value) : value;
-  if (typeof number !== "number" || !Number.isFinite(number)) return [];
-  const decimals = whole ? 0 : (/\.(\d+)/.exec(String(number))?.[1]?.length ?? 0);
-  const step = 10 ** -decimals;
-  const places = Math.max(decimals, whole ? 0 : 4);
-  const hundredth = whole ? Math.max(1, Math.round(Math.abs(number) / 100)) : Math.abs(number) / 100;
-  const moved = [number + step, number - step, number + hundredth, number - hundredth].map((to) => Number(to.toFixed(places)));
-  return [...new Set(moved)].filter((to) => to !== number).map((to) => change(path, value, typeof value === "string" ? String(to) : to, test));
-}
-
-/** An ISO 8601 duration, or a number of business hours, with twice its first number. */
-export function longer(duration: string): string {
-  return duration.replace(/\d+/, (digits) => String(2 * Number(digits)));
-}
-
-/** A list of objects; empty where there is none. */
-export function list(value: unknown): Raw[] {
-  return Array.isArray(value) ? (value as Raw[]) : [];
 }
 
 function entries(value: unknown): [string, Raw][] {

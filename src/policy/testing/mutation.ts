@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from "node:util";
 import { compilePolicy } from "../compile.ts";
-import { checkValue } from "../document.ts";
-import type { LoadedPolicy } from "../loaded.ts";
+import { checkValue } from "../document/document.ts";
+import type { LoadedPolicy } from "../document/loaded.ts";
 import type { PlacedCase } from "./file.ts";
 import { type Mutant, mutantsOf } from "./mutants.ts";
 import { runCases } from "./run.ts";

@@ -1,8 +1,8 @@
 import { complete, type Draft } from "../../events/draft.ts";
 import type { VerdictReached } from "../../events/types.generated.ts";
 import type { CompiledPolicy } from "../compile.ts";
-import { judge } from "../judge.ts";
-import type { JudgeInput } from "../subjects.ts";
+import { judge } from "../judgement/judge.ts";
+import type { JudgeInput } from "../judgement/subjects.ts";
 import { type Miss, missesOf, type Verdict } from "./expect.ts";
 import type { PlacedCase } from "./file.ts";
 import { inputOf } from "./input.ts";

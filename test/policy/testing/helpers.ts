@@ -1,4 +1,4 @@
-import { type LoadedPolicy, loadPolicy } from "../../../src/policy/loaded.ts";
+import { type LoadedPolicy, loadPolicy } from "../../../src/policy/document/loaded.ts";
 import { parseTests } from "../../../src/policy/testing/file.ts";
 import type { Suite } from "../../../src/policy/testing/mutation.ts";
 import { type CaseResult, runCases } from "../../../src/policy/testing/run.ts";

@@ -1,6 +1,6 @@
 import { describe, expect, it } from "vitest";
+import { readYaml } from "../../../src/policy/document/yaml.ts";
 import { examplesOf, parseDescribed, parseTests } from "../../../src/policy/testing/file.ts";
-import { readYaml } from "../../../src/policy/yaml.ts";
 import { policy } from "../helpers.ts";
 import { faults, loaded, PAY, ran, suite } from "./helpers.ts";
 

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { Region } from "../../../policy/diff.ts";
+import type { Region } from "../../../policy/diff/diff.ts";
 import { writtenCase } from "../../../policy/testing/written.ts";
 import { examples } from "../../args.ts";
 import { EXIT } from "../../exit.ts";
@@ -25,7 +25,7 @@ export function diff(cli: Cli): Command {
 }
 
 async function runDiff(cli: Cli, before: string, after: string, { all = false }: Options): Promise<void> {
-  const [{ readPolicy }, { diffPolicies }] = await Promise.all([import("../../policy-files.ts"), import("../../../policy/diff.ts")]);
+  const [{ readPolicy }, { diffPolicies }] = await Promise.all([import("../../policy-files.ts"), import("../../../policy/diff/diff.ts")]);
   const [old, now] = [readPolicy(before), readPolicy(after)];
   const names = [old, now].map(({ document }) => `${document.workspace}/${document.id}`);
   if (names[0] !== names[1]) cli.note(`These are two different policies: ${names.map(oneLine).join(" and ")}`);

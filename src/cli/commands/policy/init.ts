@@ -37,7 +37,7 @@ async function runInit(cli: Cli, file: string, { policy, workspace, owner, tools
   const [{ offeredIn, withSchemas }, { startingPolicy }, { parsePolicy }] = await Promise.all([
     import("../../offered-tools.ts"),
     import("../../../policy/init.ts"),
-    import("../../../policy/document.ts"),
+    import("../../../policy/document/document.ts"),
   ]);
   const offered = offeredIn(file);
   const tools = schemas === undefined ? offered : withSchemas(offered, schemas);

@@ -1,5 +1,5 @@
 import { Command } from "commander";
-import type { Finding } from "../../../policy/lint-finding.ts";
+import type { Finding } from "../../../policy/lint/finding.ts";
 import { examples, fileText } from "../../args.ts";
 import { EXIT } from "../../exit.ts";
 import type { Cli } from "../../io.ts";
@@ -25,7 +25,7 @@ export function lint(cli: Cli): Command {
 }
 
 async function runLint(cli: Cli, names: readonly string[], { strict = false, quiet = false }: Options): Promise<void> {
-  const [{ policyFiles }, { lintPolicy, lintTogether }] = await Promise.all([import("../../policy-files.ts"), import("../../../policy/lint.ts")]);
+  const [{ policyFiles }, { lintPolicy, lintTogether }] = await Promise.all([import("../../policy-files.ts"), import("../../../policy/lint/lint.ts")]);
   const files = policyFiles(names);
   const linted = files.map((file) => lintPolicy(fileText(file, "the policy"), file, (path) => fileText(path, "the file"), cli.io.now()));
   const all = [...linted.flatMap(({ findings }) => findings), ...lintTogether(linted.flatMap(({ policy }) => policy ?? []))];
