@@ -12,7 +12,7 @@ import { policyItemId } from "../../src/events/ids.ts";
 import { nodeOf, type VerdictNode } from "../../src/ledger/item.ts";
 import { parseLogUrl } from "../../src/log/open.ts";
 import { applySchemas } from "../../src/log/schemas.ts";
-import { publishable } from "../../src/policy/publish.ts";
+import { publishable } from "../../src/policy/document/publish.ts";
 import { importRuns } from "../../src/producers/import-runs.ts";
 import { readTools } from "../../src/producers/tools.ts";
 import { proposalsOf } from "../../src/producers/transcript-calls.ts";
