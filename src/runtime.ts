@@ -13,7 +13,8 @@ import { partitionOf } from "./log/partitioner.ts";
 import type { SchemaRegistry } from "./log/registry.ts";
 import { loadCodec } from "./log/schemas.ts";
 import { makeFolder } from "./make-folder.ts";
-import type { Classified, Criterion } from "./policy/compile.ts";
+import type { Classified } from "./policy/catalogue.ts";
+import type { Criterion } from "./policy/compiled.ts";
 import { type Batches, openBatches } from "./projector/batch-queries.ts";
 import { openBranches } from "./projector/branches.ts";
 import { type EventStore, eventStore } from "./projector/event-store.ts";
@@ -193,8 +194,8 @@ function ledger(
       }),
     );
     workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now, haltedFor(halts))));
-    const haltEnds = { at: () => halts.nextEnd(now()), now };
-    const retries = runSweep(retrySweep(acrossItems, policies.retries, [haltBar(halts, now), retryBar], haltEnds), sweep);
+    const times = { now, nextEnd: () => halts.nextEnd(now()) };
+    const retries = runSweep(retrySweep(acrossItems, policies.retries, [haltBar(halts, now), retryBar], times), sweep);
     workers.push(
       runSweep(haltSweep(acrossItems, halts, now), sweep),
       runSweep(branchSweep(acrossItems, branches), sweep),

@@ -1,6 +1,6 @@
 import { CountersignError } from "../errors.ts";
 import type { ActionProposed, EventOf } from "../events/types.generated.ts";
-import type { CompiledPolicy } from "../policy/compile.ts";
+import type { CompiledPolicy } from "../policy/compiled.ts";
 import type { JudgedCall } from "../producers/review-load.ts";
 import type { ProposedCall } from "../producers/transcript-calls.ts";
 import type { Cli } from "./io.ts";

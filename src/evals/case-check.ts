@@ -1,4 +1,5 @@
-import { type CompiledPolicy, compilePolicy } from "../policy/compile.ts";
+import { compilePolicy } from "../policy/compile.ts";
+import type { CompiledPolicy } from "../policy/compiled.ts";
 import { parsePolicy } from "../policy/document/document.ts";
 import { parseTests } from "../policy/testing/file.ts";
 import { runCases } from "../policy/testing/run.ts";

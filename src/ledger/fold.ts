@@ -315,6 +315,7 @@ function resumed(
     outcome: event.outcome,
     actions,
     notAfter: event.notAfter,
+    grantedAt: event.occurredAt,
     group: NO_RECEIPTS,
   });
   return EFFECTIVE;

@@ -158,6 +158,8 @@ export interface ResumeNode {
   readonly outcome: EventOf["resumes"]["outcome"];
   readonly actions: readonly { actionId: string; argsSha256: string }[];
   readonly notAfter: number | null;
+  /** When it was written. Nothing that is legal depends on it. */
+  readonly grantedAt: number;
   group: ReceiptGroup;
 }
 

@@ -1,15 +1,26 @@
 import { isAudit } from "./decisions.ts";
 import { effectsOf } from "./effects.ts";
 import { calledBy, verdictOfGrant } from "./fold.ts";
-import { type BatchTerms, type DecisionNode, type Item, keyOf, type Node, type NodeKey, nodeOf, type ResumeNode, type VerdictNode } from "./item.ts";
+import {
+  type BatchTerms,
+  type DecisionNode,
+  type Item,
+  keyOf,
+  type Node,
+  type NodeKey,
+  nodeOf,
+  type ResumeNode,
+  type Terms,
+  type VerdictNode,
+} from "./item.ts";
 import { mustBeStarted } from "./must-start.ts";
 import { isGrant } from "./resumes.ts";
 
-/** What a worker owes an item. `judge`: a verdict; `resume`: a resume; `seal`: its place in a batch; the others are written by the clock. */
-export type Duty = "judge" | "resume" | "seal" | "escalate" | "expire" | "release" | "unknown" | "lapsed" | "revoked";
+/** What a worker owes an item. `judge`: a verdict; `resume`: a resume; `seal`: its place in a batch; `start`: a receipt; the others are written by the clock. */
+export type Duty = "judge" | "resume" | "seal" | "start" | "escalate" | "expire" | "release" | "unknown" | "lapsed" | "revoked";
 
-/** The workers that look at the todo lists. */
-export type WorkerName = "policy" | "dispatcher" | "clock" | "batcher";
+/** Who looks at the todo lists. What executors owe, no worker can do for them: people are told of it once it is due. */
+export type WorkerName = "policy" | "dispatcher" | "clock" | "batcher" | "executor";
 
 /** An event that is owed: who looks for it, what it answers, and from when on. */
 export interface Owed {
@@ -43,7 +54,7 @@ function owedBy(item: Item, node: Node): readonly Owed[] {
       if (node.kind === "edit") return node.verdict === null ? [{ worker: "policy", duty: "judge", cause, due: 0, names: null }] : [];
       return resumeOwed(item, node, cause);
     case "resumes":
-      return isGrant(node.outcome) && node.group.closedBy === null ? grantDeadlines(item, node, cause) : [];
+      return isGrant(node.outcome) ? owedOnGrant(item, node) : [];
     default:
       return [];
   }
@@ -138,13 +149,39 @@ function isPending({ terms, fallback, group }: VerdictNode): boolean {
   return decides && group.votes.length < Math.max(1, terms.approvals);
 }
 
+/** When a grant that only a start brings to an end has waited for it for as long as any other may: from then on a person sees to it. */
+function startDue({ grantedAt, group }: ResumeNode, { grantTtlMs }: Terms): number {
+  return (group.endedAt ?? grantedAt) + (grantTtlMs ?? GRANT_TTL_MS);
+}
+
+/** What waits for an executor and can end in no other way. Times are in milliseconds since the epoch. */
+export interface AwaitedStart {
+  readonly what: "retry" | "roll_back";
+  /** Since when it may be started. */
+  readonly since: number;
+  /** From when on it is late. */
+  readonly due: number;
+}
+
+/** The start that a grant waits for, where nothing but a start brings it to an end; null where it runs, is closed, or may be taken back. */
+export function awaitedStart(item: Item, grant: ResumeNode | null): AwaitedStart | null {
+  if (grant === null || !isGrant(grant.outcome)) return null;
+  const owed = owedOnGrant(item, grant).find((o) => o.duty === "start");
+  if (owed === undefined) return null;
+  return { what: grant.outcome === "roll_back" ? "roll_back" : "retry", since: grant.group.endedAt ?? grant.grantedAt, due: owed.due };
+}
+
+function owedOnGrant(item: Item, grant: ResumeNode): readonly Owed[] {
+  return grant.group.closedBy === null ? grantDeadlines(item, grant, keyOf("resumes", grant.id)) : [];
+}
+
 function grantDeadlines(item: Item, grant: ResumeNode, cause: NodeKey): readonly Owed[] {
   const { running } = grant.group;
   if (running !== null) return [{ worker: "clock", duty: "unknown", cause, due: running.endsAt, names: `${running.actionId}\0${running.leaseId}` }];
   const { group, terms } = verdictOfGrant(item, grant);
   const rejected = isAudit(terms) && group.closedBy?.kind === "reject" && grant.outcome !== "roll_back";
   if (rejected) return [{ worker: "clock", duty: "revoked", cause, due: 0, names: null }];
-  if (mustBeStarted(item, grant)) return [];
+  if (mustBeStarted(item, grant)) return [{ worker: "executor", duty: "start", cause, due: startDue(grant, terms), names: null }];
   if (group.withdrawn) return [{ worker: "clock", duty: "revoked", cause, due: 0, names: null }];
   const { done, endedAt } = grant.group;
   // What has begun does not lapse: each further step has the time of the first, from the end of the one before it.

@@ -10,8 +10,8 @@ export type Risk = "low" | "medium" | "high" | "critical";
 export interface Notice {
   /** What makes it one. The same key is never noticed twice on a channel. */
   readonly key: string;
-  /** decide: a decision is wanted; review: what ran is to be reviewed; held: its time is over, and it waits; doubt: nobody knows how it ended. */
-  readonly kind: "decide" | "review" | "held" | "doubt" | "batch" | "test";
+  /** decide: a decision is wanted; review: what ran is to be reviewed; held: its time is over, and it waits; doubt: nobody knows how it ended; unstarted: no executor has started a retry or a roll_back. */
+  readonly kind: "decide" | "review" | "held" | "doubt" | "unstarted" | "batch" | "test";
   readonly workspace: string;
   /** role:NAME or person:ID; null where nobody owns it. */
   readonly owner: string | null;

@@ -55,6 +55,7 @@ function headOf(notice: Notice): string {
   if (kind === "batch" && items.length === 1) return `1 of ${what} waits for ${ownerName(notice.owner)}, in its batch`;
   if (kind === "batch") return `${items.length} of ${what} wait together for ${ownerName(notice.owner)}`;
   if (kind === "doubt") return `Nobody knows how ${what} ended: ${ownerName(notice.owner)} settles it`;
+  if (kind === "unstarted") return `No executor has started what clears up or undoes ${what}: ${ownerName(notice.owner)} sees to it`;
   if (kind === "held") return `The time for ${what} is over; it is held for ${ownerName(notice.owner)}${tier}`;
   const escalated = notice.step > 0 ? `Escalated, step ${notice.step}: ` : "";
   const wait = new Set(notice.tools).size > 1 ? "wait" : "waits";

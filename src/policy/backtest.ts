@@ -1,6 +1,6 @@
 import type { ActionProposed } from "../events/types.generated.ts";
 import { OPEN, replayUsage } from "./budgets/replay-usage.ts";
-import type { CompiledPolicy } from "./compile.ts";
+import type { CompiledPolicy } from "./compiled.ts";
 import { countablesOf, type JudgedAction } from "./judgement/subjects.ts";
 import { rulesOf } from "./testing/expect.ts";
 import { judgeFully } from "./testing/run.ts";

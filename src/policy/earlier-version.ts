@@ -1,6 +1,6 @@
 import type { PolicyRef, VerdictReached } from "../events/types.generated.ts";
 import { everyLimit } from "./budgets/budget.ts";
-import type { CompiledAction, CompiledPolicy } from "./compile.ts";
+import type { CompiledAction, CompiledPolicy } from "./compiled.ts";
 
 /** What a verdict says of how it was reached. */
 export type Reached = Pick<VerdictReached, "policy" | "policies" | "matched">;

@@ -49,7 +49,7 @@ export function itemQueries({ views, db, overlay, blobs, listed }: Reading) {
   const withdrawalNow = views
     .prepare(`SELECT 1 FROM event WHERE item = ${OF} AND topic = ${topicNumber("decisions")} AND what = 'withdraw' AND status = ? AND actor = ? LIMIT 1`)
     .pluck();
-  const rulingNow = views.prepare(`SELECT status, reason, what, actor, off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`);
+  const rulingNow = views.prepare(`SELECT status, reason, what, actor, at, off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`);
 
   return {
     /** An item with its state; undefined when the views know nothing of it. */
@@ -79,16 +79,23 @@ export function itemQueries({ views, db, overlay, blobs, listed }: Reading) {
     },
 
     /** What became of one event; undefined when it is not folded yet. */
-    event(itemId: string, topic: Topic, eventId: string): { status: Status; reason: string | null; what: string; actor: string; offset: number } | undefined {
+    event(
+      itemId: string,
+      topic: Topic,
+      eventId: string,
+    ): { status: Status; reason: string | null; what: string; actor: string; occurredAt: number; offset: number } | undefined {
       const changed = overlay.peek(itemId)?.changed.get(keyOf(topic, eventId));
       if (changed !== undefined) {
         const { entry, status, reason } = changed;
-        return { status, reason, what: whatOf(topic, entry.event), actor: `${entry.event.actor.kind}:${entry.event.actor.id}`, offset: entry.offset };
+        const { actor, occurredAt } = entry.event;
+        return { status, reason, what: whatOf(topic, entry.event), actor: `${actor.kind}:${actor.id}`, occurredAt, offset: entry.offset };
       }
       const row = rulingNow.get(itemBytes(itemId), topicNumber(topic), eventBytes(eventId)) as
-        | Pick<EventRow, "status" | "reason" | "what" | "actor" | "off">
+        | Pick<EventRow, "status" | "reason" | "what" | "actor" | "at" | "off">
         | undefined;
-      return row === undefined ? undefined : { status: STATUSES[row.status] as Status, reason: row.reason, what: row.what, actor: row.actor, offset: row.off };
+      if (row === undefined) return undefined;
+      const { reason, what, actor, at: occurredAt, off: offset } = row;
+      return { status: STATUSES[row.status] as Status, reason, what, actor, occurredAt, offset };
     },
 
     /** Whether somebody (`<kind>:<id>`) withdrew an item and something else had come first. Asked for every grant, so it is read without bringing the file up to date. */

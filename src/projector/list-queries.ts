@@ -24,6 +24,8 @@ export interface QueueFilter {
   readonly offset?: number;
   /** Continue behind this place, which `queuePlace` gave; it holds also when the item there has left the queue. */
   readonly after?: QueuePlace;
+  /** With it what executors are late with is in the queue too: a retry or a roll_back that nobody has started by then. In milliseconds since the epoch. */
+  readonly now?: number;
 }
 
 /** A place in the order of the queue: rank of the risk, deadline, when it was proposed, item. */
@@ -47,6 +49,9 @@ export interface ListFilter {
   readonly after?: string;
 }
 
+/** What an executor should have started by a time, and what does not wait for a person anyway. */
+const LATE = "waits = 0 AND n IN (SELECT item FROM todo WHERE worker = 'executor' AND due <= ?)";
+
 /** What is asked about many items: the queue, lists, and what workers owe. */
 export function listQueries({ views, db, blobs, listed }: Reading) {
   const one = db.prepare(`SELECT ${COLUMNS} FROM item WHERE id = ?`);
@@ -59,17 +64,22 @@ export function listQueries({ views, db, blobs, listed }: Reading) {
   return {
     /** What waits for a person: by risk, highest first, then by deadline, then by age. */
     queue(filter: QueueFilter = {}): ListedItem[] {
-      const { owners, limit = 100, offset = 0, after } = filter;
+      const { owners, limit = 100, offset = 0, after, now } = filter;
       const place = after === undefined ? [] : [-after[0], after[1], after[2], itemBytes(after[3])];
       const rest = `${place.length === 0 ? "" : `AND (${QUEUE_ORDER}) > (?, ?, ?, ?)`} ORDER BY ${QUEUE_ORDER} LIMIT`;
-      if (owners === undefined)
+      const isLate = now !== undefined && ((nextDue.get("executor") as number | null) ?? NEVER) <= now;
+      if (owners === undefined && !isLate)
         return (db.prepare(`SELECT ${COLUMNS} FROM item WHERE waits = 1 ${rest} ? OFFSET ?`).all(...place, limit, offset) as Row[]).map((row) => listed(row));
-      if (owners.length === 0) return [];
+      if (owners?.length === 0) return [];
       // Each owner's are in order already, and a page takes no more than a page of each: else all that waits would be sorted for every page.
-      const each = [...new Set(owners)];
-      const own = each.map(() => `SELECT * FROM (SELECT ${COLUMNS} FROM item WHERE waits = 1 AND owner = ? ${rest} ?)`).join(" UNION ALL ");
-      const values = each.flatMap((owner) => [owner, ...place, limit + offset]);
-      const rows = db.prepare(`SELECT * FROM (${own}) ORDER BY ${QUEUE_ORDER} LIMIT ? OFFSET ?`).all(...values, limit, offset);
+      const parts = [...new Set(owners ?? [null])].flatMap((owner) => {
+        const of = owner === null ? { sql: "", values: [] } : { sql: "AND owner = ?", values: [owner] };
+        const waiting = { sql: `SELECT ${COLUMNS} FROM item WHERE waits = 1 ${of.sql} ${rest} ?`, values: [...of.values, ...place, limit + offset] };
+        const late = { sql: `SELECT ${COLUMNS} FROM item WHERE ${LATE} ${of.sql} ${rest} ?`, values: [now, ...of.values, ...place, limit + offset] };
+        return isLate ? [waiting, late] : [waiting];
+      });
+      const all = parts.map(({ sql }) => `SELECT * FROM (${sql})`).join(" UNION ALL ");
+      const rows = db.prepare(`SELECT * FROM (${all}) ORDER BY ${QUEUE_ORDER} LIMIT ? OFFSET ?`).all(...parts.flatMap(({ values }) => values), limit, offset);
       return (rows as Row[]).map((row) => listed(row));
     },
 

@@ -95,6 +95,7 @@ const nodes = [
     actions: opt(list(hashed)),
     granted: ref,
     notAfter: opt("long"),
+    grantedAt: "long",
     done: "int",
     running: opt(running),
     leaseIds: list("string"),

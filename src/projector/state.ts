@@ -259,7 +259,7 @@ function unpack(
       const actions = named.map((a: Packed) => ({ actionId: a.actionId, argsSha256: n.granted < 0 ? hexText(a.argsSha256) : a.argsSha256 }));
       const closedBy = n.closedBy === null ? null : { kind: n.closedBy.kind, id: idAt(n.closedBy.by) as string };
       const group = { done, running, leaseIds, startedAt, endedAt, closedBy };
-      return { topic: "resumes", id: n.id, cause: keyAt(n.cause), outcome: n.outcome, actions, notAfter: n.notAfter, group };
+      return { topic: "resumes", id: n.id, cause: keyAt(n.cause), outcome: n.outcome, actions, notAfter: n.notAfter, grantedAt: n.grantedAt, group };
     }
     case "X":
       return { ...n, topic, cause: keyAt(n.cause), settle: idAt(n.settle) };

@@ -1,5 +1,6 @@
 import { isAudit } from "../ledger/decisions.ts";
 import { termsVerdict, type VerdictNode } from "../ledger/item.ts";
+import { awaitedStart } from "../ledger/owed.ts";
 import type { Notice, Risk } from "../notify/notice.ts";
 import type { Batches, SealedBatch } from "../projector/batch-queries.ts";
 import { type QueuePlace, queuePlace } from "../projector/list-queries.ts";
@@ -10,6 +11,8 @@ import type { StoredItemView } from "../projector/reading.ts";
 export interface Notices {
   /** Everything that asks for somebody now, item by item: a batch comes once for each member. */
   all(): Generator<readonly Notice[]>;
+  /** Items that ask for somebody by themselves when a time has come, in milliseconds since the epoch: what executors owe. */
+  coming(): Iterable<readonly [itemId: string, at: number]>;
   /** What one item asks for now: nothing, itself, or the batch that it is in. */
   of(itemId: string): readonly Notice[];
   /** Whether a notice of before still asks for something, or will, unless policy says otherwise of an edit. */
@@ -19,9 +22,10 @@ export interface Notices {
 }
 
 const PAGE = 200;
+const MOST_COMING = 100_000;
 
 /** Reads what is to be noticed from the views. */
-export function noticesFrom(queries: Pick<Queries, "item" | "queue">, batches: Pick<Batches, "ofItem">): Notices {
+export function noticesFrom(queries: Pick<Queries, "item" | "queue" | "todos">, batches: Pick<Batches, "ofItem">, now: () => number): Notices {
   function of(itemId: string): readonly Notice[] {
     // While policy judges an edit nobody is asked: what was told before stands, and goes on where the edit is forbidden.
     return queries.item(itemId)?.stage === "rejudging" ? [] : asked(itemId);
@@ -31,7 +35,7 @@ export function noticesFrom(queries: Pick<Queries, "item" | "queue">, batches: P
   function asked(itemId: string): readonly Notice[] {
     const view = queries.item(itemId);
     if (view === undefined || view.life.verdict === null) return [];
-    return [...(waits(view) || view.stage === "rejudging" ? waiting(view, view.life.verdict) : []), ...inDoubt(view)];
+    return [...(waits(view) || view.stage === "rejudging" ? waiting(view, view.life.verdict) : []), ...inDoubt(view), ...unstarted(view, now())];
   }
 
   function waiting(view: StoredItemView, verdict: VerdictNode): readonly Notice[] {
@@ -60,7 +64,7 @@ export function noticesFrom(queries: Pick<Queries, "item" | "queue">, batches: P
     of,
     *all() {
       for (let after: QueuePlace | undefined; ; ) {
-        const rows = queries.queue({ limit: PAGE, ...(after && { after }) });
+        const rows = queries.queue({ limit: PAGE, now: now(), ...(after && { after }) });
         for (const row of rows) {
           after = queuePlace(row);
           yield of(row.itemId);
@@ -68,6 +72,7 @@ export function noticesFrom(queries: Pick<Queries, "item" | "queue">, batches: P
         if (rows.length < PAGE) return;
       }
     },
+    coming: () => queries.todos("executor", Number.MAX_SAFE_INTEGER, MOST_COMING).map(({ itemId, due }) => [itemId, due] as const),
     stands: ({ key, items, page }) => items.some((itemId) => asked(itemId).some((now) => now.key === key || (page && verdictOf(now.key) === verdictOf(key)))),
     now({ key, items }) {
       for (const itemId of items) {
@@ -111,6 +116,13 @@ function inDoubt(view: StoredItemView): readonly Notice[] {
   return unknown == null ? [] : [noticeOf(view, "doubt", `item/${view.itemId}/${unknown.id}/doubt`)];
 }
 
+/** What an executor should have started: nothing else brings it to an end. */
+function unstarted(view: StoredItemView, now: number): readonly Notice[] {
+  const { item, life } = view;
+  const start = awaitedStart(item, life.resume);
+  return start === null || start.due > now ? [] : [noticeOf(view, "unstarted", `item/${view.itemId}/${life.resume?.id}/unstarted`)];
+}
+
 function noticeOf(view: StoredItemView, kind: Notice["kind"], key: string): Notice {
   const { summary, life, itemId, owner, deadline } = view;
   const verdict = life.verdict as VerdictNode;
@@ -127,7 +139,7 @@ function noticeOf(view: StoredItemView, kind: Notice["kind"], key: string): Noti
     risk,
     tools: summary.tools ?? [],
     agent: summary.agent ?? null,
-    deadline: kind === "doubt" ? null : deadline,
+    deadline: kind === "doubt" || kind === "unstarted" ? null : deadline,
     step,
     page:
       step > 0 && (kind === "decide" || kind === "review") && (verdict.terms.ladder.find((rung) => rung.step === step)?.page === true || risk === "critical"),

@@ -53,6 +53,8 @@ export function runNotifier(context: NotifierContext): RunningWorker {
   const open = new Map<string, Notice>();
   const byItem = new Map<string, Set<string>>();
   const changed = new Set<string>();
+  /** Items that nothing but the time will bring up, and when. */
+  const coming = new Map<string, number>();
   const sending = new Map<string, number>();
   /** Channels that failed, and until when they are left alone: what comes meanwhile goes out as one message once they are well. */
   const ailing = new Map<string, { failures: number; until: number }>();
@@ -105,6 +107,8 @@ export function runNotifier(context: NotifierContext): RunningWorker {
   function begin(): Generator<readonly Notice[]> {
     open.clear();
     byItem.clear();
+    coming.clear();
+    for (const [itemId, at] of notices.coming()) coming.set(itemId, at);
     for (const { body } of deliveries.open()) remember(JSON.parse(body) as Notice);
     for (const itemId of byItem.keys()) changed.add(itemId);
     return notices.all();
@@ -163,6 +167,12 @@ export function runNotifier(context: NotifierContext): RunningWorker {
   function pump(): void {
     clearTimeout(waking);
     if (stopped) return;
+    for (const [itemId, at] of coming) {
+      if (at > now()) continue;
+      coming.delete(itemId);
+      changed.add(itemId);
+      soon(0);
+    }
     guarded(() => {
       const due = deliveries.nextDue();
       if (due === null || due > now()) return;
@@ -258,9 +268,14 @@ export function runNotifier(context: NotifierContext): RunningWorker {
     looking.unref();
   }
 
-  const unsubscribe = context.onFolded(({ items, rebuilt }) => {
+  const unsubscribe = context.onFolded(({ items, owed, rebuilt }) => {
     if (rebuilt) scan = "from the beginning";
-    for (const itemId of items) changed.add(itemId);
+    for (const itemId of items) {
+      changed.add(itemId);
+      const start = owed.get(itemId)?.find(({ duty }) => duty === "start");
+      if (start === undefined) coming.delete(itemId);
+      else coming.set(itemId, start.due);
+    }
     soon(GATHER_MS);
   });
   guarded(() => {

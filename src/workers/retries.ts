@@ -1,6 +1,6 @@
 import type { EventOf } from "../events/types.generated.ts";
-import { settlePast } from "../ledger/fold.ts";
-import { type Item, nodeOf, type ReceiptNode } from "../ledger/item.ts";
+import { settlePast, verdictOfGrant } from "../ledger/fold.ts";
+import { type Item, nodeOf, type ReceiptNode, type ResumeNode } from "../ledger/item.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { StoredItemView } from "../projector/reading.ts";
 import type { ItemBar } from "./dispatcher.ts";
@@ -24,17 +24,39 @@ export function retryBar(queries: Queries, lasting: readonly ItemBar[]): ItemBar
   };
 }
 
-/** The clock after an execution whose end nobody knows: an idempotent action is tried again, as often as policy says. */
-export function retrySweep(ledger: SweepLedger, retriesOf: RetriesOf, bars: readonly ItemBar[], ends?: Sweep["ends"]): Sweep {
+/** What the clock goes by: the time, and when the next halt ends by itself. */
+export interface RetryTimes {
+  readonly now: () => number;
+  readonly nextEnd: () => number | null;
+}
+
+/**
+ * The clock after an execution whose end nobody knows: an idempotent action is tried again, as often as policy says. Before each try it waits
+ * for as long as the action may take once more: an unknown outcome is settled once, and until then its owner can still say how it ended, and
+ * an executor that was restarted is back to start what is granted.
+ */
+export function retrySweep(ledger: SweepLedger, retriesOf: RetriesOf, bars: readonly ItemBar[], { now, nextEnd }: RetryTimes): Sweep {
   const { queries, write, waitFor } = ledger;
+  /** Items in doubt by when they are looked at again. */
+  const waiting = new Map<string, number>();
 
   function* chores(itemIds: Iterable<string>): Generator<Chore> {
     for (const itemId of itemIds) {
+      waiting.delete(itemId);
       const view = queries.item(itemId);
       const receipt = view === undefined ? undefined : retryable(view, retriesOf);
-      if (view === undefined || receipt === undefined || bars.some((bar) => bar(view) !== null)) continue;
-      yield { key: `${itemId}/${receipt.id}`, itemId, run: () => retry(itemId, receipt.id) };
+      if (view === undefined || receipt === undefined) continue;
+      const barred = bars.some((bar) => bar(view) !== null);
+      // What stands in the way may be a halt that ends by itself; a lift, or another policy, is heard of.
+      const at = barred ? nextEnd() : dueAt(view.item, receipt);
+      if (at !== null && at > now()) waiting.set(itemId, at);
+      else if (!barred) yield { key: `${itemId}/${receipt.id}`, itemId, run: () => retry(itemId, receipt.id) };
     }
+  }
+
+  function dueAt(item: Item, { id, actionId, cause }: ReceiptNode): number {
+    const { terms } = verdictOfGrant(item, item.nodes.get(cause) as ResumeNode);
+    return (queries.event(item.id, "receipts", id)?.occurredAt ?? 0) + (terms.steps.find((s) => s.actionId === actionId)?.leaseMs ?? 0);
   }
 
   async function retry(itemId: string, receiptId: string): Promise<void> {
@@ -54,7 +76,11 @@ export function retrySweep(ledger: SweepLedger, retriesOf: RetriesOf, bars: read
 
   return {
     name: "timekeeper (retries)",
-    ...(ends && { ends }),
+    waits: {
+      now,
+      until: () => [...waiting.values()].reduce<number | null>((first, at) => (first === null ? at : Math.min(first, at)), null),
+      due: () => chores([...waiting].flatMap(([itemId, at]) => (at <= now() ? [itemId] : []))),
+    },
     all: () => chores(queries.running()),
     after(batch) {
       // What waited for a lift, or for a policy that names more retries.

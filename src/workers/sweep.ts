@@ -17,8 +17,8 @@ export interface Sweep {
   readonly all: () => Iterable<Chore>;
   /** What a batch may have brought. */
   readonly after: (batch: FoldedBatch) => Iterable<Chore>;
-  /** When something ends by itself that keeps work waiting, by this clock: all is looked at again then. Null where nothing does. */
-  readonly ends?: { readonly at: () => number | null; readonly now: () => number };
+  /** When the time of something comes by itself, by this clock, and what there is to do then. Null where no time is known. */
+  readonly waits?: { readonly until: () => number | null; readonly now: () => number; readonly due: () => Iterable<Chore> };
 }
 
 /** What a sweep runs in. */
@@ -35,7 +35,7 @@ const LONGEST_PAUSE_MS = 30_000;
 const LONGEST_SLEEP_MS = 1_000;
 
 /** Runs a sweep. It keeps nothing that a crash could lose, and two at once are harmless: what they write answers the same events. */
-export function runSweep({ name, all, after, ends }: Sweep, { onFolded, onError }: SweepContext): RunningWorker {
+export function runSweep({ name, all, after, waits }: Sweep, { onFolded, onError }: SweepContext): RunningWorker {
   const waiting = new Map<string, Chore>();
   const active = new Map<string, Promise<void>>();
   const timers = new Set<NodeJS.Timeout>();
@@ -88,31 +88,32 @@ export function runSweep({ name, all, after, ends }: Sweep, { onFolded, onError 
     timers.add(timer);
   }
 
-  let ending: NodeJS.Timeout | undefined;
-  /** Looks at everything again when what ends by itself has ended. */
-  function awaitEnd(): void {
-    const at = ends?.at() ?? null;
-    if (ends === undefined || at === null || stopped || ending !== undefined) return;
-    ending = setTimeout(
+  let timer: NodeJS.Timeout | undefined;
+  /** Looks at what is due when its time has come. */
+  function awaitTime(): void {
+    if (waits === undefined || stopped || timer !== undefined) return;
+    const at = waits.until();
+    if (at === null) return;
+    timer = setTimeout(
       () => {
-        ending = undefined;
-        if (ends.now() >= at) wake();
-        else awaitEnd();
+        timer = undefined;
+        if (waits.now() >= at) take(waits.due());
+        awaitTime();
       },
-      Math.min(LONGEST_SLEEP_MS, Math.max(5, at - ends.now())),
+      Math.min(LONGEST_SLEEP_MS, Math.max(5, at - waits.now())),
     );
-    ending.unref();
+    timer.unref();
   }
 
   const wake = () => {
     if (stopped) return;
     take(all());
-    awaitEnd();
+    awaitTime();
   };
   const unsubscribe = onFolded((batch) => {
     if (stopped) return;
     take(batch.rebuilt ? all() : after(batch));
-    awaitEnd();
+    awaitTime();
   });
   queueMicrotask(wake);
   return {
@@ -120,7 +121,7 @@ export function runSweep({ name, all, after, ends }: Sweep, { onFolded, onError 
     async stop() {
       stopped = true;
       unsubscribe();
-      clearTimeout(ending);
+      clearTimeout(timer);
       for (const timer of timers) clearTimeout(timer);
       await Promise.allSettled(active.values());
     },

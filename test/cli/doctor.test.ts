@@ -10,6 +10,7 @@ import { complete } from "../../src/events/draft.ts";
 import { itemIdOf, newEventId } from "../../src/events/ids.ts";
 import { openLog } from "../../src/log/open.ts";
 import { openLedger } from "../../src/runtime.ts";
+import { openWorld, until } from "../gateway/world.ts";
 import { cli, makeKey, startUp } from "./harness.ts";
 
 const folders: string[] = [];
@@ -114,6 +115,28 @@ describe("doctor", () => {
     expect(checks.get("views")).toMatchObject({ status: "ok" });
     const { out } = await cli(["doctor", "--data", data]);
     expect(Math.max(...out.split("\n").map((line) => line.length))).toBeLessThanOrEqual(80);
+  });
+
+  it("names a retry that no executor has started for longer than a grant may wait, whose it is, and how it ends all the same", async () => {
+    let at = Date.now() - 3 * 3_600_000;
+    const world = await openWorld({ now: () => at });
+    folders.push(world.dir);
+    const { itemId, grant } = await world.granted({ tool: "send_gift", args: { value: 1 } });
+    await world.receipt("executor", itemId, { grant: grant.id, kind: "started", argsSha256: grant.actions[0]?.argsSha256 });
+    at += 121_000;
+    const settled = () => world.call("lead", "POST", `/v1/items/${itemId}/decisions`, { kind: "settle", settlement: { outcome: "retry" } });
+    await until(async () => ((await settled()).status === 200 ? true : undefined));
+    await until(async () => (world.ledger.queries.item(itemId)?.stage === "granted" ? true : undefined));
+    await world.close({ keep: true });
+    const { code, checks } = await examine(world.dir);
+    expect(code).toBe(0);
+    expect(checks.get("unstarted")).toMatchObject({
+      status: "look",
+      detail: expect.stringMatching(/^1 grant of a retry or a roll_back that no executor has started/),
+      fix: expect.stringContaining("by hand, with an executor key"),
+      found: [expect.stringMatching(new RegExp(`^item ${itemId}: retry of send_gift, late for .*, owner role:support-lead$`))],
+    });
+    expect(checks.get("todos")?.found?.join() ?? "").not.toContain("start on");
   });
 
   it("shows a proposal that broke a rule, until a legal one of its key has come", async () => {

@@ -90,6 +90,7 @@ export const REFUND: ItemView = {
   decision: null,
   review: "none",
   execution: "none",
+  awaitsStart: null,
   dropped: [],
   edits: [],
   grant: null,
@@ -286,7 +287,26 @@ export const QUEUE: readonly ListedItem[] = [
 ];
 
 function listed(part: Partial<ListedItem>): ListedItem {
-  const { itemId, stage, outcome, owner, deadline, proposedAt, flagged, allowedDecisions, approvals, votes, claim, held, review, execution } = REFUND;
+  const { itemId, stage, outcome, owner, deadline, proposedAt, flagged, allowedDecisions, approvals, votes, claim, held, review, execution, awaitsStart } =
+    REFUND;
   const summary = { headline: REFUND.headline as string, why: REFUND.why as string, risk: "critical" };
-  return { itemId, stage, outcome, owner, deadline, proposedAt, flagged, allowedDecisions, approvals, votes, claim, held, review, execution, summary, ...part };
+  return {
+    itemId,
+    stage,
+    outcome,
+    owner,
+    deadline,
+    proposedAt,
+    flagged,
+    allowedDecisions,
+    approvals,
+    votes,
+    claim,
+    held,
+    review,
+    execution,
+    awaitsStart,
+    summary,
+    ...part,
+  };
 }

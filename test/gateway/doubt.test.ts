@@ -30,6 +30,7 @@ test("the clock tries an idempotent action again as often as policy says, under 
   const key = grant.actions[0]?.effectKey;
   for (let tried = 0; tried < 2; tried++) {
     await lose(itemId);
+    clock.at += 120_000;
     const again = await reaches(itemId, "granted");
     expect(again.grant?.actions[0]?.effectKey).toBe(key);
   }

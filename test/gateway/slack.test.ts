@@ -44,7 +44,7 @@ interface Press {
 /** The form that Slack posts when a button of a message is pressed. */
 function form(item: ItemView, press: Press = {}): string {
   const { user = "U1", ts = "1763740000.12", type = "block_actions", actionId, responseUrl = `${responses.url}/answers/1` } = press;
-  const [notice] = noticesFrom(world.ledger.queries, world.ledger.batches).of(item.itemId);
+  const [notice] = noticesFrom(world.ledger.queries, world.ledger.batches, world.ledger.now).of(item.itemId);
   const message = { id: "m", action: "notify" as const, zone: "UTC", notices: notice === undefined ? [] : [notice] };
   const blocks = notice === undefined ? [] : slackMessage(message, wordsOf(message, "https://c.example.com"), true).blocks;
   const button = (blocks as { block_id?: string; elements?: { action_id: string; value?: string }[] }[]).flatMap(({ block_id, elements = [] }) =>

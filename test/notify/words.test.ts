@@ -30,6 +30,7 @@ describe("what a message says", () => {
     expect(subject({ kind: "review" })).toBe("issue_refund waits for the review of support-lead (high risk)");
     expect(subject({ kind: "held" })).toBe("The time for issue_refund is over; it is held for support-lead (high risk)");
     expect(subject({ kind: "doubt" })).toBe("Nobody knows how issue_refund ended: support-lead settles it");
+    expect(subject({ kind: "unstarted" })).toBe("No executor has started what clears up or undoes issue_refund: support-lead sees to it");
     expect(subject({ step: 2 })).toBe("Escalated, step 2: issue_refund waits for support-lead (high risk)");
     expect(subject({ kind: "batch", batchId: "b1", items: [ITEM, ITEM], tools: ["tag_order"] })).toBe("2 of tag_order wait together for support-lead");
     expect(subject({ tools: [] })).toBe("a question or notice waits for support-lead (high risk)");

@@ -54,6 +54,36 @@ describe("the notifier", () => {
     ]);
   });
 
+  it("tells of a retry that no executor starts once its time is over, though nothing happens then, and also where it starts only afterwards", async () => {
+    const time = clock();
+    const [on, inbox, second] = [await world({ now: time.now }), await hook(), await hook()];
+    start(on, kept(), routed(inbox.url));
+    const { itemId, grant } = await on.granted({ tool: "add_note", args: { text: "hello" } });
+    const base = { actionId: grant.actions[0]?.actionId, argsSha256: grant.actions[0]?.argsSha256 };
+    expect(await on.receipt("executor", itemId, { ...base, grant: grant.id, kind: "started" })).toMatchObject({ status: 200 });
+    time.turn(3 * 60_000);
+    await inbox.seen(1);
+    expect(await on.decide("lead", await item(on, itemId), { kind: "settle", settlement: { outcome: "retry" } })).toMatchObject({ status: 200 });
+    const retry = await until(async () => {
+      const { awaitsStart, grant: again } = await item(on, itemId);
+      return awaitsStart === null ? undefined : again?.id;
+    });
+    time.turn(59 * 60_000);
+    await idle();
+    expect(inbox.got).toHaveLength(1);
+    time.turn(60_000);
+    await inbox.seen(2);
+    expect(noticesOf(inbox.got)).toMatchObject([
+      { kind: "doubt", items: [itemId] },
+      { kind: "unstarted", items: [itemId], owner: "role:support-lead" },
+    ]);
+    const { deliveries } = start(on, kept(), routed(second.url));
+    await second.seen(1);
+    expect(noticesOf(second.got)).toMatchObject([{ kind: "unstarted", items: [itemId] }]);
+    expect(await on.receipt("executor", itemId, { ...base, grant: retry, kind: "started" })).toMatchObject({ status: 200 });
+    await until(() => (deliveries.open().length === 0 ? true : undefined));
+  });
+
   it("tells of what ran at low risk only when the ladder calls", async () => {
     const time = clock();
     const [on, inbox] = [await world({ now: time.now }), await hook()];

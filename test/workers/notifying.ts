@@ -133,7 +133,7 @@ export function start({ ledger }: World, local: LocalDb, yaml: string): Started 
   const { queries, batches, projector, now } = ledger;
   const running = runNotifier({
     ...{ config, channels: openChannels(config), deliveries, now, retryMs: 20 },
-    ...{ notices: noticesFrom(queries, batches), onFolded: projector.onFolded, onTrouble: (text) => troubles.push(text) },
+    ...{ notices: noticesFrom(queries, batches, now), onFolded: projector.onFolded, onTrouble: (text) => troubles.push(text) },
   });
   closing.push(() => running.stop());
   return { running, deliveries, troubles };

@@ -17,6 +17,7 @@ function withheld(startedAt: number | null): Item {
     outcome: "proceed",
     actions: [],
     notAfter: null,
+    grantedAt: 0,
     group: { ...NO_RECEIPTS, startedAt, closedBy: { kind: "failed", id: "r" } },
   };
   item.workspace = "w";

@@ -4,7 +4,7 @@ import { newEventId } from "../../events/ids.ts";
 import type { ActionProposed } from "../../events/types.generated.ts";
 import { type Recorded, wayOf } from "../../policy/backtest.ts";
 import { replayUsage } from "../../policy/budgets/replay-usage.ts";
-import type { CompiledPolicy } from "../../policy/compile.ts";
+import type { CompiledPolicy } from "../../policy/compiled.ts";
 import { countablesOf } from "../../policy/judgement/subjects.ts";
 import { judgeFully } from "../../policy/testing/run.ts";
 import { readTools } from "../../producers/tools.ts";

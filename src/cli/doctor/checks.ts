@@ -1,4 +1,5 @@
 import { CountersignError, messageOf } from "../../errors.ts";
+import { awaitedStart } from "../../ledger/owed.ts";
 import type { EventLog, Head } from "../../log/log.ts";
 import type { OpenedLog } from "../../log/open.ts";
 import { checkSchemas } from "../../log/schemas.ts";
@@ -139,6 +140,23 @@ export function checkProposals(queries: Queries): Check {
     detail: `${plural(refused.length, "proposal")}${refused.length === MOST ? " or more" : ""} written to the log against the rules: no item came of them, and their writers wait in vain`,
     fix: "mend the writer, or let it propose over HTTP, where it is told; the same key may be used again",
     found: refused.map((p) => `key ${p.itemId}: proposals at offset ${p.offset}, by ${p.actor}: ${p.reason}`),
+  };
+}
+
+/** What only an executor can bring to an end, and what none has started for as long as a grant may wait. */
+export function checkUnstarted(queries: Queries, now: number): Check {
+  const late = queries.todos("executor", now, MOST + 1);
+  if (late.length === 0) return { check: "unstarted", status: "ok", detail: "no retry and no roll_back waits for an executor for too long" };
+  return {
+    check: "unstarted",
+    status: "look",
+    detail: `${late.length > MOST ? `more than ${MOST}` : plural(late.length, "grant")} of a retry or a roll_back that no executor has started: only a start brings them to an end`,
+    fix: "start an executor for these actions; where none will come, countersign show ITEM says how somebody ends it by hand, with an executor key",
+    found: late.slice(0, MOST).map(({ itemId, due }) => {
+      const view = queries.item(itemId);
+      const start = view === undefined ? null : awaitedStart(view.item, view.life.resume);
+      return `item ${itemId}: ${start?.what ?? "grant"} of ${view?.summary.tools?.join(", ") ?? "an action"}, late for ${span(now - due)}, owner ${view?.owner ?? "nobody"}`;
+    }),
   };
 }
 

@@ -21,6 +21,7 @@ import {
   checkRegistry,
   checkTodos,
   checkTopics,
+  checkUnstarted,
   failed,
 } from "./checks.ts";
 import { checkKeys } from "./keys.ts";
@@ -112,6 +113,7 @@ async function checkContents(queries: Queries, batches: Batches, isRunning: bool
     checkProposals(queries),
     checkParked(keep(first.parked, queries.parked(1000))),
     checkFindings(queries),
+    checkUnstarted(queries, now),
     checkBatches(batches, [...new Set(policies.map((p) => p.workspace))]),
     checkTodos(keep(first.todos, overdue(queries, now)), isRunning, now),
     (stages.in_doubt ?? 0) > 0

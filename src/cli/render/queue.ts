@@ -30,6 +30,7 @@ function entry(item: ListedItem, look: Look): string[] {
     item.held ? "held: the time is over" : pending ? timeLeft(item.deadline, now) : stageText(item.stage, item.outcome),
     ...(item.review === "open" ? [`${item.execution}, to be reviewed`] : []),
     ...(item.stage === "in_doubt" ? ["in doubt: settle it"] : []),
+    ...(item.awaitsStart?.isLate ? [`${item.awaitsStart.what} that no executor has started for ${span(now - item.awaitsStart.since)}: see show`] : []),
     ...(item.claim ? [`claimed by ${oneLine(item.claim.person)} for ${span(item.claim.endsAt - now)}`] : []),
     ...(item.flagged ? ["flagged: see show"] : []),
     ...(item.approvals > 1 ? [`${item.votes.length} of ${item.approvals} approvals`] : []),

@@ -5,6 +5,7 @@ import type { ItemView } from "../../producers/wire/answers.ts";
 import { SELF } from "../io.ts";
 import { setAt } from "../pointer.ts";
 import { block, breakExact, cut, exactJson, moment, oneLine, pad, shortId, span, timeLeft, timeOfDay, widthOf, wrap } from "../text.ts";
+import { byHand, startText } from "./awaited-start.ts";
 import { decisionsText, pathsText, riskText, stageText } from "./item.ts";
 import type { Look } from "./queue.ts";
 
@@ -44,6 +45,7 @@ function facts(item: ItemView, look: Look): string[] {
     ["Why", item.why],
     ["State", stateText(item)],
     ["Waits for", waitsFor(item, now)],
+    ["To start", startText(item, now)],
     ["You may", mayText(item)],
     ["Score", scoreText(item)],
     ["Decided", item.decision && `${item.decision.kind} by ${item.decision.by}`],
@@ -263,9 +265,11 @@ function next(item: ItemView, { width }: Look): string[] {
   // A clear answers the verdict, and lifts every copy of the same bytes.
   const junk = item.verdict === null ? [] : item.badRecords.filter((bad) => bad.flags && !bad.cleared).map((bad) => bad.sha256);
   for (const hash of new Set(junk)) ways.push(`decide ${id} --clear ${hash}`);
-  return ways.length === 0
-    ? []
-    : ["Decide with", ...ways.flatMap((way) => wrap(`${SELF} ${way}`, width - 2).map((line, i) => `  ${i === 0 ? "" : "  "}${line}`))];
+  const typed = (title: string, list: readonly string[]) =>
+    list.length === 0
+      ? []
+      : [...wrap(title, width), ...list.flatMap((way) => wrap(`${SELF} ${way}`, width - 2).map((line, i) => `  ${i === 0 ? "" : "  "}${line}`))];
+  return [...typed("Decide with", ways), ...typed("Where no executor will start it: once somebody knows how it ended, with an executor key", byHand(item))];
 }
 
 /** Only what can be asked or repeated is ever tried again. */

@@ -44,7 +44,7 @@ export async function startNotifying(cli: Cli, ledger: Ledger, data: string, not
   const onTrouble = troubleTeller(cli);
   // This process holds the lock of the folder: what is under way there is nobody's any more.
   deliveries.reclaim(now());
-  const running = runNotifier({ ...notifying, notices: noticesFrom(queries, batches), deliveries, onFolded: projector.onFolded, now, onTrouble });
+  const running = runNotifier({ ...notifying, notices: noticesFrom(queries, batches, now), deliveries, onFolded: projector.onFolded, now, onTrouble });
   return {
     sends: true,
     list: deliveries.list,

@@ -1,7 +1,9 @@
 import type { EventOf } from "../../events/types.generated.ts";
 import type { ResumeNode } from "../../ledger/item.ts";
+import { awaitedStart } from "../../ledger/owed.ts";
 import { isGrant } from "../../ledger/resumes.ts";
-import type { Grant } from "../../producers/wire/answers.ts";
+import type { Grant, ItemView } from "../../producers/wire/answers.ts";
+import type { StoredItemView } from "../../projector/reading.ts";
 
 /** A grant as clients read it; null where the resume lets nothing run. */
 export function grantView(node: ResumeNode, event: EventOf["resumes"]): Grant | null {
@@ -21,4 +23,10 @@ export function grantView(node: ResumeNode, event: EventOf["resumes"]): Grant | 
 /** The last grant of an item's resumes, in the order of its chain. */
 export function lastGrant(nodes: Iterable<{ readonly topic: string }>): ResumeNode | undefined {
   return [...nodes].filter((n): n is ResumeNode => n.topic === "resumes").findLast((n) => isGrant(n.outcome));
+}
+
+/** What waits for an executor and can end in no other way; null where nothing does. */
+export function startView({ item, life }: StoredItemView, now: number): ItemView["awaitsStart"] {
+  const awaited = awaitedStart(item, life.resume);
+  return awaited === null ? null : { ...awaited, isLate: awaited.due <= now };
 }

@@ -11,7 +11,7 @@ import type { StoredItemView } from "../../projector/reading.ts";
 import { batchesOf } from "./batches.ts";
 import { actionsView, droppedView, editsView } from "./edit-view.ts";
 import { findItem } from "./find.ts";
-import { grantView, lastGrant } from "./grant-view.ts";
+import { grantView, lastGrant, startView } from "./grant-view.ts";
 import { mustBe } from "./identity.ts";
 import { jsonOf } from "./json.ts";
 import type { Context } from "./ledger.ts";
@@ -44,6 +44,7 @@ export async function itemView(context: Context, itemId: string): Promise<ItemVi
     decision: decidedBy(context, view),
     review: view.life.review,
     execution: executionOf(view.life),
+    awaitsStart: startView(view, context.ledger.now()),
     ...batchesOf(context, view),
     rubric: [
       ...context.ledger.rubric(

@@ -7,6 +7,7 @@ import type { listRequest } from "../../producers/wire/requests.ts";
 import { type QueuePlace, queuePlace } from "../../projector/list-queries.ts";
 import type { ListedItem as Row } from "../../projector/reading.ts";
 import { isVisible } from "./find.ts";
+import { startView } from "./grant-view.ts";
 import type { Identity } from "./identity.ts";
 import type { Context } from "./ledger.ts";
 import { groupView } from "./verdict-view.ts";
@@ -30,7 +31,7 @@ export function listItems(context: Context, request: z.output<typeof listRequest
   let after = cursorOf(request.after, inQueue);
   for (let looked = 0; looked < MOST_ROWS; looked += PAGE) {
     const rows = inQueue
-      ? ledger.queries.queue({ limit: PAGE, ...(owners && { owners }), ...(after && { after: after as QueuePlace }) })
+      ? ledger.queries.queue({ limit: PAGE, now: ledger.now(), ...(owners && { owners }), ...(after && { after: after as QueuePlace }) })
       : ledger.queries.list({ limit: PAGE, ...(owners && { owners }), ...filterOf(request, identity), ...(after && { after: after as string }) });
     for (const row of rows) {
       after = inQueue ? queuePlace(row) : row.itemId;
@@ -62,7 +63,18 @@ function listed({ ledger, identity }: Context, row: Row, idPrefix = ""): ListedI
   if (view === undefined || !isVisible(identity, view)) return undefined;
   const { itemId, stage, outcome, owner, deadline, proposedAt, flagged } = row;
   const { review } = view.life;
-  const base = { itemId, stage, outcome, owner, deadline, proposedAt, flagged, review, execution: executionOf(view.life) };
+  const base = {
+    itemId,
+    stage,
+    outcome,
+    owner,
+    deadline,
+    proposedAt,
+    flagged,
+    review,
+    execution: executionOf(view.life),
+    awaitsStart: startView(view, ledger.now()),
+  };
   if (identity.kind !== "executor") {
     const { card: _card, ...summary } = row.summary;
     return { ...base, summary, ...groupView(nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode, view.life.verdict) };

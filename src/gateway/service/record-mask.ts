@@ -1,5 +1,5 @@
 import { canonicalize, type Json } from "../../events/canonical.ts";
-import type { Classified } from "../../policy/compile.ts";
+import type { Classified } from "../../policy/catalogue.ts";
 import { pointerKeys, valueAt } from "../../policy/pointer.ts";
 
 /** Shortest value of a classified argument that is looked for in the rest of a record: shorter ones are ordinary words. */

@@ -2,7 +2,7 @@ import type { Json } from "../../events/canonical.ts";
 import { type Item, nodeOf, type ProposalNode, termsVerdict, type VerdictNode } from "../../ledger/item.ts";
 import { executionOf } from "../../ledger/life.ts";
 import { isGrant } from "../../ledger/resumes.ts";
-import type { Classified } from "../../policy/compile.ts";
+import type { Classified } from "../../policy/catalogue.ts";
 import { pointerKeys, valueAt } from "../../policy/pointer.ts";
 import type { ItemRecord } from "../../producers/wire/record.ts";
 import type { StoredItemView } from "../../projector/reading.ts";

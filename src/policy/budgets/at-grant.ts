@@ -1,4 +1,4 @@
-import type { CompiledAction, CompiledPolicy, CompiledRule } from "../compile.ts";
+import type { CompiledAction, CompiledPolicy, CompiledRule } from "../compiled.ts";
 import { type Hit, hitsOf, uncheckable } from "../judgement/assess.ts";
 import { countablesOf, type JudgeInput, subjectsOf } from "../judgement/subjects.ts";
 import { type BudgetOutcome, judgeBudgets } from "./budget.ts";

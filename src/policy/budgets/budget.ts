@@ -1,7 +1,7 @@
 import type { Json } from "../../events/canonical.ts";
 import { add, compare, type Decimal, decimalOf, decimalText, subtract, ZERO } from "../../events/decimal.ts";
 import type { BudgetUse } from "../../events/types.generated.ts";
-import type { CompiledPolicy, CompiledRule } from "../compile.ts";
+import type { CompiledPolicy, CompiledRule } from "../compiled.ts";
 import type { Reading } from "../conditions/condition.ts";
 import { ABSENT, YES } from "../conditions/truth.ts";
 import type { PolicyContent } from "../document/shape.ts";

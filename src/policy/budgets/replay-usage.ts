@@ -1,5 +1,5 @@
 import { decimalText, ZERO } from "../../events/decimal.ts";
-import type { CompiledPolicy } from "../compile.ts";
+import type { CompiledPolicy } from "../compiled.ts";
 import { type Entry, Tally } from "./tally.ts";
 import type { Countable, Meter, UsageReader } from "./usage.ts";
 

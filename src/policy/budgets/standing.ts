@@ -1,6 +1,6 @@
 import { canonicalize, type Json, parseStrict } from "../../events/canonical.ts";
 import { add, compare, type Decimal, decimalOf, ZERO } from "../../events/decimal.ts";
-import type { CompiledPolicy } from "../compile.ts";
+import type { CompiledPolicy } from "../compiled.ts";
 import { pointerKeys } from "../pointer.ts";
 
 /** What a standing approval covers: proposals of one agent whose every step uses one of these tools. */

@@ -1,5 +1,5 @@
 import { Duration } from "luxon";
-import { retriesOf } from "../compile.ts";
+import { retriesOf } from "../catalogue.ts";
 import { reaches } from "../conditions/places.ts";
 import type { LoadedPolicy } from "../document/loaded.ts";
 import { EXPORT_TREATMENTS, type PolicyContent } from "../document/shape.ts";

@@ -1,5 +1,6 @@
 import { sha256 } from "../../events/canonical.ts";
-import { type CompiledPolicy, compilePolicy } from "../compile.ts";
+import { compilePolicy } from "../compile.ts";
+import type { CompiledPolicy } from "../compiled.ts";
 import { policyInvalid } from "../problems.ts";
 import { checkValue, type PolicyDocument, parsePolicy } from "./document.ts";
 import { inlineFiles, type ReadFile } from "./publish.ts";

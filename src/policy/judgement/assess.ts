@@ -1,6 +1,6 @@
 import type { GrantUse } from "../budgets/grant-use.ts";
-import type { CompiledAction, CompiledPolicy, CompiledRule } from "../compile.ts";
 import type { CompiledGate, CompiledGrant } from "../compile-grant.ts";
+import type { CompiledAction, CompiledPolicy, CompiledRule } from "../compiled.ts";
 import type { Facts, Reading } from "../conditions/condition.ts";
 import { ABSENT, raises, type Truth, YES } from "../conditions/truth.ts";
 import { GATES, pointsOf, ROUTES, TIERS, type Tier, tierOf, worst } from "../tiers.ts";

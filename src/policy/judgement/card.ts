@@ -1,6 +1,6 @@
 import { type Json, pointer } from "../../events/canonical.ts";
 import type { Card, CardField } from "../../events/types.generated.ts";
-import type { CompiledAction, CompiledField } from "../compile.ts";
+import type { CompiledAction, CompiledField } from "../compiled.ts";
 import { pointerKeys, valueAt } from "../pointer.ts";
 import { fill, MASKED, moneyText, plain, valueText } from "../render.ts";
 

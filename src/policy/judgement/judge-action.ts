@@ -1,4 +1,4 @@
-import type { CompiledAction, CompiledPolicy } from "../compile.ts";
+import type { CompiledAction, CompiledPolicy } from "../compiled.ts";
 import type { Facts } from "../conditions/condition.ts";
 import { spanEnd } from "../span.ts";
 import { assess, type Surroundings } from "./assess.ts";

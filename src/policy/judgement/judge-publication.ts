@@ -1,4 +1,4 @@
-import type { CompiledPolicy } from "../compile.ts";
+import type { CompiledPolicy } from "../compiled.ts";
 import { LAST_OWNER } from "../document/defaults.ts";
 import { valueAt } from "../pointer.ts";
 import { publicationFault } from "../publication.ts";

@@ -5,7 +5,8 @@ import type { BudgetUse, ShadowVerdict, VerdictReached } from "../../events/type
 import { type BudgetOutcome, judgeBudgets } from "../budgets/budget.ts";
 import { grantReader } from "../budgets/grant-use.ts";
 import { NOTHING_USED } from "../budgets/usage.ts";
-import { type CompiledAction, type CompiledPolicy, touchesSecret } from "../compile.ts";
+import { touchesSecret } from "../catalogue.ts";
+import type { CompiledAction, CompiledPolicy } from "../compiled.ts";
 import { LAST_OWNER } from "../document/defaults.ts";
 import type { Breach } from "../document/json-schema.ts";
 import { PUBLISH_TOOL } from "../publish-tool.ts";

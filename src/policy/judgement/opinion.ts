@@ -15,7 +15,7 @@ import type {
   WouldPass,
 } from "../../events/types.generated.ts";
 import type { Calendar } from "../calendar.ts";
-import type { CompiledAction, CompiledPolicy, People } from "../compile.ts";
+import type { CompiledAction, CompiledPolicy, People } from "../compiled.ts";
 import type { Facts } from "../conditions/condition.ts";
 import type { Tier } from "../tiers.ts";
 import { peopleOf } from "./people.ts";

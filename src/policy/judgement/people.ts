@@ -1,5 +1,5 @@
 import type { Calendar } from "../calendar.ts";
-import type { People } from "../compile.ts";
+import type { People } from "../compiled.ts";
 import { DEFAULT_TIMEOUT } from "../document/defaults.ts";
 import { spanEnd } from "../span.ts";
 

@@ -1,7 +1,8 @@
 import { canonicalize, type Json } from "../../events/canonical.ts";
 import type { Contribution, RuleMatch, WouldPass } from "../../events/types.generated.ts";
 import type { GrantUse } from "../budgets/grant-use.ts";
-import { type CompiledAction, type CompiledPolicy, touchesSecret } from "../compile.ts";
+import { touchesSecret } from "../catalogue.ts";
+import type { CompiledAction, CompiledPolicy } from "../compiled.ts";
 import type { Facts, Reading } from "../conditions/condition.ts";
 import { canonicalOnce, OPPOSITE } from "../conditions/operators.ts";
 import { YES } from "../conditions/truth.ts";

@@ -2,7 +2,7 @@ import { canonicalize, type Json } from "../../events/canonical.ts";
 import type { Draft } from "../../events/draft.ts";
 import type { ActionProposed, VerdictReached } from "../../events/types.generated.ts";
 import type { UsageReader } from "../budgets/usage.ts";
-import type { CompiledPolicy } from "../compile.ts";
+import type { CompiledPolicy } from "../compiled.ts";
 import { judge } from "./judge.ts";
 import type { JudgedAction } from "./subjects.ts";
 import type { VerdictBody } from "./verdict.ts";

@@ -1,4 +1,4 @@
-import type { CompiledAction, CompiledPolicy, CompiledRoute } from "../compile.ts";
+import type { CompiledAction, CompiledPolicy, CompiledRoute } from "../compiled.ts";
 import type { Facts, Reading } from "../conditions/condition.ts";
 import { raises, YES } from "../conditions/truth.ts";
 import { joinOrders, peopleOf } from "./people.ts";

@@ -1,6 +1,6 @@
 import type { Draft } from "../../events/draft.ts";
 import type { Card, EventError } from "../../events/types.generated.ts";
-import type { CompiledPolicy } from "../compile.ts";
+import type { CompiledPolicy } from "../compiled.ts";
 import { LAST_OWNER } from "../document/defaults.ts";
 import { askCard, cardOf } from "./card.ts";
 import { type Opinion, rankOf, type Subject, undescribed } from "./opinion.ts";

@@ -2,7 +2,7 @@ import { decimalText } from "../../events/decimal.ts";
 import { judgeBudgets } from "../budgets/budget.ts";
 import { grantReader } from "../budgets/grant-use.ts";
 import { NOTHING_USED } from "../budgets/usage.ts";
-import type { CompiledPolicy } from "../compile.ts";
+import type { CompiledPolicy } from "../compiled.ts";
 import { glob, isGlob } from "../conditions/regex.ts";
 import type { LoadedPolicy } from "../document/loaded.ts";
 import type { Condition } from "../document/shape-condition.ts";

@@ -2,7 +2,7 @@ import { canonicalArgs, type Json } from "../../events/canonical.ts";
 import { add, decimalText, ZERO } from "../../events/decimal.ts";
 import type { ActionProposed } from "../../events/types.generated.ts";
 import type { Counted, UsageReader } from "../budgets/usage.ts";
-import type { CompiledPolicy } from "../compile.ts";
+import type { CompiledPolicy } from "../compiled.ts";
 import type { PolicyCase } from "./case-shape.ts";
 
 /** What came before a case. */

@@ -3,7 +3,7 @@ import { complete, type Draft } from "../../events/draft.ts";
 import { itemIdOf } from "../../events/ids.ts";
 import type { ActionProposed } from "../../events/types.generated.ts";
 import type { UsageReader } from "../budgets/usage.ts";
-import type { CompiledPolicy } from "../compile.ts";
+import type { CompiledPolicy } from "../compiled.ts";
 import type { JudgeInput } from "../judgement/subjects.ts";
 import type { PolicyCase } from "./case-shape.ts";
 import { usageOf } from "./earlier.ts";

@@ -1,6 +1,6 @@
 import { complete, type Draft } from "../../events/draft.ts";
 import type { VerdictReached } from "../../events/types.generated.ts";
-import type { CompiledPolicy } from "../compile.ts";
+import type { CompiledPolicy } from "../compiled.ts";
 import { judge } from "../judgement/judge.ts";
 import type { JudgeInput } from "../judgement/subjects.ts";
 import { type Miss, missesOf, type Verdict } from "./expect.ts";

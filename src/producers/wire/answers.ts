@@ -75,6 +75,15 @@ const receipt = z.object({
 
 export const review = z.enum(["none", "open", "passed", "failed"]).describe("The review of what runs at once (audit gate), beside its execution.");
 export const execution = z.enum(EXECUTIONS).describe("How far the execution is, beside the review.");
+export const awaitsStart = z
+  .object({
+    what: z.enum(["retry", "roll_back"]),
+    since: z.int(),
+    due: z.int().describe("When it has waited for as long as a grant may (`grant_ttl`)."),
+    isLate: z.boolean().describe("Whether that is over: then its owner has it in the queue."),
+  })
+  .nullable()
+  .describe("A grant that no time and nobody takes back, and that no executor has started: a retry of what is in doubt, or a roll_back.");
 export const patch = z
   .array(z.object({ op: z.string(), path: z.string(), value: z.unknown().optional(), from: z.string().optional() }))
   .meta({ id: "JsonPatch", description: "RFC 6902" });
@@ -189,6 +198,7 @@ export const itemView = z
     decision: z.object({ kind: z.string(), eventId: z.string(), by: z.string() }).nullable().describe("What closed the verdict."),
     review,
     execution,
+    awaitsStart,
     grant: grant.nullable().describe("The last grant, also when it is closed; `outcome` tells what may still run."),
     receipts: z.array(receipt),
     batches: z
@@ -330,6 +340,7 @@ export const listedItem = z
     held: z.boolean(),
     review,
     execution,
+    awaitsStart,
   })
   .meta({ id: "ListedItem" });
 

@@ -14,7 +14,7 @@ const notification = z
     key: z.string().describe("What was noticed: item/ID/VERDICT/STEP, batch/ID. The same key is never noticed twice on a channel."),
     workspace: z.string(),
     owner: z.string().nullable(),
-    kind: z.enum(["decide", "review", "held", "doubt", "batch", "test"]),
+    kind: z.enum(["decide", "review", "held", "doubt", "unstarted", "batch", "test"]),
     channel: z.string(),
     action: z.enum(["notify", "resolve"]).describe("resolve: what was paged is decided."),
     state: z

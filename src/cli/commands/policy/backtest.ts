@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import { Command } from "commander";
 import { CountersignError, messageOf } from "../../../errors.ts";
 import type { Recorded } from "../../../policy/backtest.ts";
-import type { CompiledPolicy } from "../../../policy/compile.ts";
+import type { CompiledPolicy } from "../../../policy/compiled.ts";
 import { examples, intArgument, moreArgument } from "../../args.ts";
 import type { ImportOptions } from "../../backtest/imported.ts";
 import type { Cli } from "../../io.ts";
