@@ -49,17 +49,10 @@ function mayWait(world: World, member: Member, { itemId, duty, names, cause, due
   return member.known.isFlagged(itemId) || (begun && world.halted(member, itemId));
 }
 
-/** Whether another try of the same work, along `retryOf` both ways, may run or is in doubt. */
-function isBesideAnother({ items }: World, member: Member, itemId: string): boolean {
-  const tries = new Set([itemId]);
-  // The set grows while it is gone through.
-  for (const id of tries)
-    for (const other of items.values()) {
-      if (other.itemId === id && other.retryOf !== null) tries.add(other.retryOf);
-      if (other.retryOf === id) tries.add(other.itemId);
-    }
-  const { queries } = member.process.ledger;
-  return [...tries].some((id) => id !== itemId && ["granted", "executing", "in_doubt"].includes(queries.item(id)?.stage ?? ""));
+/** Whether another try of the same work may run or is in doubt. */
+function isBesideAnother(world: World, { process }: Member, itemId: string): boolean {
+  const open = ["granted", "executing", "in_doubt"];
+  return world.triesBeside(itemId).some((id) => open.includes(process.ledger.queries.item(id)?.stage ?? ""));
 }
 
 function isRetry({ truth }: World, itemId: string, cause: string): boolean {
