@@ -3,7 +3,6 @@ import type { Topic } from "../events/topics.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { editedActions } from "../ledger/edits.ts";
 import { type ActionTerms, type DecisionNode, type Entry, type Item, keyOf, nodeOf, type VerdictNode } from "../ledger/item.ts";
-import { lifeOf } from "../ledger/life.ts";
 import { changesOf, patchOf } from "./diff.ts";
 import type { FoldedItem } from "./fold-items.ts";
 import { type Judged, judgedOf } from "./judged.ts";
@@ -231,7 +230,7 @@ function batchOf(folded: FoldedItem, verdict: VerdictNode, decidedIn: string | n
 const FINAL = new Set(["succeeded", "failed", "unknown", "lapsed", "revoked", "compensated"]);
 
 function outcomeOf(folded: FoldedItem, decisions: readonly { event: EventOf["decisions"] }[]): ReviewedExample["outcome"] {
-  const { stage, outcome } = lifeOf(folded.item);
+  const { stage, outcome } = folded.life;
   const receipts = effective(folded, "receipts")
     .map(({ event }) => event)
     .filter((r) => FINAL.has(r.kind))

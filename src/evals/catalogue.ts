@@ -24,6 +24,8 @@ export interface DescribedPolicy {
 export class Catalogue {
   private readonly policies: readonly DescribedPolicy[];
   private readonly known = new Map<string, ToolFields>();
+  /** What was asked for last: one row asks for one tool ten times over. */
+  private last: { readonly workspace: string; readonly tool: string; readonly fields: ToolFields } | undefined;
 
   constructor(policies: readonly DescribedPolicy[]) {
     this.policies = policies;
@@ -34,6 +36,14 @@ export class Catalogue {
    * policy cannot be read, nobody knows what it classifies: then everything is masked.
    */
   fieldsOf(workspace: string, tool: string): ToolFields {
+    const { last } = this;
+    if (last?.tool === tool && last.workspace === workspace) return last.fields;
+    const fields = this.found(workspace, tool);
+    this.last = { workspace, tool, fields };
+    return fields;
+  }
+
+  private found(workspace: string, tool: string): ToolFields {
     const key = `${workspace}\0${tool}`;
     const known = this.known.get(key);
     if (known !== undefined) return known;

@@ -96,11 +96,11 @@ export async function collect(target: string | null, options: CollectOptions): P
     temporary.close();
   };
   try {
+    crew = crewOf(options.threads ?? (await worthThreads(options)), temporary);
     ledger = await readLedger(options, temporary);
     const { records, ranges } = ledger;
     const policies = publishedPolicies(ledger.policies);
-    const threads = options.threads ?? (records < WORTH_THREADS ? 1 : Math.min(availableParallelism(), MOST_THREADS));
-    crew = crewOf(threads, settingsOf(target, options, ledger, policies), temporary);
+    crew.begin(settingsOf(target, options, ledger, policies));
     const firsts = await firstPass(ledger, crew, options);
     const finals = await secondPass(firsts, crew, options);
     return { ranges, records, ...collectionOf(ledger, firsts, finals), unreadablePolicies: policies.unreadable, documents: policies.newest, close };
@@ -108,6 +108,11 @@ export async function collect(target: string | null, options: CollectOptions): P
     await close();
     throw asFault(error);
   }
+}
+
+async function worthThreads({ log }: CollectOptions): Promise<number> {
+  const records = (await log.heads()).reduce((n, { first, next }) => n + next - first, 0);
+  return records < WORTH_THREADS ? 1 : Math.min(availableParallelism(), MOST_THREADS);
 }
 
 function settingsOf(target: string | null, options: CollectOptions, { ranges }: ReadLedger, { described, versions }: PublishedPolicies): Settings {

@@ -8,6 +8,8 @@ import { type Final, type First, type Request, type Settings, Workshop } from ".
 
 /** Who makes the rows of partitions: this thread, and others beside it. */
 export interface Crew {
+  /** Says what is made of every partition alike, once and before anything is asked. */
+  begin(settings: Settings): void;
   /** Makes the rows of a partition as if there were no others. */
   first(partition: number, source: PileSource): Promise<First>;
   /** What a partition came to, once all have been compared. */
@@ -17,17 +19,24 @@ export interface Crew {
 
 /** One thread. It does what it is asked for in that order. */
 interface Lane {
+  begin(settings: Settings): void;
   ask(request: Request, transfer: ArrayBuffer[]): Promise<First | Final>;
   close(): Promise<unknown>;
 }
 
-/** So many threads, of which this is one, make the rows. Each partition has its thread: what a thread is to do next never waits for another. */
-export function crewOf(threads: number, settings: Settings, temporary: Temporary): Crew {
-  const lanes: Lane[] = [inThisThread(settings, temporary)];
+/**
+ * So many threads, of which this is one, make the rows. Each partition has its thread: what a thread is to do next never waits for another.
+ * The others load their code while this one reads the log, so ask for a crew before that.
+ */
+export function crewOf(threads: number, temporary: Temporary): Crew {
+  const lanes: Lane[] = [inThisThread(temporary)];
   // The work of this thread comes last: the others are to have theirs before it is busy.
-  while (lanes.length < threads) lanes.unshift(inThread({ settings, folder: temporary.path() }));
+  while (lanes.length < threads) lanes.unshift(inThread(temporary.path()));
   const laneOf = (partition: number) => lanes[partition % lanes.length] as Lane;
   return {
+    begin: (settings) => {
+      for (const lane of lanes) lane.begin(settings);
+    },
     first: (partition, source) => laneOf(partition).ask({ ask: "first", partition, source }, "bytes" in source ? [source.bytes.buffer] : []) as Promise<First>,
     final: (partition, facts) => laneOf(partition).ask({ ask: "final", partition, facts }, []) as Promise<Final>,
     close: async () => {
@@ -36,11 +45,14 @@ export function crewOf(threads: number, settings: Settings, temporary: Temporary
   };
 }
 
-function inThisThread(settings: Settings, temporary: Temporary): Lane {
-  const shop = new Workshop(settings, () => temporary.path());
+function inThisThread(temporary: Temporary): Lane {
+  let shop: Workshop;
   let before: Promise<unknown> = Promise.resolve();
   let closed = false;
   return {
+    begin(settings) {
+      shop = new Workshop(settings, () => temporary.path());
+    },
     ask(request) {
       // In between, whoever wants to stop it is heard.
       const turn = before.then(() => new Promise<void>((resolve) => setImmediate(resolve)));
@@ -58,11 +70,8 @@ function inThisThread(settings: Settings, temporary: Temporary): Lane {
   };
 }
 
-/** What a thread begins with. */
-export interface ThreadData {
-  readonly settings: Settings;
-  readonly folder: string;
-}
+/** What a thread hears: first the settings, then what is asked for. */
+export type Message = { readonly begin: Settings } | Request;
 
 /** What a thread answers. */
 export type Reply = { readonly result: First | Final } | { readonly error: ThreadError };
@@ -78,10 +87,10 @@ export interface ThreadError {
 /** What an item needs is garbage with the next one: a small room for it is collected more often, and as fast. */
 const YOUNG_MIB = 24;
 
-function inThread(data: ThreadData): Lane {
+function inThread(folder: string): Lane {
   // Published code is JavaScript, the repository's is not.
   const worker = new Worker(new URL(`./thread${extname(import.meta.url)}`, import.meta.url), {
-    workerData: data,
+    workerData: folder,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
   });
   const waiting: { resolve(result: First | Final): void; reject(error: unknown): void }[] = [];
@@ -98,6 +107,7 @@ function inThread(data: ThreadData): Lane {
   worker.on("error", end);
   worker.on("exit", () => end(new Error("a thread of the export has ended")));
   return {
+    begin: (settings) => worker.postMessage({ begin: settings } satisfies Message),
     ask: (request, transfer) =>
       new Promise((resolve, reject) => {
         if (ended !== undefined) return reject(ended);

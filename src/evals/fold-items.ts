@@ -3,8 +3,9 @@ import { dueItemId } from "../events/check.ts";
 import { type Codec, FRAME_BYTES } from "../events/codec.ts";
 import type { AnyEvent, Topic } from "../events/topics.ts";
 import type { EventOf } from "../events/types.generated.ts";
-import { foldEvent } from "../ledger/fold.ts";
+import { foldEvent, RULES, type Rules } from "../ledger/fold.ts";
 import { createItem, type Entry, type Item } from "../ledger/item.ts";
+import { type Life, lifeOf } from "../ledger/life.ts";
 import { MapMemory } from "../ledger/memory.ts";
 import type { LogRecord } from "../log/log.ts";
 import { itemsOf, type PileSource } from "./pile.ts";
@@ -13,10 +14,15 @@ import { itemsOf, type PileSource } from "./pile.ts";
 export interface FoldedItem {
   readonly item: Item;
   readonly memory: MapMemory;
+  /** Its life, read once for all who ask. */
+  readonly life: Life;
   readonly partition: number;
   /** Place of the item in its partition, from 0. */
   readonly ordinal: number;
 }
+
+/** The rules for an item of which one record is a proposal: nothing is compared with its content, which is much to write out and to hash. */
+const ONE_PROPOSAL: Rules = { ...RULES, proposalContent: () => "" };
 
 /** Records that could not take part, by reason. */
 export interface Skipped {
@@ -34,12 +40,13 @@ export function* foldedItems(
   wanted?: (ordinal: number, itemId: string) => boolean,
 ): Generator<FoldedItem> {
   for (const { itemId, ordinal, records } of itemsOf(source, partition, "decisions", wanted)) {
-    const folded = { item: createItem(itemId), memory: new MapMemory(), partition, ordinal };
+    const [item, memory] = [createItem(itemId), new MapMemory()];
+    const rules = records.filter(({ topic }) => topic === "proposals").length > 1 ? RULES : ONE_PROPOSAL;
     for (const record of records) {
       const event = decodedRecord(record, codec, skipped);
-      if (event !== undefined) foldEvent(folded.item, folded.memory, new RecordEntry(record, event));
+      if (event !== undefined) foldEvent(item, memory, new RecordEntry(record, event), rules);
     }
-    yield folded;
+    yield { item, memory, life: lifeOf(item), partition, ordinal };
   }
 }
 

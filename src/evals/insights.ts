@@ -1,5 +1,4 @@
 import type { EventOf } from "../events/types.generated.ts";
-import { lifeOf } from "../ledger/life.ts";
 import type { Draft } from "./build-example.ts";
 import { digestOf, Least, type LeastParts } from "./digests.ts";
 import { type FoldedItem, proposalOf } from "./fold-items.ts";
@@ -80,7 +79,6 @@ export class Insights {
 
   private addItem(folded: FoldedItem, proposal: EventOf["proposals"]): void {
     this.items++;
-    const life = lifeOf(folded.item);
     let [person, waited] = [false, false];
     for (const { status, entry } of folded.memory.statuses.values()) {
       if (status !== "effective") continue;
@@ -88,7 +86,7 @@ export class Insights {
       waited ||= entry.topic === "verdicts" && waitsForPerson(entry.event as EventOf["verdicts"]);
     }
     if (person) this.judged++;
-    this.count("routes", life.verdict?.terms.route ?? "not judged");
+    this.count("routes", folded.life.verdict?.terms.route ?? "not judged");
     if (proposal.run?.step == null) return;
     // Nobody came is not nobody was needed: what expired or still waits needed a person too.
     this.runs.add(person || waited ? proposal.run.step : Number.POSITIVE_INFINITY, digestOf(proposal.workspace, proposal.run.threadId));
@@ -119,7 +117,7 @@ export class Insights {
     if (decision.kind === "report") this.count("incidents", decision.incident?.severity ?? "unknown");
     if (decision.kind !== "expire" && decision.kind !== "escalate") return;
     this.count("timeouts", decision.kind);
-    this.count("owners", decision.escalation?.from ?? lifeOf(folded.item).verdict?.group.owner ?? "nobody");
+    this.count("owners", decision.escalation?.from ?? folded.life.verdict?.group.owner ?? "nobody");
   }
 
   private addReceipt(receipt: EventOf["receipts"], proposal: EventOf["proposals"]): void {

@@ -112,7 +112,10 @@ export function* itemsOf(
     for (const [ordinal, { itemId, at }] of order.entries()) {
       if (!wanted(ordinal, itemId)) continue;
       const records: LogRecord[] = [];
-      for (let i = 0; i < at.length; i += 2) records.push(recordOf(reader.bytes(at[i] as number, at[i + 1] as number, RECORD_BYTES), itemId, partition));
+      for (let i = 0; i < at.length; i += 2) {
+        reader.reach(at[i] as number, at[i + 1] as number, RECORD_BYTES);
+        records.push(recordOf(reader.held, reader.at, at[i + 1] as number, itemId, partition));
+      }
       yield { itemId, ordinal, records };
     }
   } finally {
@@ -123,11 +126,13 @@ export function* itemsOf(
 function indexOf(reader: Reader, by: number): Places[] {
   const items = new Map<string, Places>();
   for (let at = 0; at < reader.length; ) {
-    const head = reader.bytes(at, HEAD_BYTES, SCAN_BYTES);
-    const keyBytes = head.readUInt32LE(7);
-    const length = HEAD_BYTES + keyBytes + head.readUInt32LE(11);
-    const offset = head[0] === by ? head.readUIntLE(1, 6) : Number.POSITIVE_INFINITY;
-    const itemId = reader.bytes(at + HEAD_BYTES, keyBytes, SCAN_BYTES).toString();
+    reader.reach(at, HEAD_BYTES, SCAN_BYTES);
+    const keyBytes = reader.held.readUInt32LE(reader.at + 7);
+    const length = HEAD_BYTES + keyBytes + reader.held.readUInt32LE(reader.at + 11);
+    reader.reach(at, HEAD_BYTES + keyBytes, SCAN_BYTES);
+    const { held, at: start } = reader;
+    const offset = held[start] === by ? held.readUIntLE(start + 1, 6) : Number.POSITIVE_INFINITY;
+    const itemId = held.toString("utf8", start + HEAD_BYTES, start + HEAD_BYTES + keyBytes);
     const known = items.get(itemId);
     if (known === undefined) items.set(itemId, { itemId, at: [at, length], first: offset });
     else {
@@ -140,15 +145,19 @@ function indexOf(reader: Reader, by: number): Places[] {
   return [...items.values()];
 }
 
-function recordOf(bytes: Buffer, key: string, partition: number): LogRecord {
-  const value = bytes.subarray(HEAD_BYTES + bytes.readUInt32LE(7));
-  return { topic: TOPICS[bytes[0] as number] as LogRecord["topic"], partition, offset: bytes.readUIntLE(1, 6), key, value, appendedAt: 0 };
+function recordOf(held: Buffer, at: number, length: number, key: string, partition: number): LogRecord {
+  const value = held.subarray(at + HEAD_BYTES + held.readUInt32LE(at + 7), at + length);
+  return { topic: TOPICS[held[at] as number] as LogRecord["topic"], partition, offset: held.readUIntLE(at + 1, 6), key, value, appendedAt: 0 };
 }
 
+/** Reads a pile. What it is asked for is not cut out of what it holds: a view of its own for every length and key would cost more than reading them. */
 interface Reader {
   readonly length: number;
-  /** The bytes at a position; where they must be read from a file, `ahead` bytes are read at once. */
-  bytes(at: number, length: number, ahead: number): Buffer;
+  /** What is held of the pile, and where in it lies what was asked for last. Other bytes in a new buffer take its place, so that what was given before stands. */
+  held: Buffer;
+  at: number;
+  /** Holds the bytes at a position; where they must be read from a file, `ahead` bytes are read at once. */
+  reach(position: number, length: number, ahead: number): void;
   close(): void;
 }
 
@@ -167,34 +176,40 @@ function readerOf(source: PileSource): Reader {
 }
 
 function inMemory(all: Buffer): Reader {
-  return { length: all.length, bytes: (at, length) => all.subarray(at, at + length), close: () => {} };
+  const reader: Reader = {
+    ...{ length: all.length, held: all, at: 0, close: () => {} },
+    reach: (position) => {
+      reader.at = position;
+    },
+  };
+  return reader;
 }
 
 /** One after the other, partitions are read into the same memory: each would else stay until the next collection of garbage. */
 let room = Buffer.alloc(0);
+/** Its size is a multiple of this: most partitions are about as large as each other, and a little more is no reason for another room. */
+const ROOM_STEP_BYTES = 8 * 1024 * 1024;
 
 function whole(fd: number, length: number): Buffer {
-  if (room.length < length) room = Buffer.allocUnsafe(length);
+  if (room.length < length) room = Buffer.allocUnsafe(ROOM_STEP_BYTES * Math.ceil(length / ROOM_STEP_BYTES));
   fill(fd, room, length, 0);
   return room.subarray(0, length);
 }
 
 function inFile(fd: number, length: number): Reader {
-  let window = Buffer.alloc(0);
-  let windowAt = 0;
-  return {
-    length,
-    bytes(at, wanted, ahead) {
-      if (at < windowAt || at + wanted > windowAt + window.length) {
-        // New memory each time: what was given before stands.
-        window = Buffer.allocUnsafe(Math.min(Math.max(ahead, wanted), length - at));
-        windowAt = at;
-        fill(fd, window, window.length, at);
+  let heldAt = 0;
+  const reader: Reader = {
+    ...{ length, held: Buffer.alloc(0), at: 0, close: () => closeSync(fd) },
+    reach(position, wanted, ahead) {
+      if (position < heldAt || position + wanted > heldAt + reader.held.length) {
+        reader.held = Buffer.allocUnsafe(Math.min(Math.max(ahead, wanted), length - position));
+        heldAt = position;
+        fill(fd, reader.held, reader.held.length, position);
       }
-      return window.subarray(at - windowAt, at - windowAt + wanted);
+      reader.at = position - heldAt;
     },
-    close: () => closeSync(fd),
   };
+  return reader;
 }
 
 function fill(fd: number, into: Buffer, length: number, at: number): void {

@@ -1,14 +1,16 @@
 /** A thread of an export: makes the rows of the partitions that it is given. */
 import { parentPort, workerData } from "node:worker_threads";
 import { CountersignError, messageOf } from "../errors.ts";
-import type { Reply, ThreadData, ThreadError } from "./crew.ts";
+import type { Message, Reply, ThreadError } from "./crew.ts";
 import { asFault } from "./temporary.ts";
 import { type Request, Workshop } from "./work.ts";
 
-const { settings, folder } = workerData as ThreadData;
-const shop = new Workshop(settings, () => folder);
+let shop: Workshop;
 
-parentPort?.on("message", (request: Request) => parentPort?.postMessage(replyTo(request)));
+parentPort?.on("message", (message: Message) => {
+  if ("begin" in message) shop = new Workshop(message.begin, () => workerData as string);
+  else parentPort?.postMessage(replyTo(message));
+});
 
 function replyTo(request: Request): Reply {
   try {

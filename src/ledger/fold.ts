@@ -26,7 +26,7 @@ import { calledFor, legalResume, type ResumePast } from "./resumes.ts";
 import { legalSettle, type SettlePast } from "./settle.ts";
 import { actionTerms, legalVerdict, type VerdictPast, verdictNode } from "./verdicts.ts";
 
-/** The machines and the driver's choices. Tests plant bugs here; everything else uses RULES. */
+/** The machines and the driver's choices. Tests plant bugs here; everything else takes RULES. */
 export interface Rules {
   readonly legalVerdict: typeof legalVerdict;
   readonly verdictNode: typeof verdictNode;
@@ -36,6 +36,8 @@ export interface Rules {
   readonly legalResume: typeof legalResume;
   readonly legalReceipt: typeof legalReceipt;
   readonly applyReceipt: typeof applyReceipt;
+  /** What tells a repeated proposal from one with other content. Who knows that an item has no second one may leave it out. */
+  readonly proposalContent: typeof proposalContentSha256;
   /** Identity of an event inside its item. */
   readonly identity: (topic: Topic, eventId: string) => NodeKey;
   /** Order in which released events are folded. */
@@ -52,6 +54,7 @@ export const RULES: Rules = {
   legalResume,
   legalReceipt,
   applyReceipt,
+  proposalContent: proposalContentSha256,
   identity: keyOf,
   released: (waiting) => waiting,
 };
@@ -129,12 +132,12 @@ type Machine = (item: Item, memory: Memory, event: AnyEvent, cause: NodeKey, rul
 
 /** One machine per (topic of the cause, topic): it builds the causal past, asks the rule, and applies what is effective. */
 const MACHINES: { readonly [route: string]: Machine } = {
-  "nothing>proposals": (item, memory, e) => {
+  "nothing>proposals": (item, memory, e, _cause, rules) => {
     const event = e as EventOf["proposals"];
     const reason = proposalReason(event);
     if (reason !== null) return illegal(reason);
     const first = nodeOf(item, "proposals", item.proposal);
-    const contentSha256 = proposalContentSha256(event);
+    const contentSha256 = rules.proposalContent(event);
     if (first !== undefined) {
       if (first.contentSha256 === contentSha256) return superseded(`duplicate of ${first.id}`);
       memory.find({ code: "proposal_conflict", topic: "proposals", eventId: event.eventId, offset: null });

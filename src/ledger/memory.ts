@@ -22,7 +22,8 @@ class Known {
 export class MapMemory implements Memory {
   readonly statuses = new Map<NodeKey, Known>();
   readonly findings = new Map<string, Finding>();
-  private readonly parked = new Map<NodeKey, Entry[]>();
+  /** Made when something is parked, which is seldom: an item has a memory of its own. */
+  private parked: Map<NodeKey, Entry[]> | undefined;
 
   get(key: NodeKey): { status: Status; contentSha256: string } | undefined {
     return this.statuses.get(key);
@@ -33,14 +34,16 @@ export class MapMemory implements Memory {
   }
 
   park(cause: NodeKey, entry: Entry): void {
+    this.parked ??= new Map();
     const waiting = this.parked.get(cause);
     if (waiting) waiting.push(entry);
     else this.parked.set(cause, [entry]);
   }
 
   release(cause: NodeKey): readonly Entry[] {
-    const waiting = this.parked.get(cause) ?? [];
-    this.parked.delete(cause);
+    const waiting = this.parked?.get(cause);
+    if (waiting === undefined) return [];
+    this.parked?.delete(cause);
     return waiting;
   }
 

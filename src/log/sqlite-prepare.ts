@@ -1,7 +1,7 @@
 import { randomUUID } from "node:crypto";
 import type Database from "better-sqlite3";
 import { CountersignError } from "../errors.ts";
-import { FORMAT, TABLES } from "./layout.ts";
+import { FORMAT, KEY_TEXT, TABLES } from "./layout.ts";
 
 // Measured at 16 in flight with events of 680 bytes: 8 KiB pages append 5 % faster and take 3 % more room, 32 KiB the other way round. A
 // checkpoint of 4 MiB holds up an append for 2 to 10 ms.
@@ -58,7 +58,7 @@ export function statements(db: Database.Database): Statements {
     rollback: db.prepare("ROLLBACK"),
     insert: db.prepare("INSERT INTO record (number, place, offset, at, key, value) VALUES (?, ?, ?, ?, ?, ?)"),
     addMark: db.prepare("INSERT INTO mark (number, heads) VALUES (?, ?)"),
-    after: db.prepare("SELECT number, place, offset, at, key, value FROM record WHERE number > ? ORDER BY number LIMIT ?").raw(),
+    after: db.prepare(`SELECT number, place, offset, at, ${KEY_TEXT}, value FROM record WHERE number > ? ORDER BY number LIMIT ?`).raw(),
     places: db.prepare("SELECT number, place, offset, at FROM record WHERE number > ? AND number <= ? ORDER BY number").raw(),
     time: db.prepare("SELECT at FROM record WHERE number = ?").pluck(),
     mark: db.prepare("SELECT heads FROM mark WHERE number = ?").pluck(),

@@ -5,7 +5,7 @@ import { TOPICS } from "../events/topics.ts";
 import { makeFolder } from "../make-folder.ts";
 import { makePrivateFile } from "../private-file.ts";
 import type { SchemaRow, SchemaTable } from "./embedded-registry.ts";
-import { keyOf, MARK_EVERY, packHeads, placeOf, storedKey } from "./layout.ts";
+import { MARK_EVERY, packHeads, placeOf, storedKey } from "./layout.ts";
 import type { Batch, Checkpoint, EventLog, Head, LogRecord, NewRecord, Position, ReadOptions } from "./log.ts";
 import { partitionOf } from "./partitioner.ts";
 import { copyOffsets, headsOf, noOffsets, type Offsets, readSequence, type Sequence } from "./sequence.ts";
@@ -61,7 +61,7 @@ interface Waiting {
   readonly reject: (error: CountersignError) => void;
 }
 
-type Row = [number: number, place: number, offset: number, at: number, key: unknown, value: Buffer | null];
+type Row = [number: number, place: number, offset: number, at: number, key: string | null, value: Buffer | null];
 
 class SqliteFile implements SqliteLog, Sequence {
   readonly id: string;
@@ -347,7 +347,7 @@ class SqliteFile implements SqliteLog, Sequence {
   }
 
   #recordOf([, place, offset, appendedAt, key, value]: Row): LogRecord {
-    return { topic: TOPICS[Math.floor(place / this.partitions)]!, partition: place % this.partitions, offset, key: keyOf(key), value, appendedAt };
+    return { topic: TOPICS[Math.floor(place / this.partitions)]!, partition: place % this.partitions, offset, key, value, appendedAt };
   }
 }
 

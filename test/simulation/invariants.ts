@@ -38,7 +38,9 @@ export function checkSent(world: World, member: Member, topic: Topic, itemId: st
 
 function judgesByThePolicyInForce(world: World, member: Member, itemId: string, event: EventOf["verdicts"]): string | null {
   const version = member.known.version();
-  if (world.proposalOf(itemId)?.ask !== "review" || version === null || event.policy?.version === version) return null;
+  // An edit is judged by the document that judged what is edited as well: either of them may lead.
+  const judging = [event.policy, ...event.policies].map((p) => p?.version);
+  if (world.proposalOf(itemId)?.ask !== "review" || version === null || judging.includes(version)) return null;
   return `a verdict under version ${event.policy?.version}, where ${version} was in force`;
 }
 

@@ -68,6 +68,7 @@ function checkSwept(world: World, member: Member): void {
   for (const [itemId, item] of world.items) {
     const view = queries.item(itemId);
     if (view === undefined) continue;
+    world.count(`state ${view.stage}`);
     const { verdict } = view.life;
     const inBranch = world.branchOver(member, itemId);
     if (inBranch && verdict !== null && isOpen(verdict)) world.violate(SWEPT, `${itemId} is pending in a rejected branch`);
@@ -117,12 +118,15 @@ export function checkHistory(world: World): void {
   for (const { itemId } of world.items.values()) {
     const view = members[0]?.process.ledger.queries.item(itemId);
     if (view === undefined) continue;
+    if (view.outcome !== null) world.count(`outcome ${view.outcome}`);
+    for (const { code } of members[0]?.process.ledger.queries.findingsOf(itemId) ?? []) world.count(`finding ${code}`);
     // After days without anybody, nothing is left on its way: it has ended, or waits for a person.
     const waits = view.stage === "pending" ? view.life.verdict?.terms.expiresAt === null || view.life.verdict?.group.held : view.stage === "in_doubt";
     const stopped = world.members.some((m) => m.known.isFlagged(itemId) || world.halted(m, itemId));
     // What clears up or undoes what has run waits for an executor as long as it takes.
-    const resume = view.stage === "granted" ? view.life.resume : null;
-    if (resume !== null && mustBeStarted(view.item, resume)) continue;
+    const { resume } = view.life;
+    const isIdle = view.stage === "granted" || (view.stage === "executing" && resume?.group.running === null);
+    if (resume !== null && isIdle && mustBeStarted(view.item, resume)) continue;
     const beside = view.stage === "settled" && members.some((m) => isBesideAnother(world, m, itemId));
     if (view.stage !== "done" && !waits && !stopped && !beside && !isWaitingForReplaced(world, itemId))
       world.violate("nothing is left on its way", `${itemId} is ${view.stage} for ever`);

@@ -44,10 +44,17 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   if (again === undefined && request.settlement?.outcome === "retry") mustBeWanted(context, view);
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
   const branch = again === undefined ? branchOf(context.ledger, view, request) : undefined;
-  const written = again ?? (await writeAndRead(context, "decisions", itemId, await withStanding(context, now, request)));
+  const written = again ?? (await writeDecision(context, now, request));
   if (request.kind === "withdraw" && (await isTakenBack(context, itemId, written))) return answerOf(context, itemId, request, written);
   if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
   return answerOf(context, itemId, request, written, branch);
+}
+
+async function writeDecision(context: Context, view: StoredItemView, request: DecideRequest): Promise<ReadBack> {
+  const event = await withStanding(context, view, request);
+  // A halt may have come while a claim was taken over, or a document was read: what is approved now would be withheld, and the item be over.
+  if (mayStart(request)) mustNotBeHalted(context, view, request.kind);
+  return writeAndRead(context, "decisions", view.itemId, event);
 }
 
 /**
