@@ -88,6 +88,10 @@ CREATE INDEX batch_of ON batch_member (item);
 CREATE TABLE run_end (item INTEGER PRIMARY KEY, workspace TEXT NOT NULL, thread TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE INDEX run_end_thread ON run_end (thread, at);
 
+-- Which items try another one again (an item that nobody may have proposed).
+CREATE TABLE retry (item INTEGER PRIMARY KEY, "of" BLOB NOT NULL);
+CREATE INDEX retry_of ON retry ("of");
+
 -- Documents of the policy authority.
 CREATE TABLE document (
   item INTEGER, part INTEGER, off INTEGER, id BLOB, workspace TEXT, kind TEXT, policy_id TEXT, version TEXT, sha256 TEXT, document TEXT, at INTEGER,
