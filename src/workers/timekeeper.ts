@@ -13,7 +13,7 @@ export function timekeeper(
   queries: Queries,
   write: Write,
   now: () => number,
-  stepTime: StepTime = async (_view, _verdict, due) => due,
+  stepTime: StepTime = (_view, _verdict, due) => due,
 ): (todo: Todo) => Promise<"wait" | undefined> {
   return async (todo) => {
     const view = queries.item(todo.itemId);
@@ -26,7 +26,10 @@ export function timekeeper(
     const occurredAt = Math.max(now(), todo.due);
     const node = view.item.nodes.get(todo.cause);
     if (node?.topic === "verdicts") {
-      if ((todo.duty === "escalate" || todo.duty === "expire") && now() < (await stepTime(view, node, todo.due, now()))) return "wait";
+      if (todo.duty === "escalate" || todo.duty === "expire") {
+        const over = stepTime(view, node, todo.due, now());
+        if (now() < (typeof over === "number" ? over : await over)) return "wait";
+      }
       const answers = { topic: "verdicts", eventId } as const;
       const base: Body<"decisions"> = { workspace, answers, actor, occurredAt, scope: "action", kind: "expire" };
       if (todo.duty === "expire") await write("decisions", todo.itemId, base);
