@@ -1,9 +1,11 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { canonicalArgs } from "../../src/events/canonical.ts";
 import { itemIdOf } from "../../src/events/ids.ts";
+import { inProcessTransport } from "../../src/gateway/in-process.ts";
 import type { ItemView } from "../../src/producers/wire/answers.ts";
 import type { HaltAnswer, HaltsAnswer } from "../../src/producers/wire/halts.ts";
 import type { StoredItemView } from "../../src/projector/reading.ts";
+import type { Write } from "../../src/workers/write.ts";
 import { openWorld, until, type World } from "./world.ts";
 
 let world: World;
@@ -88,6 +90,20 @@ test("what was approved and not granted yet when the halt came is withheld with 
   });
   expect(["withheld", "revoked"]).toContain(ended.outcome);
   expect((await outcome(item.itemId)).body.message).toContain("Halted by hana (agent support-bot): audit");
+});
+
+test("an approval that takes over a claim meets the halt that comes in between: it is refused, and the item goes on waiting", async () => {
+  const item = await world.judged({ tool: "issue_refund", args: { amount: 12 } });
+  await world.decide("lead", item, { kind: "claim" });
+  const { ledger } = world;
+  const write: Write = async (topic, itemId, body) => {
+    if ("kind" in body && body.kind === "claim") await halt({});
+    return ledger.write(topic, itemId, body);
+  };
+  const bea = inProcessTransport({ ...ledger, write }, { kind: "person", id: "bea", roles: ["support-lead", "takeover"], workspace: "default" });
+  const seen = { verdict: item.verdict?.eventId as string, seen: { cardSha256: item.cardSha256 as string } };
+  await expect(bea.decide(item.itemId, { kind: "approve", ...seen, lease: { takeOver: true } })).rejects.toMatchObject({ code: "halted" });
+  expect((await world.call<ItemView>("lead", "GET", `/v1/items/${item.itemId}`)).body).toMatchObject({ stage: "pending", claim: { person: "bea" } });
 });
 
 test("a halt of one agent or one action leaves the others alone", async () => {

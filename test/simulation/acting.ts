@@ -87,6 +87,13 @@ function standingBroken(world: World, { itemId }: Act, standing: string | null):
   return used > (given?.max ?? 0) ? `run under a standing approval for ${given?.max}, as the ${used}th action` : null;
 }
 
+/** Whether it is known that an act had no effect. */
+function hasFailed({ truth }: World, { itemId, grantId, actionId }: Act): boolean {
+  const ends = truth.effective(itemId, "receipts").filter((r) => r.answers?.eventId === grantId && r.actionId === actionId);
+  const settled = (id: string) => truth.effective(itemId, "decisions").some((d) => d.answers?.eventId === id && d.settlement?.outcome === "failed");
+  return ends.some((r) => r.kind === "failed" || (r.kind === "unknown" && settled(r.eventId)));
+}
+
 const HOUR = 3_600_000;
 
 /** One process alone never overshoots a budget; several can, and say so as a finding. */
@@ -94,7 +101,9 @@ function budgetBroken(world: World, act: Act, flows: boolean, approvals: number)
   if (!world.alone || act.tool !== "pay") return null;
   const agent = world.item(act.itemId)?.agent;
   const paid = world.acts.filter((a) => a.tool === "pay" && a.outcome !== "roll_back" && a.at > act.at - HOUR && world.item(a.itemId)?.agent === agent);
-  const sum = [...paid, act].reduce((total, a) => total + Number(a.args.amount), 0);
+  // A further try has the effect key of the one before: both count once. What failed had no effect.
+  const counted = new Map([...paid.filter((a) => !hasFailed(world, a)), act].map((a) => [`${a.itemId}/${a.actionId}`, a]));
+  const sum = [...counted.values()].reduce((total, a) => total + Number(a.args.amount), 0);
   if (sum > BUDGET.never) return `past the budget that nothing passes (${sum})`;
   return sum > BUDGET.above && (flows || approvals < 2) ? `past the budget that takes two people (${sum}), with ${approvals}` : null;
 }

@@ -1,21 +1,20 @@
 import { itemIdOf } from "../../src/events/ids.ts";
 import type { Identity } from "../../src/gateway/service/identity.ts";
 import type { ProposalRequest } from "../../src/producers/wire/requests.ts";
+import type { Rng } from "../ledger/generator.ts";
 import { call, gatewayOf, WHO } from "./calls.ts";
 import type { Tool } from "./policy.ts";
 import type { Member, Planned, World } from "./world.ts";
 
-const AMOUNTS = [50, 50, 200, 200, 350, 600, 900, 1400, 4500, 6000];
-
-function action({ rng }: World): { tool: Tool; args: Record<string, unknown> } {
-  const tool = rng.weighted({ note: 3, sync: 2, pay: 5, wire: 1 });
-  if (tool === "pay") return { tool, args: { amount: rng.pick(AMOUNTS), to: rng.pick(["a", "b"]) } };
+function action({ rng, theme }: World): { tool: Tool; args: Record<string, unknown> } {
+  const tool = rng.weighted(theme.tools);
+  if (tool === "pay") return { tool, args: { amount: rng.pick(theme.amounts), to: rng.pick(["a", "b"]) } };
   return { tool, args: tool === "wire" ? { amount: 1 + rng.below(3) } : tool === "sync" ? { row: rng.below(3) } : { text: "hello" } };
 }
 
 function content(world: World): Record<string, unknown> & { tools: string[] } {
-  const { rng } = world;
-  const kind = rng.weighted({ one: 12, plan: 3, question: 0.7, notify: 0.7 });
+  const { rng, theme } = world;
+  const kind = rng.weighted(theme.proposes);
   if (kind === "question" || kind === "notify") return { ask: kind, question: "Which of them?", tools: [] };
   const actions = Array.from({ length: kind === "one" ? 1 : 2 + rng.below(2) }, () => action(world));
   return { ...(kind === "one" ? (actions[0] as object) : { actions }), tools: actions.map((a) => a.tool) };
@@ -25,15 +24,21 @@ const TERMINAL: ReadonlySet<string> = new Set(["refused", "expired", "forbidden"
 
 /** An agent proposes, proposes again, tries again, replaces, withdraws, or asks what became of it. */
 export function agentActs(world: World, member: Member): void {
-  const { rng } = world;
-  const who = rng.pick(WHO.agents);
+  const { rng, theme } = world;
+  const who = rng.pick(WHO.agents.slice(0, theme.agents));
   const own = [...world.items.values()].filter((i) => i.agent === who.id);
-  const kind = rng.weighted({ propose: 8, again: own.length > 0 ? 1 : 0, withdraw: own.length > 0 ? 2 : 0, ask: own.length > 0 ? 4 : 0 });
+  const kind = rng.weighted({ propose: 8, again: own.length > 0 ? 1 : 0, withdraw: own.length > 0 ? theme.withdraws : 0, ask: own.length > 0 ? 4 : 0 });
   const item = rng.pick(own);
   if (kind === "propose") propose(world, member, who, own);
   else if (kind === "again") send(world, member, who, item, rng.chance(0.8) ? item.request : { ...item.request, intent: "something else" });
   else if (kind === "ask") ask(world, member, who, item);
-  else withdraw(world, member, who, item);
+  else withdraw(world, member, who, rng.chance(0.3) ? item : unfinished(rng, member, own, item));
+}
+
+/** Mostly what may still run. */
+function unfinished(rng: Rng, { process }: Member, own: readonly Planned[], other: Planned): Planned {
+  const open = own.filter(({ itemId }) => (process.ledger.queries.item(itemId)?.stage ?? "done") !== "done");
+  return open.length > 0 ? rng.pick(open) : other;
 }
 
 function withdraw(world: World, member: Member, who: Identity, item: Planned): void {
@@ -66,11 +71,11 @@ function ask(world: World, member: Member, who: Identity, { itemId }: Planned): 
 }
 
 function propose(world: World, member: Member, who: Identity, own: readonly Planned[]): void {
-  const { rng } = world;
+  const { rng, theme } = world;
   const { tools, ...what } = content(world);
-  const before = own.length > 0 && rng.chance(0.3) ? (rng.chance(0.5) ? (own.at(-1) as Planned) : rng.pick(own)) : null;
-  const replaces = before !== null && rng.chance(0.5);
-  const threadId = rng.chance(0.6) ? `t${rng.below(3)}` : null;
+  const before = own.length > 0 && rng.chance(theme.follows) ? (rng.chance(0.5) ? (own.at(-1) as Planned) : rng.pick(own)) : null;
+  const replaces = before !== null && rng.chance(theme.replaces);
+  const threadId = rng.chance(0.6) ? `t${rng.below(theme.runs)}` : null;
   const request = {
     idempotencyKey: `k${world.items.size}`,
     ...what,

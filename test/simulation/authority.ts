@@ -32,7 +32,7 @@ export function authorityActs(world: World, member: Member): void {
   const context: Context = { ledger, identity: WHO.halter };
   const standings = ledger.standings.all();
   const inForce = ledger.halts.inForce(ledger.now());
-  const kind = rng.weighted({ halt: 1, lift: inForce.length * 2, revoke: standings.length > 0 ? 1.5 : 0 });
+  const kind = rng.weighted({ halt: 1, lift: inForce.length * 4, revoke: standings.length > 0 ? 2.5 : 0 });
   if (kind === "halt") {
     const scope = rng.pick([{}, { agent: "bot-1" }, { agent: "bot-2" }, { action: "pay" }, { action: "note" }]);
     const expiresAt = rng.chance(0.3) ? { expiresAt: ledger.now() + 600_000 } : {};

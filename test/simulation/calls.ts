@@ -54,6 +54,7 @@ export function call<T>(world: World, member: Member, what: string, run: () => P
       if (!member.process.alive) return then({ ok: false, unsure: true, code: "gone" });
       const { code = "" } = error;
       world.note(`${member.process.name} ${what}: ${code} ${error.message}`);
+      world.count(`refused ${code}`);
       if (!NAMED.has(code)) world.violate("refused by name", `${what} was refused without a name: ${code} ${error.stack}`);
       then({ ok: false, unsure: UNSURE.has(code), code });
     },

@@ -19,35 +19,36 @@ export interface Job {
 
 /** An executor looks for a grant and starts it, or goes on with what it is at, or dies and forgets it. */
 export function executorActs(world: World, member: Member, jobs: Job[]): void {
-  const { rng } = world;
-  if (jobs.length > 0 && rng.chance(0.6)) {
-    const job = rng.pick(jobs);
-    const how = rng.weighted({ end: 7, fail: 1.5, renew: 1.5, die: 1.5 });
+  const { rng, theme } = world;
+  if (jobs.length > 0 && rng.chance(0.8)) {
+    // Mostly what it has just begun; what was begun long ago is told late.
+    const job = rng.chance(0.6) ? (jobs.at(-1) as Job) : rng.pick(jobs);
+    const how = rng.weighted(theme.ends);
     if (how !== "renew") jobs.splice(jobs.indexOf(job), 1);
     if (how !== "die") tell(world, member, job, how);
     return;
   }
   const items = [...world.items.keys()];
   const { queries } = member.process.ledger;
-  for (let tries = 0; tries < 4 && items.length > 0; tries++) {
-    const itemId = rng.pick(items);
-    const stage = queries.item(itemId)?.stage;
-    if (stage !== "granted" && stage !== "executing") continue;
-    const who = rng.pick(WHO.executors);
-    call(
-      world,
-      member,
-      `${who.id} looks at ${itemId}`,
-      () => gatewayOf(member, who).outcome(itemId, 0),
-      ({ value }) => {
-        if (value?.grant == null) return;
-        start(world, member, who, itemId, value.grant, jobs);
-        // Another executor has seen the same grant.
-        if (world.members.length > 0 && rng.chance(0.25)) start(world, rng.pick(world.members), rng.pick(WHO.executors), itemId, value.grant, jobs);
-      },
-    );
-    return;
-  }
+  const views = items.map((itemId) => queries.item(itemId)).filter((view) => view !== undefined);
+  // Hardly ever what somebody is at already.
+  const open = views.filter(({ stage, life }) => stage === "granted" || (stage === "executing" && (life.resume?.group.running === null || rng.chance(0.1))));
+  if (open.length === 0) return;
+  const undoing = open.filter(({ life }) => life.resume?.outcome === "roll_back");
+  const { itemId } = undoing.length > 0 && rng.chance(0.5) ? rng.pick(undoing) : rng.pick(open);
+  const who = rng.pick(WHO.executors);
+  call(
+    world,
+    member,
+    `${who.id} looks at ${itemId}`,
+    () => gatewayOf(member, who).outcome(itemId, 0),
+    ({ value }) => {
+      if (value?.grant == null) return;
+      start(world, member, who, itemId, value.grant, jobs);
+      // Another executor has seen the same grant.
+      if (world.members.length > 0 && rng.chance(0.25)) start(world, rng.pick(world.members), rng.pick(WHO.executors), itemId, value.grant, jobs);
+    },
+  );
 }
 
 function start(world: World, member: Member, who: Identity, itemId: string, grant: Grant, jobs: Job[], eventId: string = newEventId(), again = 1): void {
@@ -69,6 +70,7 @@ function start(world: World, member: Member, who: Identity, itemId: string, gran
           ...{ endsAt: value.lease?.endsAt ?? 0, tool: next.tool as Tool, args: next.args as Act["args"] },
         };
         checkAct(world, act);
+        countAct(world, act, grant);
         world.acts.push(act);
         world.told.push({ what, itemId, topic: "receipts", eventId, effective: true });
         jobs.push({ who, itemId, grantId: grant.id, actionId, argsSha256, back: grant.outcome === "roll_back" });
@@ -76,6 +78,13 @@ function start(world: World, member: Member, who: Identity, itemId: string, gran
         start(world, rng.pick(world.members), who, itemId, grant, jobs, eventId, again - 1);
     },
   );
+}
+
+/** How often what is run. */
+function countAct(world: World, { itemId, actionId, outcome }: Act, grant: Grant): void {
+  const again = world.acts.some((a) => a.itemId === itemId && a.actionId === actionId && (a.outcome === "roll_back") === (outcome === "roll_back"));
+  world.count(`run: ${outcome === "roll_back" ? "back" : again ? "again" : grant.done > 0 ? "a further step" : "first"}`);
+  if (world.item(itemId)?.retryOf != null) world.count("run: a proposal after another");
 }
 
 function tell(world: World, member: Member, job: Job, how: "end" | "fail" | "renew"): void {

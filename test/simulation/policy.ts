@@ -12,6 +12,9 @@ export type Tool = keyof typeof TOOLS;
 
 /** At most so much is paid in an hour for one agent without a second person; nothing beyond `never`. */
 export const BUDGET = { above: 1500, never: 3000 };
+/** Above this it is critical: no standing approval stands in for whoever decides. */
+export const CRITICAL = 250;
+
 /** Above this two people look. */
 export const TWO_PEOPLE = 300;
 
@@ -55,6 +58,12 @@ export function policyText(version: number): string {
       },
     },
     rules: [
+      {
+        id: "critical",
+        when: { action: "pay", args: { "/amount": { above: CRITICAL } } },
+        raise: { risk: "critical" },
+        because: `Above ${CRITICAL} it is critical`,
+      },
       {
         id: "two-people",
         when: { action: "pay", args: { "/amount": { above: TWO_PEOPLE } } },

@@ -1,6 +1,6 @@
 import { isOpen } from "../../src/ledger/describe.ts";
 import type { NodeKey } from "../../src/ledger/item.ts";
-import { mustBeStarted } from "../../src/ledger/must-start.ts";
+import { mustBeStarted, reachedBy } from "../../src/ledger/must-start.ts";
 import { dumpViews } from "../../src/projector/dump.ts";
 import type { Todo } from "../../src/projector/list-queries.ts";
 import { haltedFor } from "../../src/workers/halted.ts";
@@ -43,8 +43,16 @@ function mayWait(world: World, member: Member, { itemId, duty, names, cause, due
     return view !== undefined && node?.topic === "verdicts" && due + haltedFor(halts)(view, node, now()) > now() - 1000;
   }
   if (duty !== "resume" || !["proceed", "proceed_edited", "roll_back"].includes(names ?? "")) return false;
+  // Two tries of the same work never run at a time.
+  if (names !== "roll_back" && isBesideAnother(world, member, itemId)) return true;
   const begun = names === "roll_back" || isRetry(world, itemId, cause);
   return member.known.isFlagged(itemId) || (begun && world.halted(member, itemId));
+}
+
+/** Whether another try of the same work may run or is in doubt. */
+function isBesideAnother(world: World, { process }: Member, itemId: string): boolean {
+  const open = ["granted", "executing", "in_doubt"];
+  return world.triesBeside(itemId).some((id) => open.includes(process.ledger.queries.item(id)?.stage ?? ""));
 }
 
 function isRetry({ truth }: World, itemId: string, cause: string): boolean {
@@ -60,6 +68,7 @@ function checkSwept(world: World, member: Member): void {
   for (const [itemId, item] of world.items) {
     const view = queries.item(itemId);
     if (view === undefined) continue;
+    world.count(`state ${view.stage}`);
     const { verdict } = view.life;
     const inBranch = world.branchOver(member, itemId);
     if (inBranch && verdict !== null && isOpen(verdict)) world.violate(SWEPT, `${itemId} is pending in a rejected branch`);
@@ -69,8 +78,10 @@ function checkSwept(world: World, member: Member): void {
     if (inBranch) world.violate(SWEPT, `${itemId} can be started in a rejected branch`);
     const standing = verdict === null ? null : (world.truth.fact(itemId, "verdicts", verdict.id)?.standing ?? null);
     if (standing !== null && member.known.revokedStandings.has(standing)) world.violate(SWEPT, `${itemId} can be started on a revoked standing approval`);
-    if (verdict?.group.withdrawn) world.violate(SWEPT, `${itemId} can be started though it was withdrawn`);
-    const asked = queries.timeline(itemId).some((e) => e.what === "withdraw" && e.status === "superseded" && e.actor === `agent:${item.agent}`);
+    if (verdict?.group.withdrawn && reachedBy(grant, verdict.group.withdrawnAt ?? 0)) world.violate(SWEPT, `${itemId} can be started though it was withdrawn`);
+    const asked = queries
+      .timeline(itemId)
+      .some((e) => e.what === "withdraw" && e.status === "superseded" && e.actor === `agent:${item.agent}` && reachedBy(grant, e.occurredAt));
     if (asked) world.violate(SWEPT, `${itemId} can be started though its agent has withdrawn it`);
   }
 }
@@ -109,13 +120,17 @@ export function checkHistory(world: World): void {
   for (const { itemId } of world.items.values()) {
     const view = members[0]?.process.ledger.queries.item(itemId);
     if (view === undefined) continue;
+    if (view.outcome !== null) world.count(`outcome ${view.outcome}`);
+    for (const { code } of members[0]?.process.ledger.queries.findingsOf(itemId) ?? []) world.count(`finding ${code}`);
     // After days without anybody, nothing is left on its way: it has ended, or waits for a person.
     const waits = view.stage === "pending" ? view.life.verdict?.terms.expiresAt === null || view.life.verdict?.group.held : view.stage === "in_doubt";
     const stopped = world.members.some((m) => m.known.isFlagged(itemId) || world.halted(m, itemId));
     // What clears up or undoes what has run waits for an executor as long as it takes.
-    const resume = view.stage === "granted" ? view.life.resume : null;
-    if (resume !== null && mustBeStarted(view.item, resume)) continue;
-    if (view.stage !== "done" && !waits && !stopped && !isWaitingForReplaced(world, itemId))
+    const { resume } = view.life;
+    const isIdle = view.stage === "granted" || (view.stage === "executing" && resume?.group.running === null);
+    if (resume !== null && isIdle && mustBeStarted(view.item, resume)) continue;
+    const beside = view.stage === "settled" && members.some((m) => isBesideAnother(world, m, itemId));
+    if (view.stage !== "done" && !waits && !stopped && !beside && !isWaitingForReplaced(world, itemId))
       world.violate("nothing is left on its way", `${itemId} is ${view.stage} for ever`);
   }
 }

@@ -19,11 +19,11 @@ export function reviewerActs(world: World, member: Member, screens: Seen[]): voi
   const items = [...world.items.keys()];
   if (items.length === 0) return;
   // Mostly what needs somebody, as a queue shows it.
-  let view: StoredItemView | undefined;
-  for (let tries = 0; tries < 4; tries++) {
-    view = member.process.ledger.queries.item(rng.pick(items));
-    if (view !== undefined && (view.stage === "pending" || view.stage === "in_doubt" || view.life.review === "open" || view.flagged)) break;
-  }
+  const views = items.map((id) => member.process.ledger.queries.item(id)).filter((v) => v !== undefined);
+  const waiting = views.filter((v) => v.stage === "pending" || v.stage === "in_doubt" || v.life.review === "open" || v.flagged);
+  // Now and then somebody presses a button on what is over.
+  if (waiting.length === 0 && rng.chance(0.7)) return;
+  const view: StoredItemView | undefined = waiting.length > 0 && rng.chance(0.9) ? rng.pick(waiting) : rng.pick(views);
   if (view === undefined) return;
   const who = rng.chance(0.05) ? WHO.intern : rng.pick(WHO.reviewers);
   const { verdict } = view.life;
@@ -58,18 +58,25 @@ function requestOn(world: World, member: Member, view: StoredItemView, screens: 
   return { itemId: seen.itemId, body: review(world, seen, life.verdict) };
 }
 
-function settle({ rng }: World): DecisionRequest {
-  const outcome = rng.weighted({ succeeded: 1, failed: 1, retry: 2 });
+function settle({ rng, theme }: World): DecisionRequest {
+  const outcome = rng.weighted(theme.settles);
   return { kind: "settle", settlement: { outcome, ...(outcome === "succeeded" ? { externalRef: { system: "bank", id: "1" } } : {}) } };
 }
 
-function review(world: World, { verdict, cardSha256 }: Seen, { terms, actions }: VerdictNode): DecisionRequest {
-  const { rng } = world;
+function review(world: World, { itemId, verdict, cardSha256 }: Seen, { terms, actions }: VerdictNode): DecisionRequest {
+  const { rng, theme } = world;
+  const { approve, reject, edit, claim } = theme.reviews;
   const seen = { verdict, seen: { cardSha256 } };
   const has = (kind: string, weight: number) => (terms.allowedDecisions.includes(kind as never) ? weight : 0.1);
   const kind = rng.weighted({
-    ...{ approve: has("approve", 8), reject: has("reject", 3), edit: has("edit", 2), respond: has("respond", 0.5), acknowledge: has("acknowledge", 2) },
-    ...{ claim: 2.5, release: 0.6 },
+    ...{
+      approve: has("approve", approve),
+      reject: has("reject", reject),
+      edit: has("edit", edit),
+      respond: has("respond", 0.5),
+      acknowledge: has("acknowledge", 2),
+    },
+    ...{ claim, release: 0.6 },
   });
   const lease = rng.chance(0.15) ? { lease: { takeOver: true } } : {};
   switch (kind) {
@@ -78,9 +85,9 @@ function review(world: World, { verdict, cardSha256 }: Seen, { terms, actions }:
     case "release":
       return { kind };
     case "approve":
-      return { kind, ...seen, ...lease, ...(rng.chance(0.35) ? { standing: standing(world) } : {}) };
+      return { kind, ...seen, ...lease, ...(rng.chance(theme.stands) ? { standing: standing(world, world.item(itemId)?.threadId != null) } : {}) };
     case "reject":
-      return { kind, ...seen, ...lease, ...(rng.chance(0.35) ? { scope: "branch" } : {}) };
+      return { kind, ...seen, ...lease, ...(rng.chance(theme.branches) ? { scope: "branch" } : {}) };
     case "edit": {
       if (actions.length > 1 && rng.chance(0.5)) {
         const ids = actions.map((a) => a.actionId);
@@ -96,8 +103,12 @@ function review(world: World, { verdict, cardSha256 }: Seen, { terms, actions }:
   }
 }
 
-function standing({ rng }: World): NonNullable<DecisionRequest["standing"]> {
-  return { scope: rng.pick(["run", "agent"]), max: 1 + rng.below(2), ...(rng.chance(0.4) ? { amount: "400" } : {}) };
+/** Few actions, or many up to an amount, or for a short time: each bound is reached now and then. */
+function standing({ rng, time }: World, hasRun: boolean): NonNullable<DecisionRequest["standing"]> {
+  const scope = hasRun && rng.chance(0.4) ? "run" : "agent";
+  const bounds = rng.weighted({ few: 3, amount: 3, short: 2 });
+  if (bounds === "few") return { scope, max: 1 + rng.below(2) };
+  return { scope, max: 5, ...(bounds === "amount" ? { amount: rng.pick(["200", "300", "400"]) } : { until: time.now() + rng.pick([30_000, 120_000]) }) };
 }
 
 /** How often a client asks again. */

@@ -1,5 +1,6 @@
 import { sha256 } from "../../src/events/canonical.ts";
-import { TOPICS } from "../../src/events/topics.ts";
+import { type AnyEvent, TOPICS } from "../../src/events/topics.ts";
+import type { EventOf } from "../../src/events/types.generated.ts";
 import { createRng, type Rng } from "../ledger/generator.ts";
 import { agentActs } from "./agents.ts";
 import { authorityActs, publish } from "./authority.ts";
@@ -11,6 +12,7 @@ import { newPlace, PARTITIONS, type Place, type Process, removePlace, startProce
 import { VERSIONS } from "./policy.ts";
 import { checkAtRest, checkHistory } from "./rest.ts";
 import { reviewerActs, type Seen } from "./reviewers.ts";
+import { themeOf } from "./themes.ts";
 import { truthOver } from "./truth.ts";
 import { installVirtualTime, type VirtualTime } from "./virtual-time.ts";
 import { createWorld, type Member, type World } from "./world.ts";
@@ -32,8 +34,13 @@ export interface Simulated {
 export type Kind = "memory" | "files";
 
 /** How far the clock is turned, in milliseconds, and how often. */
-const PAUSES = { "50": 4, "1500": 6, "20000": 5, "70000": 4, "700000": 2, "4000000": 1 };
-const WHAT = { network: 12, agent: 2, reviewer: 3, executor: 4, time: 1.4, authority: 0.3, publish: 0.12, garbage: 0.06, rest: 0.05 };
+const PAUSES = { "50": 4, "1500": 6, "20000": 6, "70000": 5, "700000": 1.2, "4000000": 0.8 };
+const WHAT = { network: 12, time: 1.4, publish: 0.12, garbage: 0.06, rest: 0.05 };
+/** Agents propose in the first part of a history, and then hardly ever: others bring it to an end. */
+const PROPOSING = 0.6;
+const LATER = 0.2;
+/** How likely the authority does something while something is halted: mostly it lifts. */
+const LIFTING = 1.2;
 /** With files a restart is the point: what is in them is all that a process has left. */
 const KILLS = { memory: 0.08, files: 0.5 };
 /** More of the network than this without any time going by is work that makes itself. */
@@ -67,12 +74,13 @@ interface Seats {
 async function run(seed: number, time: VirtualTime, place: Place): Promise<Simulated> {
   const rng = createRng(seed);
   const net = network();
+  const theme = themeOf(rng);
   const alone = rng.chance(0.35);
   const bad = rng.pick([0, 0.02, 0.06]);
   const weather: Weather = { lost: bad, unanswered: bad, doubled: bad / 2, again: bad };
   const start = (name: string) => startProcess(name, place, { net, time, skew: alone ? 0 : rng.pick([0, 0, -2000, 3000]), slow: slowLanes(rng) });
   const first = await start("p1");
-  const world = createWorld({ rng, time, net, truth: truthOver(first.ledger.codec), alone });
+  const world = createWorld({ rng, theme, time, net, truth: truthOver(first.ledger.codec), alone });
   watch(world);
   await joinIn(world, first);
   const [founder] = world.members as [Member];
@@ -80,8 +88,9 @@ async function run(seed: number, time: VirtualTime, place: Place): Promise<Simul
   while (world.calls.size > 0 && world.violation === null) await settleOnce(world);
   if (!alone) await joinIn(world, await start("p2"));
   const seats: Seats = { jobs: [], screens: [], version: 1, kills: KILLS["dir" in place ? "files" : "memory"], restarts: 0, start };
-  const steps = 20 + rng.below(60);
-  for (let i = 0; i < steps && world.violation === null; i++) await happen(world, seats, weather);
+  const steps = 25 + rng.below(75);
+  for (let i = 0; i < steps && world.violation === null; i++) await happen(world, seats, weather, i < steps * PROPOSING);
+  if (rng.chance(0.8)) await windUp(world, seats);
   if (world.violation === null) await finale(world, seats);
   const result = resultOf(seed, world, seats);
   for (const { process } of [...world.members]) await process.kill();
@@ -95,12 +104,15 @@ function slowLanes(rng: Rng): ReadonlySet<number> {
 }
 
 /** Something happens: somebody does something, something of the network passes, time goes on, or something breaks. */
-async function happen(world: World, seats: Seats, weather: Weather): Promise<void> {
-  const { rng, net, time } = world;
+async function happen(world: World, seats: Seats, weather: Weather, proposing: boolean): Promise<void> {
+  const { rng, theme, net, time } = world;
   const member = rng.pick(world.members);
-  switch (rng.weighted({ ...WHAT, kill: seats.kills })) {
+  // What is halted is not left so for long.
+  const authority = member.process.ledger.halts.inForce(time.now()).length > 0 ? LIFTING : theme.happens.authority;
+  const agent = theme.happens.agent * (proposing ? 1 : LATER);
+  switch (rng.weighted({ ...WHAT, ...theme.happens, agent, authority, kill: seats.kills })) {
     case "network":
-      for (let n = 1 + rng.below(4); n > 0; n--) {
+      for (let n = 1 + rng.below(theme.brisk); n > 0; n--) {
         await net.step(rng, weather);
         await time.drain();
       }
@@ -175,6 +187,19 @@ async function settle(world: World): Promise<void> {
   if (world.violation === null) checkAtRest(world);
 }
 
+/** Reviewers and executors go on for a while over a network that works: what has begun comes to an end, what was refused is undone. */
+async function windUp(world: World, seats: Seats): Promise<void> {
+  const { rng, theme } = world;
+  for (let rounds = 3 + rng.below(8); rounds > 0 && world.violation === null; rounds--) {
+    for (let acts = 2 + rng.below(4); acts > 0; acts--) {
+      const member = rng.pick(world.members);
+      if (rng.weighted({ reviewer: theme.happens.reviewer, executor: theme.happens.executor }) === "reviewer") reviewerActs(world, member, seats.screens);
+      else executorActs(world, member, seats.jobs);
+    }
+    await settleOnce(world, Number(rng.weighted({ "10": 8, "1500": 2, "70000": 1 })));
+  }
+}
+
 /** The clients go; days pass. */
 async function finale(world: World, { jobs }: Seats): Promise<void> {
   jobs.length = 0;
@@ -188,8 +213,25 @@ async function finale(world: World, { jobs }: Seats): Promise<void> {
   if (world.violation === null) checkHistory(world);
 }
 
-function resultOf(seed: number, { violation, trace, truth, acts, items }: World, { restarts }: Seats): Simulated {
-  const counts: { [what: string]: number } = { acts: acts.length, items: items.size, restarts };
+/** What an event is about beyond its kind. */
+function detailsOf(event: AnyEvent): string[] {
+  const { standing, scope, settlement, error, replaces, actions } = event as Partial<EventOf["verdicts"] & EventOf["decisions"] & EventOf["proposals"]>;
+  const { kind } = event as { kind?: string };
+  return [
+    ...(standing == null ? [] : [kind === "approve" ? "given: a standing approval" : "used: a standing approval"]),
+    ...(kind === "reject" && scope === "branch" ? ["rejected: a branch"] : []),
+    ...(settlement == null ? [] : [`settled as ${settlement.outcome} by ${event.actor.kind === "clock" ? "the clock" : "a person"}`]),
+    ...(kind === "revoked" ? [`revoked: ${error?.code ?? "by the rules"}`] : []),
+    ...(replaces === undefined || (event as EventOf["proposals"]).retryOf === null
+      ? []
+      : [replaces ? "proposed: in place of another" : "proposed: as a retry of another"]),
+    ...(replaces !== undefined && actions !== undefined && actions.length > 1 ? ["proposed: a plan"] : []),
+    ...(replaces === undefined && typeof (event as Partial<EventOf["verdicts"]>).route === "string" && error != null ? [`judged: ${error.code}`] : []),
+  ];
+}
+
+function resultOf(seed: number, { violation, trace, truth, acts, items, seen }: World, { restarts }: Seats): Simulated {
+  const counts: { [what: string]: number } = { acts: acts.length, items: items.size, restarts, ...Object.fromEntries(seen) };
   const count = (what: string) => (counts[what] = (counts[what] ?? 0) + 1);
   const lines: string[] = [];
   for (const [itemId, logs] of truth.logs)
@@ -199,6 +241,7 @@ function resultOf(seed: number, { violation, trace, truth, acts, items }: World,
         const { kind, outcome, route, ask } = (event ?? {}) as { [field: string]: string | undefined };
         const what = `${topic} ${kind ?? outcome ?? route ?? ask ?? ""}`.trim();
         count(`${what} ${status}`);
+        if (event !== null && status === "effective") for (const more of detailsOf(event)) count(more);
         lines.push(`${itemId.startsWith("policy:") ? "" : itemId} ${what} ${status} ${event?.actor.id}`);
       }
   return { seed, violation, trace, digest: sha256(lines.join("\n")), counts };

@@ -7,6 +7,7 @@ import type { Knowledge } from "./knowledge.ts";
 import type { Network } from "./network.ts";
 import type { Process } from "./node.ts";
 import { FLOOR, type Tool } from "./policy.ts";
+import type { Theme } from "./themes.ts";
 import { nameOf, type Truth } from "./truth.ts";
 import type { VirtualTime } from "./virtual-time.ts";
 
@@ -94,6 +95,7 @@ export interface Told {
 /** One history under way. */
 export interface World {
   readonly rng: Rng;
+  readonly theme: Theme;
   readonly time: VirtualTime;
   readonly net: Network;
   readonly truth: Truth;
@@ -111,9 +113,12 @@ export interface World {
   /** What clients were told became of their own events: held against the log at the end. */
   readonly told: Told[];
   readonly trace: string[];
+  /** How often what was seen, for the table of what histories cover. */
+  readonly seen: Map<string, number>;
   violation: string | null;
   violate(invariant: Invariant, sentence: string): void;
   note(sentence: string): void;
+  count(what: string): void;
   item(itemId: string): Planned | undefined;
   /** The proposal that took effect. */
   proposalOf(itemId: string): EventOf["proposals"] | undefined;
@@ -125,6 +130,8 @@ export interface World {
   foldedBy<T extends Topic>(member: Member, itemId: string, topic: T): EventOf[T][];
   floorOver(member: Member, grant: EventOf["resumes"]): string | null;
   rootOf(itemId: string): string;
+  /** The other items that try the same work, along `retryOf` both ways. */
+  triesBeside(itemId: string): readonly string[];
   /** The verdict that a resume hangs on: its cause, or the one above its cause, through retries. */
   causeOf(itemId: string, answers: EventOf["resumes"]["answers"]): EventOf["verdicts"] | undefined;
   /** The verdict whose terms a resume is given under. */
@@ -133,19 +140,20 @@ export interface World {
   termsOf(itemId: string, verdictId: string): EventOf["verdicts"] | undefined;
 }
 
-type Parts = Pick<World, "rng" | "time" | "net" | "truth" | "alone">;
+type Parts = Pick<World, "rng" | "theme" | "time" | "net" | "truth" | "alone">;
 
 export function createWorld(parts: Parts): World {
   const { truth, time } = parts;
   const origin = time.now();
   const world: World = {
     ...parts,
-    ...{ members: [], items: new Map(), acts: [], ended: new Map(), calls: new Set(), garbage: [], told: [], trace: [], violation: null },
+    ...{ members: [], items: new Map(), acts: [], ended: new Map(), calls: new Set(), garbage: [], told: [], trace: [], seen: new Map(), violation: null },
     violate: (invariant, sentence) => {
       world.note(`VIOLATION ${invariant}: ${sentence}`);
       world.violation ??= `${invariant}: ${sentence}`;
     },
     note: (sentence) => void world.trace.push(`${((time.now() - origin) / 1000).toFixed(1).padStart(9)} s  ${sentence}`),
+    count: (what) => void world.seen.set(what, (world.seen.get(what) ?? 0) + 1),
     item: (itemId) => world.items.get(itemId),
     proposalOf: (itemId) => truth.fact(itemId, "proposals", world.items.get(itemId)?.proposal ?? ""),
     onTheTable(itemId, answers) {
@@ -182,6 +190,7 @@ export function createWorld(parts: Parts): World {
       for (let next = world.items.get(root)?.retryOf; next != null; next = world.items.get(root)?.retryOf) root = next;
       return root;
     },
+    triesBeside: (itemId) => [...world.items.keys()].filter((id) => id !== itemId && world.rootOf(id) === world.rootOf(itemId)),
     causeOf(itemId, answers) {
       if (answers === null) return undefined;
       if (answers.topic === "verdicts") return truth.fact(itemId, "verdicts", answers.eventId);
