@@ -113,6 +113,12 @@ export const BUGS: { readonly [bug: string]: Bug } = {
     breaks: "one view for all",
     kind: "files",
   },
+  "a withdrawal that came while a step ran takes back the rest": {
+    file: "ledger/must-start.ts",
+    line: "return group.endedAt === null || group.endedAt < withdrawnAt;",
+    becomes: "return group.endedAt === null || withdrawnAt > 0;",
+    breaks: "what is refused has no effect",
+  },
   "what is withheld is told as refused": {
     file: "workers/dispatcher.ts",
     line: 'const outcome = barred === null ? called.outcome : "withheld";',
