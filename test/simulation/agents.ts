@@ -22,9 +22,6 @@ function content(world: World): Record<string, unknown> & { tools: string[] } {
 
 const TERMINAL: ReadonlySet<string> = new Set(["refused", "expired", "forbidden", "withdrawn", "withheld", "lapsed", "revoked"]);
 
-/** Codes by which a withdrawal is refused for good, also where it was to make room for another proposal. */
-const REFUSED: ReadonlySet<string> = new Set(["settled", "stale", "conflict"]);
-
 /** An agent proposes, proposes again, tries again, replaces, withdraws, or asks what became of it. */
 export function agentActs(world: World, member: Member): void {
   const { rng, theme } = world;
@@ -44,27 +41,13 @@ function unfinished(rng: Rng, { process }: Member, own: readonly Planned[], othe
   return open.length > 0 ? rng.pick(open) : other;
 }
 
-/** Counts a withdrawal under way. The answer says whether it was refused for good. */
-function counted({ withdrawals }: World, itemId: string): (code?: string) => void {
-  const count = withdrawals.get(itemId) ?? { refused: 0, other: 0 };
-  withdrawals.set(itemId, count);
-  count.other++;
-  return (code = "") => {
-    if (!REFUSED.has(code)) return;
-    count.other--;
-    count.refused++;
-  };
-}
-
 function withdraw(world: World, member: Member, who: Identity, item: Planned): void {
-  const answered = counted(world, item.itemId);
   call(
     world,
     member,
     `${who.id} withdraws ${item.itemId}`,
     () => gatewayOf(member, who).decide(item.itemId, { kind: "withdraw" }),
-    ({ ok, value, code }) => {
-      answered(code);
+    ({ ok, value }) => {
       if (ok && value?.item.outcome != null && TERMINAL.has(value.item.outcome)) world.ended.set(item.itemId, value.item.outcome);
     },
   );
@@ -109,13 +92,6 @@ function propose(world: World, member: Member, who: Identity, own: readonly Plan
   send(world, member, who, item, request);
 }
 
-function send(world: World, member: Member, who: Identity, { itemId, replaces }: Planned, request: Planned["request"]): void {
-  const answered = replaces === null ? () => {} : counted(world, replaces);
-  call(
-    world,
-    member,
-    `${who.id} proposes ${itemId} ${JSON.stringify(request)}`,
-    () => gatewayOf(member, who).propose(request as ProposalRequest),
-    ({ code }) => answered(code),
-  );
+function send(world: World, member: Member, who: Identity, { itemId }: Planned, request: Planned["request"]): void {
+  call(world, member, `${who.id} proposes ${itemId} ${JSON.stringify(request)}`, () => gatewayOf(member, who).propose(request as ProposalRequest));
 }

@@ -86,10 +86,6 @@ function checkSwept(world: World, member: Member): void {
   }
 }
 
-function settledBy({ truth }: World, itemId: string, eventId: string): boolean {
-  return truth.effective(itemId, "resumes").some((r) => r.outcome === "withdrawn" && r.answers?.eventId === eventId);
-}
-
 /** All processes show the same, row for row. */
 function checkViews({ members, violate }: World): void {
   if (members.length < 2) return;
@@ -120,16 +116,6 @@ export function checkHistory(world: World): void {
         "what is told is true",
         `${what} was told that it ${effective ? "took effect" : "had none"}, and it ${is ? "did" : "did not"} (${nameOf(itemId, topic, eventId)})`,
       );
-  }
-  for (const [itemId, { refused, other }] of world.withdrawals) {
-    if (refused === 0 || other > 0) continue;
-    world.count("withdrawal that was only refused");
-    const rejected = truth.effective(itemId, "decisions").some((d) => d.kind === "reject");
-    for (const { kind, error } of truth.effective(itemId, "receipts"))
-      if (kind === "revoked" && (error === null ? !rejected : error.code === "withdrawn"))
-        world.violate("what is refused has no effect", `${itemId} was taken back for a withdrawal that was refused`);
-    if (truth.effective(itemId, "decisions").some((d) => d.kind === "withdraw" && d.actor.kind === "agent" && settledBy(world, itemId, d.eventId)))
-      world.violate("what is refused has no effect", `${itemId} is withdrawn by what was refused`);
   }
   for (const { itemId } of world.items.values()) {
     const view = members[0]?.process.ledger.queries.item(itemId);

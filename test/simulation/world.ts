@@ -105,8 +105,6 @@ export interface World {
   readonly acts: Act[];
   /** What agents were told has ended, so that nothing of it may run any more: by item, how. */
   readonly ended: Map<string, string>;
-  /** How many withdrawals of an item were refused for good, and how many were not, or were never answered. */
-  readonly withdrawals: Map<string, { refused: number; other: number }>;
   /** True when there is only one process at any time. */
   readonly alone: boolean;
   /** Records that nobody can decode. */
@@ -150,19 +148,7 @@ export function createWorld(parts: Parts): World {
   const origin = time.now();
   const world: World = {
     ...parts,
-    ...{
-      members: [],
-      items: new Map(),
-      acts: [],
-      ended: new Map(),
-      withdrawals: new Map(),
-      calls: new Set(),
-      garbage: [],
-      told: [],
-      trace: [],
-      seen: new Map(),
-      violation: null,
-    },
+    ...{ members: [], items: new Map(), acts: [], ended: new Map(), calls: new Set(), garbage: [], told: [], trace: [], seen: new Map(), violation: null },
     violate: (invariant, sentence) => {
       world.note(`VIOLATION ${invariant}: ${sentence}`);
       world.violation ??= `${invariant}: ${sentence}`;
