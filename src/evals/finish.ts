@@ -33,7 +33,7 @@ function completed(draft: Draft, { duplicateOf, labels, quality, split }: Omit<R
 
 /** What an item says of one that it tries again, where a person approved it and nobody has reported it since. `callsOf` gives its redacted calls. */
 export function retryIn(
-  { item, memory, life }: FoldedItem,
+  { item, memory, life, ordinal }: FoldedItem,
   { retryOf, occurredAt }: EventOf["proposals"],
   thread: string,
   callsOf: () => Calls,
@@ -43,7 +43,7 @@ export function retryIn(
   if ([...memory.statuses.values()].some(({ status, entry }) => status === "effective" && isReport(entry))) return undefined;
   const { resume, decision } = life;
   const approved = (resume?.outcome === "proceed" && decision?.kind === "approve") || resume?.outcome === "proceed_edited";
-  return approved ? { of: retryOf, calls: callsOf(), thread, proposedAt: occurredAt, itemId: item.id } : undefined;
+  return approved ? { of: retryOf, calls: callsOf(), thread, proposedAt: occurredAt, itemId: item.id, ordinal, disputed: false } : undefined;
 }
 
 /** What an item ran in the end, redacted like the rows are. */
