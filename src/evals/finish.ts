@@ -33,14 +33,14 @@ function completed(draft: Draft, { duplicateOf, labels, quality, split }: Omit<R
 
 /** What an item says of one that it tries again, where a person approved it and nobody has reported it since. `callsOf` gives its redacted calls. */
 export function retryIn(
-  { item, memory, life }: FoldedItem,
+  { item, effective, life }: FoldedItem,
   { retryOf, occurredAt }: EventOf["proposals"],
   thread: string,
   callsOf: () => Calls,
 ): Retry | undefined {
   if (retryOf === null) return undefined;
   const isReport = ({ event, topic }: Entry) => topic === "decisions" && (event as EventOf["decisions"]).incident !== null;
-  if ([...memory.statuses.values()].some(({ status, entry }) => status === "effective" && isReport(entry))) return undefined;
+  if (effective.some(isReport)) return undefined;
   const { resume, decision } = life;
   const approved = (resume?.outcome === "proceed" && decision?.kind === "approve") || resume?.outcome === "proceed_edited";
   return approved ? { of: retryOf, calls: callsOf(), thread, proposedAt: occurredAt, itemId: item.id } : undefined;

@@ -78,6 +78,7 @@ export type Invariant =
   | "one view for all"
   | "as the rules say"
   | "what is told is true"
+  | "what is refused has no effect"
   | "it comes to rest"
   | "nothing is left on its way"
   | "refused by name"
