@@ -1,5 +1,6 @@
 import { DIGEST_BYTES, Digests, digestOf, Least, type LeastParts } from "./digests.ts";
 import type { Calls } from "./labels.ts";
+import type { Learned } from "./redact/redactor.ts";
 import { type RowParts, rowAt, rowId } from "./row-keys.ts";
 
 /** What the rows of an item have to know of others. Where nothing is said, nothing is so. */
@@ -15,7 +16,9 @@ export interface ItemFacts {
 /** The first approved item that tries another one again. */
 export interface Retry {
   readonly of: string;
+  /** As they stand in the log: they are redacted in the row that shows them, which hides what is classified in either. */
   readonly calls: Calls;
+  readonly learned: Learned;
   /** Its run, which decides its split. */
   readonly thread: string;
   readonly proposedAt: number;
