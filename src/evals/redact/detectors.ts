@@ -13,12 +13,30 @@ export interface Detector {
 /** What stands between the groups of a number, for a class of characters: spaces and hyphens, also those that never break a line. */
 const GAP = " \u00a0\u2007\u2009\u202f\u2010\u2011\\-";
 
+/** How telephone numbers are written. What is found may still be a date, or have too few digits. */
+const PHONES = [
+  // With the country: +41 44 668 18 00, 0041446681800, +49 (0)30 1234567, and %2B as in the query of a URL.
+  `(?:\\+|%2[Bb]|\\b00[${GAP}]?)[1-9](?:[${GAP}./()]{0,2}[0-9]){6,14}`,
+  // North America: (415)555-2671, 415.555.2671, 1-415-555-2671.
+  `(?:\\b1[${GAP}.]?)?\\(?\\b[0-9]{3}(?:\\)[${GAP}.]{0,2}[0-9]{3}[${GAP}.]?|[${GAP}.][0-9]{3}[${GAP}.])[0-9]{4}\\b`,
+  // The area in brackets: (020) 7946 0958, (030) 1234567.
+  `\\(0[0-9]{1,5}\\)[${GAP}]{0,2}[0-9]{2,8}(?:[${GAP}.]?[0-9]{2,4}){0,4}\\b`,
+  // Five pairs, as in France: 06 12 34 56 78, 06.98.76.54.32.
+  `\\b0[1-9](?:[${GAP}./][0-9]{2}){4}\\b`,
+  // With the area: 044 668 18 00, 030/1234567, 089 / 123 456, 079.123.45.67.
+  `\\b0[0-9]{1,4}(?:[${GAP}./]|[${GAP}]/[${GAP}])[0-9]{2,4}(?:[${GAP}.]?[0-9]{2,4}){1,3}\\b`,
+];
+
+/** Whether any of them may begin in the text: cheap, and most numbers are neither. */
+const PHONE_BEGINS = new RegExp(`\\+|%2B|\\(\\d|\\b0\\d|\\d{3}\\)?[${GAP}.]{1,2}\\d{3}`, "i");
+
 /** What is looked for in texts, in this order. RE2 takes time in proportion to the text, whatever the text. */
 export const DETECTORS: readonly Detector[] = [
   {
     kind: "email",
-    worth: (text) => text.includes("@"),
-    pattern: RE2JS.compile("[\\p{L}\\p{N}._%+'-]{1,64}@[\\p{L}\\p{N}](?:[\\p{L}\\p{N}.-]{0,251}[\\p{L}\\p{N}])?\\.[\\p{L}]{2,24}"),
+    // In the query of a URL the sign is written %40.
+    worth: (text) => text.includes("@") || text.includes("%") || text.includes("\uff20"),
+    pattern: RE2JS.compile("[\\p{L}\\p{N}._%+'-]{1,64}(?:[@\uff20]|%(?:25)?40)[\\p{L}\\p{N}](?:[\\p{L}\\p{N}.-]{0,251}[\\p{L}\\p{N}])?\\.[\\p{L}]{2,24}"),
     valid: () => true,
   },
   {
@@ -35,10 +53,8 @@ export const DETECTORS: readonly Detector[] = [
   },
   {
     kind: "phone",
-    worth: (text) => digitsIn(text, 8),
-    pattern: RE2JS.compile(
-      `(?:\\+|\\b00[${GAP}]?)[1-9](?:[${GAP}./()]{0,2}[0-9]){6,14}|\\(?\\b[0-9]{3}\\)?[${GAP}.][0-9]{3}[${GAP}.][0-9]{4}\\b|\\b0[0-9]{1,4}[${GAP}/][0-9]{2,4}(?:[${GAP}]?[0-9]{2,4}){1,3}\\b`,
-    ),
+    worth: (text) => digitsIn(text, 8) && PHONE_BEGINS.test(text),
+    pattern: RE2JS.compile(PHONES.join("|")),
     valid: isPhone,
   },
 ];
@@ -83,12 +99,40 @@ export function isIban(text: string): boolean {
 const DATE =
   /^(?:(?:19|20)\d{2}[-/. ](?:0?[1-9]|1[0-2])[-/. ](?:0?[1-9]|[12]\d|3[01])|(?:0?[1-9]|[12]\d|3[01])[-/. ](?:0?[1-9]|[12]\d|3[01])[-/. ](?:(?:19|20)\d{2}|\d{2}))(?!\d)/;
 
+/** A month and its year: 05/2024. */
+const MONTH = /^(?:0[1-9]|1[0-2])[-/.](?:19|20)\d{2}(?!\d)/;
+
+/** Five pairs with one sign between them; with hyphens or slashes they can be a date and a time. */
+const PAIRS = /^0[1-9]([^\d])\d\d(?:\1\d\d){3}$/;
+const DATE_AND_TIME = /^0[1-9][-/](?:0[1-9]|[12]\d|3[01])[-/][0-3]\d[-/](?:[01]\d|2[0-3])[-/][0-5]\d$/;
+
 /** Whether the text has the digits of a telephone number (E.164: 8 to 15) and is no date. */
 export function isPhone(text: string): boolean {
-  const digits = text.replace(/\D/g, "");
+  const digits = digitsOf(text);
   // After 00 the country and at least seven digits: shorter ones are numbers of orders that begin with zeros.
   const least = /^00/.test(text) ? 11 : 8;
-  return digits.length >= least && digits.length <= 15 && !DATE.test(text);
+  if (digits.length < least || digits.length > 15) return false;
+  if (PAIRS.test(text)) return !DATE_AND_TIME.test(text);
+  if (/^0\d*\./.test(text) && !isDotted(text)) return false;
+  // Also behind a number in brackets, as in a list.
+  const rest = text.replace(/^\(0\d+\)\D*/, "");
+  return !DATE.test(rest) && !MONTH.test(rest);
+}
+
+/** Whether points alone part the groups, as in 044.668.18.00: prices and times in a row have spaces as well, addresses of machines three digits in each. */
+function isDotted(text: string): boolean {
+  return /^[\d.]{10,}$/.test(text) && digitsOf(text).length >= 9 && !/^\d{3}(?:\.\d{3}){3}$/.test(text);
+}
+
+/** The digits of a telephone number, however it is written. */
+function digitsOf(text: string): string {
+  return text.replace(/^%2B/i, "").replace(/\D/g, "");
+}
+
+/** What was found as it is compared: one number or address written in two ways is one. */
+export function normal(kind: Detector["kind"], found: string): string {
+  if (kind === "email") return found.toLowerCase().replace(/\uff20|%(?:25)?40/, "@");
+  return kind === "phone" ? digitsOf(found) : found.replace(/[^A-Za-z0-9]/g, "").toUpperCase();
 }
 
 /** The text with what the detectors find replaced. */
@@ -104,7 +148,8 @@ function replaced(text: string, detector: Detector, instead: (kind: Detector["ki
   let at = 0;
   for (let from = 0; from < text.length && matcher.find(from); ) {
     const start = matcher.start();
-    const end = endOf(text, start, matcher.end(), detector);
+    // What was replaced is not a part of what follows.
+    const end = isBegin(text.slice(Math.max(at, start - 2), start), detector.kind) ? endOf(text, start, matcher.end(), detector) : undefined;
     // Not one: the next may begin inside of what was found.
     from = end ?? start + 1;
     if (end === undefined) continue;
@@ -114,23 +159,37 @@ function replaced(text: string, detector: Detector, instead: (kind: Detector["ki
   return at === 0 ? text : out + text.slice(at);
 }
 
-const LEAST: { readonly [kind: string]: number } = { iban: 15, card: 13 };
+/** Fewest characters of what is found. */
+const LEAST: { readonly [kind in Detector["kind"]]: number } = { iban: 15, card: 13, email: 0, phone: 8 };
 
 /**
  * Where what begins at `start` ends: the longest part that is valid and ends where a word or a number ends; undefined where there is none.
  * A match may run into the word or the date that follows.
  */
 function endOf(text: string, start: number, end: number, { kind, valid }: Detector): number | undefined {
-  const before = text.charAt(start - 1);
-  const least = LEAST[kind];
-  if (least === undefined) {
-    // Groups in the middle of a longer chain of them are a part of a date, a version or an id.
-    if (kind === "phone" && (/[\w.-]/.test(before) || /^-?\w/.test(text.slice(end, end + 2)))) return undefined;
-    return valid(text.slice(start, end)) ? end : undefined;
-  }
-  // Digits in the middle of a longer number are no card, letters in the middle of a word no country.
-  if (kind === "card" ? /\d/.test(before) : /[A-Za-z0-9]/.test(before)) return undefined;
+  if (kind === "email") return end;
   const inside = (at: number) => /[A-Za-z0-9]/.test(text.charAt(at));
-  for (let to = end; to - start >= least; to--) if (inside(to - 1) && !inside(to) && valid(text.slice(start, to))) return to;
+  for (let to = end; to - start >= LEAST[kind]; to--) {
+    if (!inside(to - 1) || inside(to)) continue;
+    if (kind === "phone" && (to < end ? !DATE.test(text.slice(to + 1, to + 12)) : /^-?\w/.test(text.slice(to, to + 2)))) continue;
+    if (valid(text.slice(start, to))) return to;
+  }
   return undefined;
+}
+
+/**
+ * Whether one may begin behind these characters: digits in the middle of a longer number are no card, letters in the middle of a word no
+ * country, and groups in the middle of a longer chain a part of a date, a version or an id.
+ */
+function isBegin(before: string, kind: Detector["kind"]): boolean {
+  switch (kind) {
+    case "card":
+      return !/\d$/.test(before);
+    case "iban":
+      return !/[A-Za-z0-9]$/.test(before);
+    case "phone":
+      return !/\w$|\w-$|\d[./]$/.test(before);
+    case "email":
+      return true;
+  }
 }

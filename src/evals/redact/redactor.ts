@@ -1,6 +1,5 @@
 import type { Json } from "../../events/canonical.ts";
-import type { Detector } from "./detectors.ts";
-import { detected } from "./detectors.ts";
+import { type Detector, detected, normal } from "./detectors.ts";
 import { Known } from "./known.ts";
 import { type FieldRule, pseudonym, type Treating, treated } from "./treatment.ts";
 
@@ -109,9 +108,4 @@ function redactionOf(key: string, workspace: string, hidden: Hidden): Omit<Redac
       return out;
     },
   };
-}
-
-/** One number written in two ways is one number. */
-function normal(kind: Detector["kind"], found: string): string {
-  return kind === "email" ? found.toLowerCase() : found.replace(/[^A-Za-z0-9]/g, "").toUpperCase();
 }
