@@ -1,7 +1,9 @@
 import type { EventOf } from "../../src/events/types.generated.ts";
 import { WHO } from "./calls.ts";
 import { BUDGET, TOOLS } from "./policy.ts";
-import { type Act, type Invariant, SKEW_MS, type World } from "./world.ts";
+import { standingBroken } from "./standing-bounds.ts";
+import { doneAlready } from "./tries.ts";
+import { type Act, type Invariant, type Member, SKEW_MS, type World } from "./world.ts";
 
 /** How often an action was settled to be tried again. */
 export function retriesOf({ truth }: World, itemId: string, actionId: string): number {
@@ -10,7 +12,9 @@ export function retriesOf({ truth }: World, itemId: string, actionId: string): n
 }
 
 /** Checks an act of an executor on the world, right before it happens. */
-export function checkAct(world: World, act: Act): void {
+export function checkAct(world: World, member: Member, act: Act): void {
+  if (member.known.isFlagged(act.itemId))
+    world.violate("nothing barred is started", `${act.tool} ${act.actionId} of ${act.itemId} is run, which has a bad record`);
   const [invariant, broken] = brokenBy(world, act) ?? [];
   if (invariant !== undefined) world.violate(invariant, `${broken}: ${act.tool} ${act.actionId} of ${act.itemId} under ${act.outcome} ${act.grantId}`);
 }
@@ -47,6 +51,8 @@ function brokenBy(world: World, act: Act): Broken {
   const overshot = standingBroken(world, act, verdict.standing);
   if (overshot !== null) return ["bounds of standing approvals", overshot];
   if (world.ended.has(itemId)) return ["what is told is true", `run after its agent was told that it is ${world.ended.get(itemId)}`];
+  const again = doneAlready(world, act, consent.size);
+  if (again !== null) return ["one try at a time", again];
   const overspent = budgetBroken(world, act, flows, consent.size);
   return overspent === null ? null : ["budgets", overspent];
 }
@@ -74,17 +80,6 @@ function consentOf({ truth, termsOf }: World, itemId: string, cause: EventOf["ve
   const votes = decisions.filter((d) => d.kind === "approve" && chain.has(d.answers?.eventId ?? "") && d.seen?.cardSha256 === terms?.cardSha256);
   const edit = terms?.answers?.topic === "decisions" ? truth.fact(itemId, "decisions", terms.answers.eventId) : undefined;
   return new Set([...votes, ...(edit === undefined ? [] : [edit])].filter((d) => d.actor.kind === "person").map((d) => d.actor.id));
-}
-
-/** One process alone never lets pass more than a standing approval allows. */
-function standingBroken(world: World, { itemId }: Act, standing: string | null): string | null {
-  if (!world.alone || standing === null) return null;
-  const { truth, items } = world;
-  const given = [...items.keys()].flatMap((id) => truth.effective(id, "decisions")).find((d) => d.eventId === standing)?.standing;
-  const rests = (id: string) => truth.effective(id, "verdicts").some((v) => v.standing === standing);
-  const using = [...new Set([itemId, ...world.acts.map((a) => a.itemId)])].filter(rests);
-  const used = using.reduce((sum, id) => sum + (world.truth.effective(id, "proposals")[0]?.actions.length ?? 0), 0);
-  return used > (given?.max ?? 0) ? `run under a standing approval for ${given?.max}, as the ${used}th action` : null;
 }
 
 /** Whether it is known that an act had no effect. */

@@ -4,6 +4,8 @@ import type { EventOf } from "../../src/events/types.generated.ts";
 import type { FoldedBatch } from "../../src/projector/fold-batch.ts";
 import { retriesOf } from "./acting.ts";
 import { FLOOR, STRICT, TOOLS, type Tool, TWO_PEOPLE } from "./policy.ts";
+import { givesWithinBounds, restsWithinBounds } from "./standing-bounds.ts";
+import { replacesWhatIsOver, startsOneAtATime } from "./tries.ts";
 import { nameOf } from "./truth.ts";
 import type { Invariant, Member, World } from "./world.ts";
 
@@ -18,13 +20,17 @@ const SENDING: { readonly [topic in Topic]?: { readonly [invariant in Invariant]
     "judged on the arguments": judgesTheArguments,
     "nothing flows under a halt": letsNothingFlowUnderAHalt,
     "no revoked standing approval": usesNoRevokedStanding,
+    "bounds of standing approvals": restsWithinBounds,
+    "replaced never runs beside": replacesWhatIsOver,
   },
   resumes: { "nothing barred is granted": grantsNothingThatIsBarred, "withheld for a reason": withholdsForAReason, "one effect key": keepsTheEffectKey },
-  receipts: { "nothing barred is started": startsNothingThatIsBarred, "not before its time": receiptInTime },
+  receipts: { "nothing barred is started": startsNothingThatIsBarred, "one try at a time": startsOneAtATime, "not before its time": receiptInTime },
   decisions: {
     "nothing is decided under a halt": decidesNothingUnderAHalt,
     "not before its time": decisionInTime,
     "taken over with the role": takesOverWithTheRole,
+    "bounds of standing approvals": givesWithinBounds,
+    "nothing barred is tried again": triesNothingAgainThatIsBarred,
   },
 };
 
@@ -134,6 +140,13 @@ function decisionInTime(world: World, { process }: Member, itemId: string, event
 function decidesNothingUnderAHalt(world: World, member: Member, itemId: string, { actor, kind, settlement }: EventOf["decisions"]): string | null {
   const starts = kind === "approve" || kind === "edit" || settlement?.outcome === "retry";
   return actor.kind === "person" && starts && world.halted(member, itemId) ? `a person's ${kind} was taken under a halt` : null;
+}
+
+function triesNothingAgainThatIsBarred(world: World, member: Member, itemId: string, { settlement, actor }: EventOf["decisions"]): string | null {
+  if (settlement?.outcome !== "retry") return null;
+  if (world.halted(member, itemId)) return `a try again by ${actor.id} under a halt`;
+  const back = world.foldedBy(member, itemId, "resumes").at(-1)?.outcome === "roll_back";
+  return !back && world.branchOver(member, itemId) ? `a try again by ${actor.id} in a rejected branch` : null;
 }
 
 function takesOverWithTheRole(_world: World, _member: Member, _itemId: string, { kind, lease, actor }: EventOf["decisions"]): string | null {
