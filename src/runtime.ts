@@ -6,6 +6,7 @@ import { complete, type Draft } from "./events/draft.ts";
 import { newEventId } from "./events/ids.ts";
 import type { Topic } from "./events/topics.ts";
 import type { EventOf } from "./events/types.generated.ts";
+import type { ResumeNode } from "./ledger/item.ts";
 import type { EventLog, NewRecord, Position } from "./log/log.ts";
 import { type OpenedLog, openLog } from "./log/open.ts";
 import { partitionOf } from "./log/partitioner.ts";
@@ -20,18 +21,22 @@ import { type EventStore, eventStore } from "./projector/event-store.ts";
 import { type Halts, openHalts } from "./projector/halts.ts";
 import { openProjector, type Projector, type ProjectorOptions } from "./projector/projector.ts";
 import { openQueries, type Queries } from "./projector/queries.ts";
+import type { StoredItemView } from "./projector/reading.ts";
+import { openRetries } from "./projector/retries.ts";
 import { openStandings, type Standings } from "./projector/standings.ts";
 import { authority } from "./workers/authority.ts";
 import { runBatcher } from "./workers/batcher.ts";
 import { branchBar, branchSweep } from "./workers/branches.ts";
 import { dispatcher, type ItemBar } from "./workers/dispatcher.ts";
 import { haltBar, haltedFor, haltingJudge, haltSweep } from "./workers/halted.ts";
+import { openTries } from "./workers/other-tries.ts";
 import { type Overshoot, overshootsOf } from "./workers/overshoots.ts";
 import { policyBar } from "./workers/policy-bar.ts";
 import { type Judge, policyWorker } from "./workers/policy-worker.ts";
 import { publishedPolicies } from "./workers/published-policies.ts";
 import { retryBar as barOfRetries, retrySweep } from "./workers/retries.ts";
-import { standingBar, standingJudge, standingSweep } from "./workers/standing.ts";
+import { revokedBar, standingBar, standingJudge, standingSweep } from "./workers/standing.ts";
+import { type StartBar, startBar } from "./workers/start-bar.ts";
 import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
 import { liveUsage } from "./workers/usage.ts";
@@ -84,6 +89,8 @@ export interface Ledger {
   readonly halts: Halts;
   /** Why what is in doubt must not be tried again; null where nothing speaks against it. */
   readonly retryBar: ItemBar;
+  /** Why a grant must not be started, for good or for now; null where nothing speaks against it. */
+  readonly startBar: (view: StoredItemView, grant: ResumeNode) => StartBar | null;
   /** Resolves once the views have folded these positions. */
   readonly waitFor: Projector["waitFor"];
   /** Follows the log into the views. The workers run where `workers` is not false. Resolves once the views have caught up. */
@@ -141,6 +148,7 @@ function ledger(
   const usage = liveUsage(queries, projector.onFolded, policies.meters, now);
   const batches = openBatches(projector.views.db, queries);
   const halts = openHalts(projector.views.db, projector.onFolded);
+  const tries = openTries(queries, openRetries(projector.views.db, projector.onFolded));
   const lasting = [branchBar(branches), standingBar(queries, standings)];
   const retryBar = barOfRetries(queries, lasting);
   const stop = new AbortController();
@@ -172,9 +180,9 @@ function ledger(
     const engine = options.judge?.(policies.judge) ?? policies.judge;
     // A standing approval does not stand in for what a halt asks, and takes nothing from the verdict that it leaves to a person.
     const judge = standingJudge(haltingJudge(engine, halts), { queries, standings, onFolded: projector.onFolded, isBound: policies.isBound });
-    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge, usage }, now)));
+    workers.push(runWorker("policy worker", context("policy"), policyWorker(queries, events, write, { judge, usage, tries }, now)));
     const passing = [haltBar(halts, now), policyBar(events, policies, usage, now)];
-    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, passing, lasting, proposalsFolded)));
+    workers.push(runWorker("dispatcher", context("dispatcher"), dispatcher(queries, events, write, now, tries, passing, lasting, proposalsFolded)));
     workers.push(
       runBatcher({
         batches,
@@ -216,6 +224,7 @@ function ledger(
     overshootsBy: (itemId) => overshootsOf({ queries, events, policies, usage }, now(), itemId),
     halts,
     retryBar,
+    startBar: startBar([branchBar(branches), revokedBar(standings)], tries),
     standings,
     batches,
     waitFor: projector.waitFor,

@@ -109,10 +109,10 @@ function isWanted({ occurredAt, policy, policies }: Verdict, range: RecheckRange
   return range.policy === undefined || policy?.id === range.policy || policies.some(({ id }) => id === range.policy);
 }
 
-/** What stood above the documents: a halt, a standing approval, an item to be replaced, or a document that could not be used. The verdict says so itself. */
+/** What stood above the documents: a halt, a standing approval, an item that it follows, or a document that could not be used. The verdict says so itself. */
 function afterOf({ error, standing, because }: Verdict): ((body: Draft<VerdictBody>) => Draft<VerdictBody>) | undefined {
   if (error?.code === "halted") return (body) => underHalt(body, error.message);
-  if (error?.code === "not_replaced") return (body) => interrupting(body, error.code, error.message);
+  if (error?.code === "not_replaced" || error?.code === "tried_before") return (body) => interrupting(body, error.code, error.message);
   if (standing !== null) return (body) => underStanding(body, standing, because[0] ?? "");
   if (error?.code === "policy_invalid") return (body) => ({ ...body, error });
   return undefined;

@@ -26,6 +26,7 @@ export function* dumpViews(db: Database.Database): Generator<string> {
     "batch",
     "batch_member",
     "run_end",
+    "retry",
   ]) {
     const rows = db.prepare(`SELECT * FROM ${table}`).all() as Record<string, unknown>[];
     const lines = rows

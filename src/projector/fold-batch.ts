@@ -59,6 +59,7 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
   const addBranch = db.prepare("INSERT INTO branch VALUES (?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const addStanding = db.prepare("INSERT INTO standing VALUES (?,?,?,?,?,?,?,?,?,?) ON CONFLICT DO NOTHING");
   const addUse = db.prepare("INSERT INTO standing_use VALUES (?,?,?) ON CONFLICT DO NOTHING");
+  const addRetry = db.prepare("INSERT INTO retry VALUES (?,?) ON CONFLICT DO NOTHING");
   const batches = batchWriter(db);
   const cache = new Map<string, CachedItem>();
   const hasBad = db.prepare("SELECT 1 FROM bad LIMIT 1");
@@ -137,8 +138,14 @@ export function batchFolder(db: Database.Database, codec: Codec, mayWrite: () =>
     out.effective.push({ topic, itemId: cached.id, event, bytes: placed.value.length });
     if (isBranchRejection(topic, event)) addBranchOf(cached, event as EventOf["decisions"]);
     if (topic === "batches") rows.push(() => batches.member(cached.n, event as EventOf["batches"]));
-    if (topic === "proposals" && (event as EventOf["proposals"]).run?.ended === true) rows.push(() => batches.runEnd(cached.n, event as EventOf["proposals"]));
+    if (topic === "proposals") addProposal(cached, event as EventOf["proposals"]);
     if (topic === "decisions" || topic === "verdicts") addStandingOf(cached, event as EventOf["decisions" | "verdicts"]);
+  }
+
+  function addProposal(cached: CachedItem, event: EventOf["proposals"]): void {
+    const { run, retryOf } = event;
+    if (run?.ended === true) rows.push(() => batches.runEnd(cached.n, event));
+    if (retryOf !== null) rows.push(() => addRetry.run(cached.n, itemBytes(retryOf)));
   }
 
   function addBranchOf(cached: CachedItem, { eventId, occurredAt, message }: EventOf["decisions"]): void {

@@ -1,5 +1,5 @@
 /** Version of the fold and of these tables. Another number in a views file means: rebuild. */
-export const FOLD_VERSION = 14;
+export const FOLD_VERSION = 15;
 
 /** Stands for "no deadline" in the order of the queue. */
 export const NEVER = Number.MAX_SAFE_INTEGER;
@@ -87,6 +87,10 @@ CREATE INDEX batch_of ON batch_member (item);
 -- Runs of which an agent has said that they end with a proposal: by the time in the proposal's id.
 CREATE TABLE run_end (item INTEGER PRIMARY KEY, workspace TEXT NOT NULL, thread TEXT NOT NULL, at INTEGER NOT NULL);
 CREATE INDEX run_end_thread ON run_end (thread, at);
+
+-- Which items try another one again (an item that nobody may have proposed).
+CREATE TABLE retry (item INTEGER PRIMARY KEY, "of" BLOB NOT NULL);
+CREATE INDEX retry_of ON retry ("of");
 
 -- Documents of the policy authority.
 CREATE TABLE document (

@@ -2,7 +2,7 @@ import { isOpen } from "../ledger/describe.ts";
 import type { Branches, BranchRejection } from "../projector/branches.ts";
 import { isBranchRejection } from "../projector/fold-batch.ts";
 import type { ItemBar } from "./dispatcher.ts";
-import { revoke, type SweepLedger, unstartedGrants } from "./revoke.ts";
+import { revoke, type SweepLedger, unwantedGrants } from "./revoke.ts";
 import type { Chore, Sweep } from "./sweep.ts";
 
 function wordsOf({ itemId, words }: BranchRejection): string {
@@ -28,7 +28,7 @@ export function branchSweep(ledger: SweepLedger, branches: Branches): Sweep {
       if (view === undefined || rejection === undefined) continue;
       const { verdict } = view.life;
       if (verdict !== null && isOpen(verdict)) yield { key: `${itemId}/${verdict.id}`, itemId, run: () => withdraw(ledger, itemId, verdict.id, rejection) };
-      for (const { id } of unstartedGrants(view))
+      for (const { id } of unwantedGrants(view))
         yield { key: `${itemId}/${id}`, itemId, run: () => revoke(ledger, itemId, id, { code: "branch_rejected", message: wordsOf(rejection) }) };
     }
   }

@@ -3,7 +3,7 @@ import type { Draft } from "../events/draft.ts";
 import type { EventOf } from "../events/types.generated.ts";
 import { effectsOf } from "../ledger/effects.ts";
 import { calledBy, verdictOfGrant } from "../ledger/fold.ts";
-import { type ActionTerms, type DecisionNode, type Item, nodeOf, type ResumeNode, type VerdictNode } from "../ledger/item.ts";
+import { type ActionTerms, type DecisionNode, type Item, type NodeKey, nodeOf, type ResumeNode, type VerdictNode } from "../ledger/item.ts";
 import { GRANT_TTL_MS } from "../ledger/owed.ts";
 import { type Called, isGrant } from "../ledger/resumes.ts";
 import type { EventStore } from "../projector/event-store.ts";
@@ -12,7 +12,11 @@ import type { Queries } from "../projector/queries.ts";
 import type { StoredItemView } from "../projector/reading.ts";
 import { changesOf, refusedSteps, secretsIn } from "./changes.ts";
 import { earlierFolded, effectKeys, type ProposalsFolded } from "./effect-keys.ts";
+import { type OtherTry, type Tries, unsaid } from "./other-tries.ts";
 import type { Write } from "./write.ts";
+
+/** So many that are being granted are kept in mind before those that were are forgotten: more than a worker has under way. */
+const MOST_GRANTING = 1_000;
 
 /** Why a grant must not be given now, in words for the model; null where nothing is in its way. */
 export type Bar = (view: StoredItemView, verdict: VerdictNode, outcome: EventOf["resumes"]["outcome"]) => string | null | Promise<string | null>;
@@ -22,8 +26,10 @@ export type ItemBar = (view: StoredItemView) => string | null;
 
 /**
  * Writes the resume that an item is owed: the grant of exactly the approved arguments, or why nothing runs. What is in the way of a first
- * grant ends the item as `withheld`; what has begun waits instead, unless it is in the way for good.
+ * grant ends the item as `withheld`; what has begun waits instead, unless it is in the way for good. While another try of the same work may
+ * run, this one waits.
  *
+ * @param tries finds the other tries of an item's work
  * @param bars what may pass: a halt, a document
  * @param lasting what never does: the rejection of a branch, the revocation of a standing approval
  * @param proposalsFolded waits for what `retryOf` names where the views are behind; by default nothing is ever behind
@@ -33,10 +39,28 @@ export function dispatcher(
   events: EventStore,
   write: Write,
   now: () => number,
+  tries: Tries,
   bars: readonly Bar[] = [],
   lasting: readonly ItemBar[] = [],
   proposalsFolded: ProposalsFolded = async () => {},
 ): (todo: Todo) => Promise<"wait" | undefined> {
+  /** What is being granted, and not folded yet: two tries of the same work must not be granted in the same breath. */
+  const granting = new Map<string, NodeKey>();
+
+  function isBeingGranted(itemId: string): boolean {
+    const cause = granting.get(itemId);
+    const node = cause === undefined ? undefined : queries.item(itemId)?.item.nodes.get(cause);
+    return (node?.topic === "verdicts" || node?.topic === "decisions") && node.resume === null;
+  }
+
+  /** Whether no other try may run; then this one counts as being granted. */
+  function takesTurn(itemId: string, cause: NodeKey, others: readonly OtherTry[]): boolean {
+    if (others.some((other) => other.state === "open" || isBeingGranted(other.itemId))) return false;
+    if (granting.size > MOST_GRANTING) for (const id of granting.keys()) if (!isBeingGranted(id)) granting.delete(id);
+    granting.set(itemId, cause);
+    return true;
+  }
+
   return async (todo) => {
     // Before anything of the item is looked at: what may pass, or be taken back, while this waits must be seen.
     const followed = queries.item(todo.itemId)?.item;
@@ -51,8 +75,12 @@ export function dispatcher(
     const withdrawn = takenBack !== null;
     // A flag keeps everything from running until a person clears it; what does not run may go on.
     if (isGrant(called.outcome) && view.flagged && !withdrawn) return undefined;
-    // Undoing what has run, or clearing up what may have run, is not what was taken back: only what may pass keeps it waiting.
-    const ended = hasBegun(node, called.outcome) ? null : await barredBy(lasting, view, verdict, called.outcome);
+    // Undoing what has run is not what was taken back: only what may pass keeps it waiting.
+    const runs = isGrant(called.outcome) && called.outcome !== "roll_back";
+    const others = () => tries.beside(view.item, verdict.actions);
+    const said = runs && others().length > 0 ? await saidIn(events, view.item) : [];
+    const triedSince = () => (runs ? unsaid(others(), said, hasBegun(node, called.outcome)) : null);
+    const ended = runs ? ((await barredBy(lasting, view, verdict, called.outcome)) ?? triedSince()) : null;
     const barred =
       takenBack !== null
         ? await takenBack(events, todo.itemId)
@@ -65,14 +93,18 @@ export function dispatcher(
     const proposal = await events.get(todo.itemId, "proposals", view.item.proposal as string);
     if (proposal === undefined) throw new CountersignError("unavailable", `The proposal of ${todo.itemId} cannot be read`, { retryable: true });
     const outcome = barred === null ? called.outcome : "withheld";
+    const actions = barred === null ? await granted(queries, events, view.item, verdict, due(view.item, verdict, node, called)) : [];
+    const message = barred ?? (await messageFor(events, view.item, node, called.outcome, verdict));
+    // From here to the write nothing may be awaited.
+    if (barred === null && runs && (triedSince() !== null || !takesTurn(todo.itemId, todo.cause, others()))) return "wait";
     await write("resumes", todo.itemId, {
       workspace: proposal.workspace,
       answers: { topic, eventId },
       actor: { kind: "dispatcher", id: "dispatcher" },
       traceparent: proposal.traceparent,
       outcome,
-      actions: barred === null ? await granted(queries, events, view.item, verdict, due(view.item, verdict, node, called)) : [],
-      message: barred ?? (await messageFor(events, view.item, node, called.outcome, verdict)),
+      actions,
+      message,
       run: proposal.run,
       notAfter: isGrant(outcome) && !hasBegun(node, outcome) ? now() + (verdict.terms.grantTtlMs ?? GRANT_TTL_MS) : null,
     });
@@ -98,6 +130,13 @@ function takenBackBefore(
       return `Its review refused it ${when}${message === null ? "." : `: ${message}`}`;
     };
   return withdrawn && !again ? async () => `It was withdrawn ${when}.` : null;
+}
+
+/** Why people were asked about an item, sentence by sentence: what they have decided about. */
+async function saidIn(events: EventStore, { id, nodes }: Item): Promise<readonly string[]> {
+  const verdicts = [...nodes.values()].filter((node) => node.topic === "verdicts");
+  const read = await Promise.all(verdicts.map((verdict) => events.get(id, "verdicts", verdict.id)));
+  return read.flatMap((verdict) => (verdict?.because ?? []).flatMap((because) => because.split(". ")));
 }
 
 /** What a grant names. Of what an audit refused only what has, or may have, had an effect is undone, the last step first. */

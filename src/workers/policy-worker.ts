@@ -8,7 +8,8 @@ import type { EventStore } from "../projector/event-store.ts";
 import type { Todo } from "../projector/list-queries.ts";
 import type { Queries } from "../projector/queries.ts";
 import { interrupting } from "./interrupt.ts";
-import { replacedItem } from "./replaced.ts";
+import type { Tries } from "./other-tries.ts";
+import { followed } from "./replaced.ts";
 import type { LiveUsage } from "./usage.ts";
 import type { Body, Write } from "./write.ts";
 
@@ -25,12 +26,15 @@ export type Judge = (input: {
   readonly alone?: boolean;
 }) => Omit<Body<"verdicts">, "workspace" | "answers" | "actor">;
 
-/** Judges proposals and edits, and reserves what they count toward budgets. What replaces another item is judged once that one is out of the way. */
+/**
+ * Judges proposals and edits, and reserves what they count toward budgets. What replaces another item is judged once that one is out of the
+ * way; what tries again something that runs, or may have run, waits for a person.
+ */
 export function policyWorker(
   queries: Queries,
   events: EventStore,
   write: Write,
-  { judge, usage }: { judge: Judge; usage: LiveUsage },
+  { judge, usage, tries }: { judge: Judge; usage: LiveUsage; tries: Tries },
   now: () => number,
 ): (todo: Todo) => Promise<"wait" | undefined> {
   return async (todo) => {
@@ -43,8 +47,8 @@ export function policyWorker(
     const actions = edited ? editedActions((view.item.nodes.get(node.cause) as VerdictNode).actions, node) : proposal.actions;
     const { workspace } = proposal;
     const occurredAt = now();
-    const replaced = edited ? null : replacedItem(queries, proposal);
-    if (replaced === "wait") return "wait";
+    const follows = edited ? null : followed(queries, tries, proposal);
+    if (follows === "wait") return "wait";
     const reached = edited ? await events.get(todo.itemId, "verdicts", (view.item.nodes.get(node.cause) as VerdictNode).id) : undefined;
     if (edited && reached === undefined) throw new CountersignError("unavailable", `The verdict that ${node.id} edits cannot be read`, { retryable: true });
     // From here to the reservation nothing may be awaited: the next judgement must see what this one reserves.
@@ -55,9 +59,9 @@ export function policyWorker(
       now: occurredAt,
       usage: usage.judging(todo.itemId, workspace),
       ...(reached && { before: reached }),
-      alone: replaced !== null,
+      alone: follows !== null,
     });
-    const body = replaced === null ? judged : interrupting(judged, "not_replaced", replaced.why);
+    const body = follows === null ? judged : interrupting(judged, follows.code, follows.why);
     // A forbidden edit leaves reserved what was; a forbidden proposal reserves nothing.
     const flowed = body.route === "allow" || body.gate === "audit";
     if (body.route !== "forbid") usage.reserve(todo.itemId, todo.cause, occurredAt, countablesOf(proposal, actions, { flowed }));

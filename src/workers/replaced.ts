@@ -1,6 +1,13 @@
 import type { EventOf } from "../events/types.generated.ts";
 import { type Item, nodeOf } from "../ledger/item.ts";
 import type { Queries } from "../projector/queries.ts";
+import type { Tries } from "./other-tries.ts";
+
+/** Why a person must look at a proposal that follows another one: a code for programs, and words. */
+export interface Followed {
+  readonly code: "not_replaced" | "tried_before";
+  readonly why: string;
+}
 
 /** Whether something of an item has run, or may have: an execution that nobody knows the end of, or a step of a plan, may lie behind any outcome. */
 function hasBegun({ nodes }: Item): boolean {
@@ -9,15 +16,25 @@ function hasBegun({ nodes }: Item): boolean {
 }
 
 /**
- * Whether a proposal that replaces an item can be judged: `wait` while the old one may still run, null where it is out of the way, else
- * why a person must look at it.
+ * Whether a proposal that tries another item again, or replaces it, can be judged as any other: `wait` while what it replaces may still run,
+ * null where nothing that it follows has run or may run, else why a person must look at it.
  */
-export function replacedItem(queries: Queries, { replaces, retryOf, agent, workspace }: EventOf["proposals"]): "wait" | { why: string } | null {
-  if (!replaces || retryOf === null) return null;
+export function followed(queries: Queries, tries: Tries, proposal: EventOf["proposals"]): "wait" | Followed | null {
+  const { retryOf, replaces, workspace, agent, actions, itemId } = proposal;
+  if (retryOf === null) return null;
   const old = queries.item(retryOf);
-  const proposal = old === undefined ? undefined : nodeOf(old.item, "proposals", old.item.proposal);
-  if (old === undefined || proposal?.agentId !== agent.id || old.item.workspace !== workspace)
-    return { why: `It is to replace ${retryOf}, which is no item of this agent` };
-  if (old.stage !== "done") return "wait";
-  return hasBegun(old.item) ? { why: `It is to replace ${retryOf}, which was not withdrawn in time: it ended as ${old.outcome}` } : null;
+  const of = old === undefined ? undefined : nodeOf(old.item, "proposals", old.item.proposal);
+  const isOwn = of?.agentId === agent.id && old?.item.workspace === workspace;
+  const what = replaces ? "It is to replace" : "It is to try again";
+  // One that is not here yet is looked at before anything is granted; what is to be gone first must be seen.
+  if (!isOwn && (replaces || of !== undefined))
+    return { code: replaces ? "not_replaced" : "tried_before", why: `${what} ${retryOf}, which is no item of this agent` };
+  if (replaces && old?.stage !== "done") return "wait";
+  const view = queries.item(itemId);
+  // A question and a notice let nothing run.
+  const others = view === undefined || actions.length === 0 ? [] : tries.beside(view.item, actions);
+  const inTime = !replaces || old === undefined || !hasBegun(old.item);
+  if (inTime) return others.length === 0 ? null : { code: "tried_before", why: others.map(({ why }) => why).join(". ") };
+  const late = `${what} ${retryOf}, which was not withdrawn in time: it ended as ${old.outcome}`;
+  return { code: "not_replaced", why: [late, ...others.filter(({ itemId: other }) => other !== retryOf).map(({ why }) => why)].join(". ") };
 }

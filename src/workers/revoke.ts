@@ -1,4 +1,4 @@
-import { keyOf, type ResumeNode } from "../ledger/item.ts";
+import { keyOf, type Node, type ResumeNode } from "../ledger/item.ts";
 import { mustBeStarted } from "../ledger/must-start.ts";
 import { isGrant } from "../ledger/resumes.ts";
 import type { Projector } from "../projector/projector.ts";
@@ -14,12 +14,22 @@ export interface SweepLedger {
 }
 
 /** The grants of an item that nobody has started, or of whose plan nothing is running. A roll_back and a retry, which are about what has run, wait instead. */
-export function unstartedGrants({ item }: StoredItemView): readonly ResumeNode[] {
-  const grants: ResumeNode[] = [];
-  for (const node of item.nodes.values())
-    if (node.topic === "resumes" && isGrant(node.outcome) && node.group.closedBy === null && node.group.running === null && !mustBeStarted(item, node))
-      grants.push(node);
-  return grants;
+export function unstartedGrants(view: StoredItemView): readonly ResumeNode[] {
+  return idleGrants(view).filter((grant) => !mustBeStarted(view.item, grant));
+}
+
+/**
+ * The grants of an item that must never be started any more: those, and a retry. What it was to clear up stays in doubt, with the finding
+ * `left_in_doubt`. Nothing is in the way of a roll_back.
+ */
+export function unwantedGrants(view: StoredItemView): readonly ResumeNode[] {
+  return idleGrants(view).filter((grant) => grant.outcome !== "roll_back");
+}
+
+function idleGrants({ item }: StoredItemView): ResumeNode[] {
+  const isIdle = (node: Node): node is ResumeNode =>
+    node.topic === "resumes" && isGrant(node.outcome) && node.group.closedBy === null && node.group.running === null;
+  return [...item.nodes.values()].filter(isIdle);
 }
 
 /** The clock takes a grant back, unless it was started in the meantime. Resolves once that is folded. */

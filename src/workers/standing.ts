@@ -10,7 +10,7 @@ import type { Standing, Standings } from "../projector/standings.ts";
 import type { ItemBar } from "./dispatcher.ts";
 import type { Judge } from "./policy-worker.ts";
 import type { PublishedPolicies } from "./published-policies.ts";
-import { revoke, type SweepLedger, unstartedGrants } from "./revoke.ts";
+import { revoke, type SweepLedger, unwantedGrants } from "./revoke.ts";
 import type { Chore, Sweep } from "./sweep.ts";
 
 type Verdict = ReturnType<Judge>;
@@ -143,6 +143,14 @@ export function standingBar(queries: Queries, standings: Standings): ItemBar {
   };
 }
 
+/** What rests on a standing approval that was revoked is not started. */
+export function revokedBar(standings: Standings): ItemBar {
+  return ({ itemId }) => {
+    const standing = standings.usedBy(itemId);
+    return standing?.revoked == null ? null : revokedWords(standing, standing.revoked);
+  };
+}
+
 /** The clock after the revocation of a standing approval: what it let pass and nobody has started is taken back. */
 export function standingSweep(ledger: SweepLedger, standings: Standings): Sweep {
   const { queries } = ledger;
@@ -153,7 +161,7 @@ export function standingSweep(ledger: SweepLedger, standings: Standings): Sweep 
       const view = standing?.revoked == null ? undefined : queries.item(itemId);
       if (standing?.revoked == null || view === undefined) continue;
       const error = { code: "standing_revoked", message: revokedWords(standing, standing.revoked) };
-      for (const { id } of unstartedGrants(view)) yield { key: `${itemId}/${id}`, itemId, run: () => revoke(ledger, itemId, id, error) };
+      for (const { id } of unwantedGrants(view)) yield { key: `${itemId}/${id}`, itemId, run: () => revoke(ledger, itemId, id, error) };
     }
   }
 

@@ -82,19 +82,34 @@ function grantsNothingThatIsBarred(world: World, member: Member, itemId: string,
   if (member.known.isFlagged(itemId)) return "a grant on a flagged item";
   if (event.outcome === "roll_back") return null;
   const again = event.answers?.topic === "decisions" && world.truth.fact(itemId, "decisions", event.answers.eventId)?.kind === "settle";
-  // A retry clears up what may have run: nothing that was taken back meanwhile keeps it from that.
-  if (!again && world.branchOver(member, itemId)) return "a grant in a rejected branch";
+  if (world.branchOver(member, itemId)) return "a grant in a rejected branch";
+  const beside = world.triesBeside(itemId).find((other) => isOpen(world, member, other));
+  if (beside !== undefined) return `a grant beside another try of the same work: ${beside}`;
   const verdict = world.verdictOf(itemId, event.answers);
   const standing = verdict?.standing ?? null;
-  if (!again && standing !== null && member.known.revokedStandings.has(standing)) return "a grant on a revoked standing approval";
+  if (standing !== null && member.known.revokedStandings.has(standing)) return "a grant on a revoked standing approval";
   const rejected =
     verdict?.gate === "audit" && world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "reject" && d.answers?.eventId === verdict.eventId);
   if (rejected) return "a grant of what its review had refused";
+  // A retry clears up what may have run: no withdrawal keeps it from that.
   const withdrawn = world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "withdraw" && d.answers?.eventId === verdict?.eventId);
   if (!again && withdrawn) return "a grant of what was withdrawn";
   if (event.notAfter === null && !again) return "a grant that never lapses";
   const floor = again ? null : world.floorOver(member, event);
   return floor === null ? null : `a grant past the floor in force: ${floor}`;
+}
+
+/** Whether a grant of an item is not closed, or an unknown outcome not settled. */
+function isOpen(world: World, member: Member, itemId: string): boolean {
+  const receipts = world.foldedBy(member, itemId, "receipts");
+  const settled = new Set(world.foldedBy(member, itemId, "decisions").flatMap((d) => (d.kind === "settle" ? [d.answers?.eventId] : [])));
+  if (receipts.some((r) => r.kind === "unknown" && !settled.has(r.eventId))) return true;
+  return world.foldedBy(member, itemId, "resumes").some((grant) => {
+    if (!GRANTS.includes(grant.outcome)) return false;
+    const kinds = receipts.filter((r) => r.answers?.eventId === grant.eventId).map((r) => r.kind);
+    const done = kinds.filter((kind) => kind === "succeeded" || kind === "compensated").length;
+    return done < grant.actions.length && !kinds.some((kind) => ["failed", "unknown", "lapsed", "revoked"].includes(kind));
+  });
 }
 
 /** A halt that is over, a branch that nobody rejected or a withdrawal that never was keeps nothing from being granted. */
@@ -104,7 +119,11 @@ function withholdsForAReason(world: World, member: Member, itemId: string, event
   const bounded = world.onTheTable(itemId, world.verdictOf(itemId, event.answers)?.answers ?? null).some((a) => a.tool === "pay");
   if (bounded || (world.verdictOf(itemId, event.answers)?.standing ?? null) !== null) return null;
   const takenBack = world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "withdraw" || d.kind === "reject");
-  return takenBack || world.halted(member, itemId) || world.branchOver(member, itemId) ? null : `withheld, and nothing is in its way: ${event.message}`;
+  // What another try of the same work has come to must be known to whoever lets this one run.
+  const tried = world.triesBeside(itemId).some((other) => world.foldedBy(member, other, "receipts").some((r) => r.kind === "started"));
+  return takenBack || tried || world.halted(member, itemId) || world.branchOver(member, itemId)
+    ? null
+    : `withheld, and nothing is in its way: ${event.message}`;
 }
 
 function keepsTheEffectKey(world: World, _member: Member, itemId: string, event: EventOf["resumes"]): string | null {
@@ -116,6 +135,10 @@ function keepsTheEffectKey(world: World, _member: Member, itemId: string, event:
 function startsNothingThatIsBarred(world: World, member: Member, itemId: string, event: EventOf["receipts"]): string | null {
   if (event.kind !== "started") return null;
   if (world.halted(member, itemId)) return "a start under a halt";
+  const grant = world.truth.fact(itemId, "resumes", event.answers?.eventId ?? "");
+  const standing = world.verdictOf(itemId, grant?.answers ?? null)?.standing ?? null;
+  if (grant?.outcome !== "roll_back" && world.branchOver(member, itemId)) return "a start in a rejected branch";
+  if (grant?.outcome !== "roll_back" && standing !== null && member.known.revokedStandings.has(standing)) return "a start on a revoked standing approval";
   return member.known.isFlagged(itemId) ? "a start on a flagged item" : null;
 }
 

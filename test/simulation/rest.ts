@@ -43,8 +43,16 @@ function mayWait(world: World, member: Member, { itemId, duty, names, cause, due
     return view !== undefined && node?.topic === "verdicts" && due + haltedFor(halts)(view, node, now()) > now() - 1000;
   }
   if (duty !== "resume" || !["proceed", "proceed_edited", "roll_back"].includes(names ?? "")) return false;
+  // Two tries of the same work never run at a time.
+  if (names !== "roll_back" && isBesideAnother(world, member, itemId)) return true;
   const begun = names === "roll_back" || isRetry(world, itemId, cause);
   return member.known.isFlagged(itemId) || (begun && world.halted(member, itemId));
+}
+
+/** Whether another try of the same work may run or is in doubt. */
+function isBesideAnother(world: World, { process }: Member, itemId: string): boolean {
+  const open = ["granted", "executing", "in_doubt"];
+  return world.triesBeside(itemId).some((id) => open.includes(process.ledger.queries.item(id)?.stage ?? ""));
 }
 
 function isRetry({ truth }: World, itemId: string, cause: string): boolean {
@@ -120,7 +128,8 @@ export function checkHistory(world: World): void {
     const { resume } = view.life;
     const isIdle = view.stage === "granted" || (view.stage === "executing" && resume?.group.running === null);
     if (resume !== null && isIdle && mustBeStarted(view.item, resume)) continue;
-    if (view.stage !== "done" && !waits && !stopped && !isWaitingForReplaced(world, itemId))
+    const beside = view.stage === "settled" && members.some((m) => isBesideAnother(world, m, itemId));
+    if (view.stage !== "done" && !waits && !stopped && !beside && !isWaitingForReplaced(world, itemId))
       world.violate("nothing is left on its way", `${itemId} is ${view.stage} for ever`);
   }
 }

@@ -136,6 +136,8 @@ export interface World {
   foldedBy<T extends Topic>(member: Member, itemId: string, topic: T): EventOf[T][];
   floorOver(member: Member, grant: EventOf["resumes"]): string | null;
   rootOf(itemId: string): string;
+  /** The other items that try the same work, along `retryOf` both ways. */
+  triesBeside(itemId: string): readonly string[];
   /** The verdict that a resume hangs on: its cause, or the one above its cause, through retries. */
   causeOf(itemId: string, answers: EventOf["resumes"]["answers"]): EventOf["verdicts"] | undefined;
   /** The verdict whose terms a resume is given under. */
@@ -206,6 +208,7 @@ export function createWorld(parts: Parts): World {
       for (let next = world.items.get(root)?.retryOf; next != null; next = world.items.get(root)?.retryOf) root = next;
       return root;
     },
+    triesBeside: (itemId) => [...world.items.keys()].filter((id) => id !== itemId && world.rootOf(id) === world.rootOf(itemId)),
     causeOf(itemId, answers) {
       if (answers === null) return undefined;
       if (answers.topic === "verdicts") return truth.fact(itemId, "verdicts", answers.eventId);

@@ -7,8 +7,10 @@ import type { EventOf } from "../../src/events/types.generated.ts";
 import type { Position } from "../../src/log/log.ts";
 import { publishable } from "../../src/policy/document/publish.ts";
 import type { StoredItemView } from "../../src/projector/reading.ts";
+import { openRetries } from "../../src/projector/retries.ts";
 import { type Ledger, openLedger } from "../../src/runtime.ts";
 import { dispatcher } from "../../src/workers/dispatcher.ts";
+import { openTries } from "../../src/workers/other-tries.ts";
 import { policyBar } from "../../src/workers/policy-bar.ts";
 import { policyWorker } from "../../src/workers/policy-worker.ts";
 import { type PublishedPolicies, publishedPolicies } from "../../src/workers/published-policies.ts";
@@ -121,9 +123,10 @@ export async function openBench(options: { log?: string; dir?: string; data?: st
   const usage = liveUsage(queries, projector.onFolded, policies.meters, () => clock.now);
   const workers: { [kind in Kind]?: RunningWorker } = {};
   const errors: string[] = [];
+  const tries = openTries(queries, openRetries(projector.views.db, projector.onFolded));
   const duties = {
-    policy: policyWorker(queries, events, write, { judge: policies.judge, usage }, () => clock.now),
-    dispatcher: dispatcher(queries, events, write, () => clock.now, [policyBar(events, policies, usage, () => clock.now)]),
+    policy: policyWorker(queries, events, write, { judge: policies.judge, usage, tries }, () => clock.now),
+    dispatcher: dispatcher(queries, events, write, () => clock.now, tries, [policyBar(events, policies, usage, () => clock.now)]),
     clock: timekeeper(queries, write, () => clock.now),
   };
   const others: RunningWorker[] = [];

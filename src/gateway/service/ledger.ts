@@ -1,6 +1,7 @@
 import type { Draft } from "../../events/draft.ts";
 import type { Topic } from "../../events/topics.ts";
 import type { EventOf } from "../../events/types.generated.ts";
+import type { ResumeNode } from "../../ledger/item.ts";
 import type { Deliveries } from "../../local/deliveries.ts";
 import type { EventLog, Position } from "../../log/log.ts";
 import type { Classified } from "../../policy/catalogue.ts";
@@ -35,6 +36,8 @@ export interface GatewayLedger {
   readonly halts: Halts;
   /** Why what is in doubt must not be tried again; null where nothing speaks against it. */
   readonly retryBar: (view: StoredItemView) => string | null;
+  /** Why a grant must not be started; `lasts`: it never may. Null where nothing speaks against it. */
+  readonly startBar: (view: StoredItemView, grant: ResumeNode) => { readonly why: string; readonly lasts: boolean } | null;
   readonly standings: Standings;
   readonly batches: Batches;
   /** Budgets past whose limits an item was granted. */

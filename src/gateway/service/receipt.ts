@@ -20,7 +20,8 @@ const ALWAYS_WRITTEN: ReadonlySet<string> = new Set(["succeeded", "failed", "com
 /**
  * An executor says what it does with a grant. Only a `started` that was answered as effective lets it act.
  *
- * @throws CountersignError forbidden, not_found, no_grant, already_started, not_running, late, flagged, request_invalid, timeout
+ * @throws CountersignError forbidden, not_found, no_grant, already_started, not_running, not_allowed, conflict, halted, late, flagged, request_invalid,
+ * timeout
  */
 export async function receipt(context: Context, itemId: string, request: ReceiptRequest): Promise<ReceiptAnswer> {
   mustBe(context.identity, ["executor"], "write receipts");
@@ -43,6 +44,7 @@ async function write(context: Context, view: StoredItemView, grant: ResumeNode, 
   if (request.kind === "started") {
     if (view.flagged) throw flagged(view.itemId);
     mustNotBeHalted(context, view, "start");
+    mustNotBeBarred(context, view, grant);
     // The fold lets it pass until the clock has lapsed the grant; nobody should act on it in between.
     if (isOver(view, grant, context.ledger.now()))
       throw new CountersignError("late", "The grant's time is over", { field: "/grant", value: grant.id, fix: "propose again" });
@@ -50,6 +52,18 @@ async function write(context: Context, view: StoredItemView, grant: ResumeNode, 
   const ruling = legalReceipt(grant, grant.group, event);
   if (ruling.status !== "effective" && !ALWAYS_WRITTEN.has(request.kind)) throw refusal(context, view.itemId, request, ruling);
   return writeAndRead(context, "receipts", view.itemId, event);
+}
+
+/** @throws CountersignError not_allowed where it must never run any more, conflict while another try of the same work may run */
+function mustNotBeBarred({ ledger }: Context, view: StoredItemView, grant: ResumeNode): void {
+  const bar = grant.group.closedBy === null ? ledger.startBar(view, grant) : null;
+  if (bar === null) return;
+  throw new CountersignError(bar.lasts ? "not_allowed" : "conflict", `The start is refused. ${bar.why}`, {
+    field: "/grant",
+    value: grant.id,
+    fix: bar.lasts ? "do not act under this grant: it is taken back" : "start it once the other item has ended, and is settled where it is in doubt",
+    retryable: !bar.lasts,
+  });
 }
 
 /** Whether a grant's time to be started is over. It binds the first start; a plan goes on, and what must be started has no end. */
