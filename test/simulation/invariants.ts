@@ -5,7 +5,7 @@ import type { FoldedBatch } from "../../src/projector/fold-batch.ts";
 import { retriesOf } from "./acting.ts";
 import { FLOOR, STRICT, TOOLS, type Tool, TWO_PEOPLE } from "./policy.ts";
 import { givesWithinBounds, restsWithinBounds } from "./standing-bounds.ts";
-import { replacesWhatIsOver, startsOneAtATime } from "./tries.ts";
+import { isOpen, replacesWhatIsOver, startsOneAtATime } from "./tries.ts";
 import { nameOf } from "./truth.ts";
 import type { Invariant, Member, World } from "./world.ts";
 
@@ -97,19 +97,6 @@ function grantsNothingThatIsBarred(world: World, member: Member, itemId: string,
   if (event.notAfter === null && !again) return "a grant that never lapses";
   const floor = again ? null : world.floorOver(member, event);
   return floor === null ? null : `a grant past the floor in force: ${floor}`;
-}
-
-/** Whether a grant of an item is not closed, or an unknown outcome not settled. */
-function isOpen(world: World, member: Member, itemId: string): boolean {
-  const receipts = world.foldedBy(member, itemId, "receipts");
-  const settled = new Set(world.foldedBy(member, itemId, "decisions").flatMap((d) => (d.kind === "settle" ? [d.answers?.eventId] : [])));
-  if (receipts.some((r) => r.kind === "unknown" && !settled.has(r.eventId))) return true;
-  return world.foldedBy(member, itemId, "resumes").some((grant) => {
-    if (!GRANTS.includes(grant.outcome)) return false;
-    const kinds = receipts.filter((r) => r.answers?.eventId === grant.eventId).map((r) => r.kind);
-    const done = kinds.filter((kind) => kind === "succeeded" || kind === "compensated").length;
-    return done < grant.actions.length && !kinds.some((kind) => ["failed", "unknown", "lapsed", "revoked"].includes(kind));
-  });
 }
 
 /** A halt that is over, a branch that nobody rejected or a withdrawal that never was keeps nothing from being granted. */

@@ -49,19 +49,19 @@ export function doneAlready({ truth, acts, alone }: World, act: Act, persons: nu
 export function replacesWhatIsOver(world: World, member: Member, itemId: string, event: EventOf["verdicts"]): string | null {
   const old = world.item(itemId)?.replaces ?? null;
   if (old === null || event.answers?.topic !== "proposals") return null;
-  return isOver(world, member, old) ? null : `judged while ${old}, which it replaces, can still run`;
+  const isOver = world.foldedBy(member, old, "resumes").length > 0 && !isOpen(world, member, old);
+  return isOver ? null : `judged while ${old}, which it replaces, can still run`;
 }
 
-function isOver(world: World, member: Member, itemId: string): boolean {
+/** Whether a grant of an item is not closed, or an unknown outcome not settled. */
+export function isOpen(world: World, member: Member, itemId: string): boolean {
   const receipts = world.foldedBy(member, itemId, "receipts");
-  const resumes = world.foldedBy(member, itemId, "resumes");
-  return (
-    resumes.length > 0 &&
-    resumes.every(({ eventId, outcome, actions }) => {
-      if (!GRANTS.includes(outcome)) return true;
-      const own = receipts.filter((r) => r.answers?.eventId === eventId);
-      if (own.some((r) => ["failed", "unknown", "lapsed", "revoked"].includes(r.kind))) return true;
-      return own.filter((r) => ENDS.includes(r.kind)).length >= actions.length;
-    })
-  );
+  const settled = new Set(world.foldedBy(member, itemId, "decisions").flatMap((d) => (d.kind === "settle" ? [d.answers?.eventId] : [])));
+  if (receipts.some((r) => r.kind === "unknown" && !settled.has(r.eventId))) return true;
+  return world.foldedBy(member, itemId, "resumes").some((grant) => {
+    if (!GRANTS.includes(grant.outcome)) return false;
+    const kinds = receipts.filter((r) => r.answers?.eventId === grant.eventId).map((r) => r.kind);
+    const done = kinds.filter((kind) => kind === "succeeded" || kind === "compensated").length;
+    return done < grant.actions.length && !kinds.some((kind) => ["failed", "unknown", "lapsed", "revoked"].includes(kind));
+  });
 }
