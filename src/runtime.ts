@@ -150,7 +150,7 @@ function ledger(
   const halts = openHalts(projector.views.db, projector.onFolded);
   const tries = openTries(queries, openRetries(projector.views.db, projector.onFolded));
   const lasting = [branchBar(branches), standingBar(queries, standings)];
-  const retryBar = barOfRetries(queries, lasting);
+  const retryBar = barOfRetries(lasting);
   const stop = new AbortController();
   const workers: RunningWorker[] = [];
   const ended = Promise.withResolvers<void>();

@@ -13,7 +13,7 @@ const BY_CLOCK = new Set(["escalate", "expire"]);
 
 /** The decisions on a verdict before the first. */
 export function noDecisions(owner: string | null): DecisionGroup {
-  return { owner, step: 0, lease: null, leaseIds: [], votes: [], held: false, escalatedAt: null, withdrawn: false, closedBy: null };
+  return { owner, step: 0, lease: null, leaseIds: [], votes: [], held: false, escalatedAt: null, withdrawn: false, withdrawnAt: null, closedBy: null };
 }
 
 /** Whether a person with these roles is the owner. Owners are roles (`role:x`, or bare) or persons (`person:id`). */
@@ -180,7 +180,7 @@ export function applyDecision(past: DecisionPast, group: DecisionGroup, event: D
     case "expire":
       return verdict.terms.onExpiry === "hold" ? { ...group, held: true } : { ...group, closedBy: closed };
     case "withdraw":
-      return grantsAtOnce(past, group) ? { ...group, withdrawn: true } : { ...group, closedBy: closed };
+      return grantsAtOnce(past, group) ? { ...group, withdrawn: true, withdrawnAt: event.occurredAt } : { ...group, closedBy: closed };
     case "clear":
       return group;
     default:

@@ -96,6 +96,8 @@ export interface DecisionGroup {
   /** When the step in force was taken; null before the first. Nothing that is legal depends on it. */
   readonly escalatedAt: number | null;
   readonly withdrawn: boolean;
+  /** When it was withdrawn without being settled by that; null where it was not. Nothing that is legal depends on it. */
+  readonly withdrawnAt: number | null;
   /** The decision that settled it. */
   readonly closedBy: { readonly kind: string; readonly id: string } | null;
 }

@@ -13,3 +13,11 @@ export function isRetry(item: Item, { cause }: Pick<ResumeNode, "cause">): boole
 export function mustBeStarted(item: Item, grant: ResumeNode): boolean {
   return grant.outcome === "roll_back" || (grant.group.done === 0 && isRetry(item, grant));
 }
+
+/**
+ * Whether a withdrawal at this time reaches a grant of which nothing is running. One that came while a step of a plan ran, or lost against its
+ * start, did not: its agent was told that it came too late, so it takes back nothing of that grant afterwards either.
+ */
+export function reachedBy({ group }: ResumeNode, withdrawnAt: number): boolean {
+  return group.endedAt === null || group.endedAt < withdrawnAt;
+}

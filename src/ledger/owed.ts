@@ -13,7 +13,7 @@ import {
   type Terms,
   type VerdictNode,
 } from "./item.ts";
-import { mustBeStarted } from "./must-start.ts";
+import { mustBeStarted, reachedBy } from "./must-start.ts";
 import { isGrant } from "./resumes.ts";
 
 /** What a worker owes an item. `judge`: a verdict; `resume`: a resume; `seal`: its place in a batch; `start`: a receipt; the others are written by the clock. */
@@ -182,7 +182,7 @@ function grantDeadlines(item: Item, grant: ResumeNode, cause: NodeKey): readonly
   const rejected = isAudit(terms) && group.closedBy?.kind === "reject" && grant.outcome !== "roll_back";
   if (rejected) return [{ worker: "clock", duty: "revoked", cause, due: 0, names: null }];
   if (mustBeStarted(item, grant)) return [{ worker: "executor", duty: "start", cause, due: startDue(grant, terms), names: null }];
-  if (group.withdrawn) return [{ worker: "clock", duty: "revoked", cause, due: 0, names: null }];
+  if (group.withdrawn && reachedBy(grant, group.withdrawnAt ?? 0)) return [{ worker: "clock", duty: "revoked", cause, due: 0, names: null }];
   const { done, endedAt } = grant.group;
   // What has begun does not lapse: each further step has the time of the first, from the end of the one before it.
   if (done > 0) return [{ worker: "clock", duty: "revoked", cause, due: (endedAt ?? 0) + (terms.grantTtlMs ?? GRANT_TTL_MS), names: STALLED }];

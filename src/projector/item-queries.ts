@@ -47,7 +47,7 @@ export function itemQueries({ views, db, overlay, blobs, listed }: Reading) {
   const payloadNow = views.prepare(`SELECT value FROM payload WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
   const placeNow = views.prepare(`SELECT off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
   const withdrawalNow = views
-    .prepare(`SELECT 1 FROM event WHERE item = ${OF} AND topic = ${topicNumber("decisions")} AND what = 'withdraw' AND status = ? AND actor = ? LIMIT 1`)
+    .prepare(`SELECT MAX(at) FROM event WHERE item = ${OF} AND topic = ${topicNumber("decisions")} AND what = 'withdraw' AND status = ? AND actor = ?`)
     .pluck();
   const rulingNow = views.prepare(`SELECT status, reason, what, actor, at, off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`);
 
@@ -98,13 +98,18 @@ export function itemQueries({ views, db, overlay, blobs, listed }: Reading) {
       return { status: STATUSES[row.status] as Status, reason, what, actor, occurredAt, offset };
     },
 
-    /** Whether somebody (`<kind>:<id>`) withdrew an item and something else had come first. Asked for every grant, so it is read without bringing the file up to date. */
-    withdrawnTooLate(itemId: string, actor: string): boolean {
+    /**
+     * When somebody (`<kind>:<id>`) last withdrew an item where another decision had come first; null where that never was. In milliseconds since
+     * the epoch. Asked for every grant, so it is read without bringing the file up to date.
+     */
+    withdrawnTooLateAt(itemId: string, actor: string): number | null {
+      let last = withdrawalNow.get(itemBytes(itemId), STATUSES.indexOf("superseded"), actor) as number | null;
       for (const { entry, status } of overlay.peek(itemId)?.changed.values() ?? []) {
         const { kind: by, id } = entry.event.actor;
-        if (entry.topic === "decisions" && status === "superseded" && whatOf("decisions", entry.event) === "withdraw" && `${by}:${id}` === actor) return true;
+        if (entry.topic === "decisions" && status === "superseded" && whatOf("decisions", entry.event) === "withdraw" && `${by}:${id}` === actor)
+          last = Math.max(last ?? 0, entry.event.occurredAt);
       }
-      return withdrawalNow.get(itemBytes(itemId), STATUSES.indexOf("superseded"), actor) !== undefined;
+      return last;
     },
 
     /** Bytes of an event that the views keep, or undefined: then it is in the log at `offsetOf`. */

@@ -69,6 +69,7 @@ const nodes = [
     held: "boolean",
     escalatedAt: opt("long"),
     withdrawn: "boolean",
+    withdrawnAt: opt("long"),
     closedBy: opt(closed),
     batch: opt("bytes"),
     resume: ref,

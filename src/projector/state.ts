@@ -214,7 +214,7 @@ function unpack(
     case "P":
       return { ...n, topic, actions: n.actions.map((a: Packed) => unpackAction(a, blobs)), contentSha256: hexText(n.contentSha256), verdict: idAt(n.verdict) };
     case "V": {
-      const { owner, step, lease, leaseIds, votes, held, escalatedAt, withdrawn } = n;
+      const { owner, step, lease, leaseIds, votes, held, escalatedAt, withdrawn, withdrawnAt } = n;
       const terms: Terms =
         n.sameTerms >= 0
           ? (item.nodes.get(keyAt(n.sameTerms)) as VerdictNode).terms
@@ -228,6 +228,7 @@ function unpack(
         held,
         escalatedAt,
         withdrawn,
+        withdrawnAt,
         closedBy: n.closedBy === null ? null : { kind: n.closedBy.kind, id: idAt(n.closedBy.by) as string },
       };
       return {

@@ -1,7 +1,6 @@
 import type { EventOf } from "../events/types.generated.ts";
 import { settlePast, verdictOfGrant } from "../ledger/fold.ts";
 import { type Item, nodeOf, type ReceiptNode, type ResumeNode } from "../ledger/item.ts";
-import type { Queries } from "../projector/queries.ts";
 import type { StoredItemView } from "../projector/reading.ts";
 import type { ItemBar } from "./dispatcher.ts";
 import type { SweepLedger } from "./revoke.ts";
@@ -10,12 +9,13 @@ import type { Chore, Sweep } from "./sweep.ts";
 /** How often the clock tries an idempotent action again, as the policies in force say. */
 export type RetriesOf = (workspace: string, tool: string) => number;
 
-/** What is not wanted any more is not tried again: what its agent has withdrawn, and what will never be granted. Null where nothing speaks against it. */
-export function retryBar(queries: Queries, lasting: readonly ItemBar[]): ItemBar {
+/**
+ * What will never be granted is not tried again. Null where nothing speaks against it, as nothing does against undoing. A withdrawal does not:
+ * what is in doubt has been started, and whoever withdrew it was told that this came too late.
+ */
+export function retryBar(lasting: readonly ItemBar[]): ItemBar {
   return (view) => {
-    const { item } = view;
-    const withdrawn = [...item.nodes.values()].some((n) => n.topic === "verdicts" && n.group.withdrawn);
-    if (withdrawn || queries.withdrawnTooLate(item.id, `agent:${nodeOf(item, "proposals", item.proposal)?.agentId}`)) return "Its agent has withdrawn it";
+    if (view.life.resume?.outcome === "roll_back") return null;
     for (const bar of lasting) {
       const why = bar(view);
       if (why !== null) return why;

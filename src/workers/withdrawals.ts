@@ -1,5 +1,6 @@
 import type { EventOf } from "../events/types.generated.ts";
 import { nodeOf } from "../ledger/item.ts";
+import { reachedBy } from "../ledger/must-start.ts";
 import { isGrant } from "../ledger/resumes.ts";
 import { revoke, type SweepLedger, unstartedGrants } from "./revoke.ts";
 import type { Chore, Sweep } from "./sweep.ts";
@@ -17,8 +18,9 @@ export function withdrawalSweep(ledger: SweepLedger): Sweep {
       const grants = view === undefined ? [] : unstartedGrants(view);
       if (view === undefined || grants.length === 0) continue;
       const agent = `agent:${nodeOf(view.item, "proposals", view.item.proposal)?.agentId}`;
-      if (!queries.withdrawnTooLate(itemId, agent)) continue;
-      for (const { id } of grants)
+      const at = queries.withdrawnTooLateAt(itemId, agent);
+      if (at === null) continue;
+      for (const { id } of grants.filter((grant) => reachedBy(grant, at)))
         yield {
           key: `${itemId}/${id}`,
           itemId,

@@ -123,24 +123,44 @@ test("a halt and a withdrawal take no retry back: it is named as waiting, refuse
   expect((await say(itemId, "succeeded")).status).toBe(200);
 });
 
-test("what its agent withdrew while it ran is not tried again, by the clock or by a person: it stays in doubt until its owner settles it", async () => {
+test("a withdrawal that came after the start changes nothing, as its agent is told: what is in doubt is tried again, by the clock and by a person", async () => {
   const { itemId } = await world.granted({ tool: "note", args: { text: "c" } });
   expect((await say(itemId, "started")).status).toBe(200);
-  // Straight to the log, as an agent with credentials of its own may write.
+  // Straight to the log, as one that lost the race against the start has come to lie there.
   const { position } = await world.ledger.write("decisions", itemId, {
     ...{ workspace: "default", kind: "withdraw", scope: "action" },
     answers: { topic: "verdicts", eventId: (await view(itemId)).verdict?.eventId as string },
     actor: { kind: "agent", id: "support-bot" },
   });
   await world.ledger.waitFor([position]);
+  expect((await world.call("agent", "POST", `/v1/items/${itemId}/decisions`, { kind: "withdraw" })).body).toMatchObject({ code: "settled" });
+  clock.at += 3 * MINUTE;
+  await again(itemId);
+  expect((await say(itemId, "started")).status).toBe(200);
   clock.at += 3 * MINUTE;
   await reaches(itemId, "in_doubt");
   await aWhile();
-  expect((await view(itemId)).stage).toBe("in_doubt");
   expect(await queue()).toContain(itemId);
-  expect((await settle(itemId, "retry")).body).toMatchObject({ code: "not_allowed", detail: expect.stringContaining("withdrawn") });
-  expect((await settle(itemId, "failed")).status).toBe(200);
-  expect(await view(itemId)).toMatchObject({ stage: "done", outcome: "failed" });
+  expect((await settle(itemId, "retry")).status).toBe(200);
+  await reaches(itemId, "granted");
+  expect((await say(itemId, "started")).status).toBe(200);
+  expect((await say(itemId, "succeeded")).status).toBe(200);
+  expect(await view(itemId)).toMatchObject({ stage: "done", outcome: "succeeded", findings: [] });
+});
+
+test("a roll_back that is in doubt may be tried again in a rejected branch: undoing is what was asked for", async () => {
+  const { itemId } = await world.granted({ tool: "tag", args: { tag: "x" }, run: { threadId: "undone" } });
+  await say(itemId, "started");
+  await say(itemId, "succeeded");
+  expect((await world.decide("lead", await view(itemId), { kind: "reject", scope: "branch" })).status).toBe(200);
+  await reaches(itemId, "granted");
+  await lose(itemId);
+  await reaches(itemId, "in_doubt");
+  expect((await settle(itemId, "retry")).status).toBe(200);
+  await reaches(itemId, "granted");
+  expect((await say(itemId, "started")).status).toBe(200);
+  expect((await say(itemId, "compensated")).status).toBe(200);
+  expect(await view(itemId)).toMatchObject({ stage: "done", outcome: "compensated" });
 });
 
 test("the clock tries again what a halt kept it from once that is lifted, or ends by itself", async () => {

@@ -1,6 +1,6 @@
 import { isOpen } from "../../src/ledger/describe.ts";
 import type { NodeKey } from "../../src/ledger/item.ts";
-import { mustBeStarted } from "../../src/ledger/must-start.ts";
+import { mustBeStarted, reachedBy } from "../../src/ledger/must-start.ts";
 import { dumpViews } from "../../src/projector/dump.ts";
 import type { Todo } from "../../src/projector/list-queries.ts";
 import { haltedFor } from "../../src/workers/halted.ts";
@@ -78,8 +78,10 @@ function checkSwept(world: World, member: Member): void {
     if (inBranch) world.violate(SWEPT, `${itemId} can be started in a rejected branch`);
     const standing = verdict === null ? null : (world.truth.fact(itemId, "verdicts", verdict.id)?.standing ?? null);
     if (standing !== null && member.known.revokedStandings.has(standing)) world.violate(SWEPT, `${itemId} can be started on a revoked standing approval`);
-    if (verdict?.group.withdrawn) world.violate(SWEPT, `${itemId} can be started though it was withdrawn`);
-    const asked = queries.timeline(itemId).some((e) => e.what === "withdraw" && e.status === "superseded" && e.actor === `agent:${item.agent}`);
+    if (verdict?.group.withdrawn && reachedBy(grant, verdict.group.withdrawnAt ?? 0)) world.violate(SWEPT, `${itemId} can be started though it was withdrawn`);
+    const asked = queries
+      .timeline(itemId)
+      .some((e) => e.what === "withdraw" && e.status === "superseded" && e.actor === `agent:${item.agent}` && reachedBy(grant, e.occurredAt));
     if (asked) world.violate(SWEPT, `${itemId} can be started though its agent has withdrawn it`);
   }
 }

@@ -45,7 +45,8 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   const now = again === undefined ? await afterTakeOver(context, view, request) : view;
   const branch = again === undefined ? branchOf(context.ledger, view, request) : undefined;
   const written = again ?? (await writeDecision(context, now, request));
-  if (request.kind === "withdraw" && (await isTakenBack(context, itemId, written))) return answerOf(context, itemId, request, written);
+  const stands = request.kind === "withdraw" ? await takenBackBy(context, itemId, request, written) : null;
+  if (stands !== null) return answerOf(context, itemId, request, stands);
   if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
   return answerOf(context, itemId, request, written, branch);
 }
@@ -58,16 +59,22 @@ async function writeDecision(context: Context, view: StoredItemView, request: De
 }
 
 /**
- * Whether a written withdrawal is answered as one: it settled the item, or what was granted was taken back before anybody started it.
+ * The withdrawal that a written one is answered with: it settled the item, or what was granted was taken back before anybody started it. Where an
+ * edit came first, the item waits under another verdict, and the agent wants it no more than before: it is withdrawn there. Null where another
+ * decision ended it.
  *
  * @throws CountersignError settled where a start came first, timeout where that is not known yet
  */
-async function isTakenBack(context: Context, itemId: string, { eventId, status }: ReadBack): Promise<boolean> {
-  if (status === "illegal") return false;
-  if (status === "effective" && findItem(context, itemId).life.decision?.id === eventId) return true;
-  const fate = await fateOf(context, itemId);
+async function takenBackBy(context: Context, itemId: string, request: DecideRequest, written: ReadBack): Promise<ReadBack | null> {
+  const { eventId, status } = written;
+  if (status === "illegal") return null;
+  if (status === "effective" && findItem(context, itemId).life.decision?.id === eventId) return written;
+  const at = (await context.ledger.events.get(itemId, "decisions", eventId))?.occurredAt ?? context.ledger.now();
+  const fate = await fateOf(context, itemId, at);
   if (fate === "started") throw startedBefore(findItem(context, itemId));
-  return fate === "over";
+  if (fate !== "open") return fate === "over" ? written : null;
+  const { eventId: _superseded, ...again } = request;
+  return takenBackBy(context, itemId, again, await writeDecision(context, findItem(context, itemId), again));
 }
 
 /** The event of a decision, with what it lets run beyond itself. */
@@ -143,7 +150,8 @@ function verdictEvent(context: Context, view: StoredItemView, request: DecideReq
       fix: "nothing: it has ended",
     });
   if (request.kind === "withdraw" && hasStarted(view)) throw startedBefore(view);
-  const event = decisionEvent(context, request, view.itemId, { topic: "verdicts", eventId: verdict.id }, verdict);
+  const made = decisionEvent(context, request, view.itemId, { topic: "verdicts", eventId: verdict.id }, verdict);
+  const event = request.kind === "withdraw" ? { ...made, occurredAt: after(view, made.occurredAt) } : made;
   const proposal = nodeOf(view.item, "proposals", view.item.proposal) as ProposalNode;
   if (request.scope === "branch" && proposal.threadId === null)
     throw new CountersignError("request_invalid", "/scope: the item belongs to no run, so there is no branch to reject", {
@@ -155,6 +163,11 @@ function verdictEvent(context: Context, view: StoredItemView, request: DecideReq
   if (ruling.status === "superseded" && asksForRevocation(view, event)) return { event, ruling: EFFECTIVE };
   if (ruling.status !== "effective" && ruling.reason.startsWith("not allowed:")) throw notAllowed(view, verdict, request, ruling.reason);
   return { event, ruling };
+}
+
+/** Later than the end of the step that came before it, as was seen: by its time it is told from one that came while that ran. */
+function after({ life: { resume } }: StoredItemView, at: number): number {
+  return Math.max(at, (resume?.group.endedAt ?? at - 1) + 1);
 }
 
 /** It has started, so the withdrawal comes too late: whoever asks for it must not believe that nothing runs. */

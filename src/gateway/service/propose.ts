@@ -13,6 +13,7 @@ import { mustBe } from "./identity.ts";
 import { itemView } from "./item-view.ts";
 import type { Context } from "./ledger.ts";
 import { proposalEvent } from "./proposal-event.ts";
+import { hasStarted } from "./withdraw.ts";
 
 /**
  * An agent proposes. The same key with the same content gives the item that is there already; with other content it is refused.
@@ -46,12 +47,13 @@ async function withdrawReplaced(context: Context, retryOf: string): Promise<void
       value: true,
       fix: "wait for its outcome; what has run already is not replaced",
     });
-  const { stage, outcome, life } = findItem(context, retryOf);
+  const view = findItem(context, retryOf);
+  const { stage, outcome, life } = view;
   if (stage === "done") {
     if (outcome === "succeeded" || outcome === "failed" || outcome === "compensated") throw refused(`it ended as ${outcome}`);
     return;
   }
-  if (life.verdict?.group.withdrawn === true) return;
+  if (life.verdict?.group.withdrawn === true && !hasStarted(view)) return;
   if (stage === "executing" || stage === "in_doubt") throw refused(`it is ${stage}`);
   try {
     await decide(context, retryOf, WITHDRAW);

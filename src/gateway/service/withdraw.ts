@@ -1,7 +1,8 @@
 import { CountersignError } from "../../errors.ts";
 import type { EventOf } from "../../events/types.generated.ts";
+import { isOpen } from "../../ledger/describe.ts";
 import type { Item, ResumeNode } from "../../ledger/item.ts";
-import { mustBeStarted } from "../../ledger/must-start.ts";
+import { mustBeStarted, reachedBy } from "../../ledger/must-start.ts";
 import { isGrant } from "../../ledger/resumes.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
 import { findItem } from "./find.ts";
@@ -39,30 +40,37 @@ function isUnstarted(item: Item, grant: ResumeNode): boolean {
   return isGrant(grant.outcome) && grant.group.closedBy === null && grant.group.running === null && !mustBeStarted(item, grant);
 }
 
-/** What a withdrawal that settles nothing by itself comes to: `over` where nothing runs any more, `started` where a start came first, else `decided`. */
-type Fate = "over" | "started" | "decided";
+/**
+ * What a withdrawal that settles nothing by itself comes to: `over` where nothing runs any more, `started` where a start came first, `open` where
+ * an edit did and what it led to waits for a decision, else `decided`.
+ */
+type Fate = "over" | "started" | "open" | "decided";
 
 /**
  * What became of a withdrawal that did not settle the item: it raced a decision or a start, so its answer waits until that race is over.
- * Nobody who was told that it is withdrawn may find it running.
+ * Nobody who was told that it is withdrawn may find it running, and nobody who was told that it has no effect may find it stopped by it.
  *
+ * @param at when it was withdrawn
  * @throws CountersignError timeout where nobody has taken the grant back yet
  */
-export async function fateOf(context: Context, itemId: string): Promise<Fate> {
-  const fate = await waitForItem(context.ledger, itemId, () => fateNow(findItem(context, itemId)), { timeoutMs: WAIT_MS });
+export async function fateOf(context: Context, itemId: string, at: number): Promise<Fate> {
+  const fate = await waitForItem(context.ledger, itemId, () => fateNow(findItem(context, itemId), at), { timeoutMs: WAIT_MS });
   if (fate !== undefined) return fate;
-  throw new CountersignError("timeout", "The withdrawal is written, but what was granted is not taken back yet: it may still be started", {
+  throw new CountersignError("timeout", "The withdrawal is written, but what it came to is not known yet: the item may still be started", {
     retryable: true,
-    fix: "ask for the outcome of the item: it says whether it was revoked or started",
+    fix: "ask for the outcome of the item, which says whether it was taken back or started, or withdraw it again",
   });
 }
 
-function fateNow(view: StoredItemView): Fate | undefined {
+function fateNow(view: StoredItemView, at: number): Fate | undefined {
   const { stage, outcome, life } = view;
+  if (life.verdict !== null && isOpen(life.verdict)) return "open";
   // What is undone had run.
   if (hasStarted(view) || life.resume?.outcome === "roll_back") return "started";
+  // Between two steps of a plan: the withdrawal came while the one before ran.
+  if (stage === "executing" && life.resume !== null && !reachedBy(life.resume, at)) return "started";
   if (stage === "granted" || stage === "executing" || stage === "settled" || stage === "rejudging") return undefined;
   const closed = life.resume !== null && isGrant(life.resume.outcome) ? life.resume.group.closedBy?.kind : undefined;
   if (closed !== undefined) return closed === "revoked" || closed === "lapsed" ? "over" : "started";
-  return outcome === "withheld" ? "over" : "decided";
+  return outcome === "withheld" || outcome === "withdrawn" ? "over" : "decided";
 }
