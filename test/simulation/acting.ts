@@ -89,6 +89,11 @@ function hasFailed({ truth }: World, { itemId, grantId, actionId }: Act): boolea
   return ends.some((r) => r.kind === "failed" || (r.kind === "unknown" && settled(r.eventId)));
 }
 
+/** Id of the verdict that let it run: one process alone makes them in the order of its judgements. */
+function judgedBy(world: World, { itemId, grantId }: Act): string {
+  return world.verdictOf(itemId, world.truth.fact(itemId, "resumes", grantId)?.answers ?? null)?.eventId ?? "";
+}
+
 const HOUR = 3_600_000;
 
 /** One process alone never overshoots a budget; several can, and say so as a finding. */
@@ -98,7 +103,9 @@ function budgetBroken(world: World, act: Act, flows: boolean, approvals: number)
   const paid = world.acts.filter((a) => a.tool === "pay" && a.outcome !== "roll_back" && a.at > act.at - HOUR && world.item(a.itemId)?.agent === agent);
   // A further try has the effect key of the one before: both count once. What failed had no effect.
   const counted = new Map([...paid.filter((a) => !hasFailed(world, a)), act].map((a) => [`${a.itemId}/${a.actionId}`, a]));
-  const sum = [...counted.values()].reduce((total, a) => total + Number(a.args.amount), 0);
-  if (sum > BUDGET.never) return `past the budget that nothing passes (${sum})`;
+  const sumOf = (acts: readonly Act[]) => acts.reduce((total, a) => total + Number(a.args.amount), 0);
+  if (sumOf([...counted.values()]) > BUDGET.never) return `past the budget that nothing passes (${sumOf([...counted.values()])})`;
+  // What was judged later knew of this one, and not the other way round.
+  const sum = sumOf([...counted.values()].filter((a) => judgedBy(world, a) <= judgedBy(world, act)));
   return sum > BUDGET.above && (flows || approvals < 2) ? `past the budget that takes two people (${sum}), with ${approvals}` : null;
 }
