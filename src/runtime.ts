@@ -28,7 +28,7 @@ import { authority } from "./workers/authority.ts";
 import { runBatcher } from "./workers/batcher.ts";
 import { branchBar, branchSweep } from "./workers/branches.ts";
 import { dispatcher, type ItemBar } from "./workers/dispatcher.ts";
-import { haltBar, haltedFor, haltingJudge, haltSweep } from "./workers/halted.ts";
+import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
 import { openTries } from "./workers/other-tries.ts";
 import { type Overshoot, overshootsOf } from "./workers/overshoots.ts";
 import { policyBar } from "./workers/policy-bar.ts";
@@ -37,6 +37,7 @@ import { publishedPolicies } from "./workers/published-policies.ts";
 import { retryBar as barOfRetries, retrySweep } from "./workers/retries.ts";
 import { revokedBar, standingBar, standingJudge, standingSweep } from "./workers/standing.ts";
 import { type StartBar, startBar } from "./workers/start-bar.ts";
+import { stepTime } from "./workers/step-time.ts";
 import { runSweep } from "./workers/sweep.ts";
 import { timekeeper } from "./workers/timekeeper.ts";
 import { liveUsage } from "./workers/usage.ts";
@@ -193,7 +194,7 @@ function ledger(
         onError: (name, error) => options.onTrouble?.(`${name}: ${(error as Error).message}`),
       }),
     );
-    workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now, haltedFor(halts))));
+    workers.push(runWorker("timekeeper", context("clock"), timekeeper(queries, write, now, stepTime(halts, events, policies))));
     const times = { now, nextEnd: () => halts.nextEnd(now()) };
     const retries = runSweep(retrySweep(acrossItems, policies.retries, [haltBar(halts, now), retryBar], times), sweep);
     workers.push(

@@ -43,11 +43,9 @@ export interface BuildOptions {
   readonly isCosmetic: (tool: string, path: string) => boolean;
 }
 
-/** The effective events of an item on a topic, in log order: the fold's own order depends on how the topics were interleaved. */
-function effective<T extends Topic>({ memory }: FoldedItem, topic: T): (Entry & { event: EventOf[T] })[] {
-  const found: Entry[] = [];
-  for (const { status, entry } of memory.statuses.values()) if (status === "effective" && entry.topic === topic) found.push(entry);
-  return found.sort((a, b) => a.offset - b.offset) as (Entry & { event: EventOf[T] })[];
+/** The effective events of an item on a topic, in log order. */
+function effectiveOn<T extends Topic>({ effective }: FoldedItem, topic: T): (Entry & { event: EventOf[T] })[] {
+  return effective.filter((entry) => entry.topic === topic).sort((a, b) => a.offset - b.offset) as (Entry & { event: EventOf[T] })[];
 }
 
 /**
@@ -55,7 +53,7 @@ function effective<T extends Topic>({ memory }: FoldedItem, topic: T): (Entry & 
  * range brings the examples of its item back, because what they are worth has changed.
  */
 export function examplesOf(folded: FoldedItem, options: BuildOptions): Draft[] {
-  const decisions = effective(folded, "decisions");
+  const decisions = effectiveOn(folded, "decisions");
   const isWanted = ({ offset, event }: (typeof decisions)[number]) => options.wanted(offset, event.occurredAt);
   const reported = decisions.some((d) => d.event.kind === "report" && isWanted(d));
   return decisions
@@ -65,7 +63,7 @@ export function examplesOf(folded: FoldedItem, options: BuildOptions): Draft[] {
 
 /** Escalations and expiries of an item. */
 export function operationsOf(folded: FoldedItem, wanted: BuildOptions["wanted"]): OperationDraft[] {
-  return effective(folded, "decisions")
+  return effectiveOn(folded, "decisions")
     .filter(
       ({ offset, event }) => (event.kind === "expire" || event.kind === "escalate") && event.answers?.topic === "verdicts" && wanted(offset, event.occurredAt),
     )
@@ -231,7 +229,7 @@ const FINAL = new Set(["succeeded", "failed", "unknown", "lapsed", "revoked", "c
 
 function outcomeOf(folded: FoldedItem, decisions: readonly { event: EventOf["decisions"] }[]): ReviewedExample["outcome"] {
   const { stage, outcome } = folded.life;
-  const receipts = effective(folded, "receipts")
+  const receipts = effectiveOn(folded, "receipts")
     .map(({ event }) => event)
     .filter((r) => FINAL.has(r.kind))
     .map((r) => ({ actionId: r.actionId, error: r.error && `${r.error.code}: ${r.error.message}`, externalRef: r.externalRef, kind: r.kind }));
@@ -250,13 +248,13 @@ function classOf(stage: string, outcome: string | null): OutcomeClass {
 }
 
 /** The events an example was made of: those named, and all effective resumes and receipts of the item, and its incidents. In the order of causes. */
-function sourcesOf({ memory, partition }: FoldedItem, ids: readonly (string | undefined)[]): Source[] {
+function sourcesOf({ effective, partition }: FoldedItem, ids: readonly (string | undefined)[]): Source[] {
   const order: readonly Topic[] = ["proposals", "verdicts", "batches", "decisions", "resumes", "receipts"];
   const belongs = ({ topic, event }: Entry) =>
     ids.includes(event.eventId) || topic === "resumes" || topic === "receipts" || (topic === "decisions" && (event as EventOf["decisions"]).kind === "report");
-  return [...memory.statuses.values()]
-    .filter(({ status, entry }) => status === "effective" && belongs(entry))
-    .map(({ entry }) => ({ eventId: entry.event.eventId, offset: entry.offset, partition, topic: entry.topic }))
+  return effective
+    .filter(belongs)
+    .map(({ event, offset, topic }) => ({ eventId: event.eventId, offset, partition, topic }))
     .sort((a, b) => order.indexOf(a.topic) - order.indexOf(b.topic) || a.offset - b.offset);
 }
 

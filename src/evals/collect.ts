@@ -178,6 +178,7 @@ function collectionOf(ledger: ReadLedger, firsts: readonly (First | undefined)[]
     items += first.items;
     for (const reason of Object.keys(skipped) as (keyof Skipped)[]) skipped[reason] += first.skipped[reason];
     hidden.fields += first.hidden.fields;
+    hidden.onlyInField += first.hidden.onlyInField;
     for (const kind of Object.keys(hidden.found) as (keyof Hidden["found"])[]) hidden.found[kind] += first.hidden.found[kind];
     insights.merge(first.insights);
   }

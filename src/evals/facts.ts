@@ -1,10 +1,11 @@
 import { DIGEST_BYTES, Digests, digestOf, Least, type LeastParts } from "./digests.ts";
 import type { Calls } from "./labels.ts";
+import type { Learned } from "./redact/redactor.ts";
 import { type RowParts, rowAt, rowId } from "./row-keys.ts";
 
 /** What the rows of an item have to know of others. Where nothing is said, nothing is so. */
 export interface ItemFacts {
-  /** Ids of rows that say what an earlier row says, with the id of that one. */
+  /** Ids of rows that say what a better or an earlier row says, with the id of that one. */
   readonly duplicates: Map<string, string>;
   /** Ids of rows whose call one person approved and another one edited or rejected, where the model saw the same. */
   readonly contradicted: Set<string>;
@@ -15,7 +16,9 @@ export interface ItemFacts {
 /** The first approved item that tries another one again. */
 export interface Retry {
   readonly of: string;
+  /** As they stand in the log: they are redacted in the row that shows them, which hides what is classified in either. */
   readonly calls: Calls;
+  readonly learned: Learned;
   /** Its run, which decides its split. */
   readonly thread: string;
   readonly proposedAt: number;
@@ -38,7 +41,7 @@ export interface Told {
 }
 
 /**
- * Compares the rows of all partitions: who decided otherwise on the same call, which row came first, which retry was approved, which run is
+ * Compares the rows of all partitions: who decided otherwise on the same call, which of the same rows is the best, which retry was approved, which run is
  * held out. Memory holds about 100 bytes for each row.
  *
  * @param told what the partitions told, by partition
@@ -66,19 +69,30 @@ type All = readonly (Told & { readonly partition: number })[];
 /** More rows than a partition can have. */
 const MOST_ROWS = 2 ** 32;
 
+/** Of the rows that say the same the best one stands, of equally good ones the first by partition and order. */
 function findDuplicates(all: All, of: Of): void {
   const seen = new Digests();
-  // By number of the digest: the row that came first, with the place of its partition.
-  const first: number[] = [];
+  const rankAt = (at: number) => {
+    const { rows } = all[Math.floor(at / MOST_ROWS)] as All[number];
+    return rows.bytes[rowAt.rank(at % MOST_ROWS)] as number;
+  };
+  // By number of the digest: the row that stands, with the place of its partition.
+  const best: number[] = [];
+  let count = 0;
+  for (const [place, { rows }] of all.entries())
+    for (const row of rows.ordinals.keys()) {
+      const n = seen.add(rows.bytes, rowAt.same(row));
+      const before = best[n];
+      count++;
+      if (before === undefined || (rows.bytes[rowAt.rank(row)] as number) < rankAt(before)) best[n] = place * MOST_ROWS + row;
+    }
+  if (count === seen.size) return;
   for (const [place, { partition, rows }] of all.entries())
     for (const [row, ordinal] of rows.ordinals.entries()) {
-      const n = seen.add(rows.bytes, rowAt.same(row));
-      const before = first[n];
-      if (before === undefined) first[n] = place * MOST_ROWS + row;
-      else {
-        const { rows: earlier } = all[Math.floor(before / MOST_ROWS)] as All[number];
-        of(partition, ordinal).duplicates.set(rowId(rows, row), rowId(earlier, before % MOST_ROWS));
-      }
+      const stands = best[seen.add(rows.bytes, rowAt.same(row))] as number;
+      if (stands === place * MOST_ROWS + row) continue;
+      const { rows: others } = all[Math.floor(stands / MOST_ROWS)] as All[number];
+      of(partition, ordinal).duplicates.set(rowId(rows, row), rowId(others, stands % MOST_ROWS));
     }
 }
 

@@ -1,13 +1,11 @@
 import type { EventOf } from "../events/types.generated.ts";
 import type { Entry } from "../ledger/item.ts";
 import type { Draft } from "./build-example.ts";
-import type { Catalogue } from "./catalogue.ts";
 import type { ItemFacts, Retry } from "./facts.ts";
 import type { FoldedItem } from "./fold-items.ts";
 import { type Calls, labelsOf } from "./labels.ts";
 import { parsed } from "./parsed.ts";
 import { qualityOf } from "./quality.ts";
-import type { Redaction } from "./redact/redactor.ts";
 import type { ReviewedExample } from "./reviewed-example.ts";
 import type { Collected } from "./rows.ts";
 import type { Split } from "./split.ts";
@@ -31,26 +29,22 @@ function completed(draft: Draft, { duplicateOf, labels, quality, split }: Omit<R
   };
 }
 
-/** What an item says of one that it tries again, where a person approved it and nobody has reported it since. `callsOf` gives its redacted calls. */
+/** What an item says of one that it tries again, where a person approved it and nobody has reported it since. `told` gives its calls. */
 export function retryIn(
-  { item, memory, life }: FoldedItem,
+  { item, effective, life }: FoldedItem,
   { retryOf, occurredAt }: EventOf["proposals"],
   thread: string,
-  callsOf: () => Calls,
+  told: () => Pick<Retry, "calls" | "learned">,
 ): Retry | undefined {
   if (retryOf === null) return undefined;
   const isReport = ({ event, topic }: Entry) => topic === "decisions" && (event as EventOf["decisions"]).incident !== null;
-  if ([...memory.statuses.values()].some(({ status, entry }) => status === "effective" && isReport(entry))) return undefined;
+  if (effective.some(isReport)) return undefined;
   const { resume, decision } = life;
   const approved = (resume?.outcome === "proceed" && decision?.kind === "approve") || resume?.outcome === "proceed_edited";
-  return approved ? { of: retryOf, calls: callsOf(), thread, proposedAt: occurredAt, itemId: item.id } : undefined;
+  return approved ? { of: retryOf, ...told(), thread, proposedAt: occurredAt, itemId: item.id } : undefined;
 }
 
-/** What an item ran in the end, redacted like the rows are. */
-export function redactedCalls({ item, life }: FoldedItem, redaction: Redaction, catalogue: Catalogue): Calls {
-  return (life.verdict?.actions ?? []).map(({ actionId, tool, args }) => ({
-    actionId,
-    tool,
-    args: redaction.args(parsed(args), catalogue.fieldsOf(item.workspace ?? "", tool).rules) ?? null,
-  }));
+/** What an item ran in the end. */
+export function callsRun({ life }: FoldedItem): Calls {
+  return (life.verdict?.actions ?? []).map(({ actionId, tool, args }) => ({ actionId, tool, args: parsed(args) }));
 }

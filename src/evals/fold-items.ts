@@ -14,8 +14,9 @@ import { itemsOf, type PileSource } from "./pile.ts";
 export interface FoldedItem {
   readonly item: Item;
   readonly memory: MapMemory;
-  /** Its life, read once for all who ask. */
+  /** Its life and its effective events, looked up once for all who ask. The order of the events depends on how the topics were interleaved. */
   readonly life: Life;
+  readonly effective: readonly Entry[];
   readonly partition: number;
   /** Place of the item in its partition, from 0. */
   readonly ordinal: number;
@@ -46,8 +47,14 @@ export function* foldedItems(
       const event = decodedRecord(record, codec, skipped);
       if (event !== undefined) foldEvent(item, memory, new RecordEntry(record, event), rules);
     }
-    yield { item, memory, life: lifeOf(item), partition, ordinal };
+    yield { item, memory, life: lifeOf(item), effective: effectiveIn(memory), partition, ordinal };
   }
+}
+
+function effectiveIn(memory: MapMemory): Entry[] {
+  const found: Entry[] = [];
+  for (const { status, entry } of memory.statuses.values()) if (status === "effective") found.push(entry);
+  return found;
 }
 
 /** A record on its way into the fold. */

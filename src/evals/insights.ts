@@ -70,8 +70,7 @@ export class Insights {
     if (proposal === undefined) return;
     if (isCounted) this.addItem(folded, proposal);
     for (const draft of drafts) this.addExample(draft);
-    for (const { status, entry } of folded.memory.statuses.values()) {
-      if (status !== "effective") continue;
+    for (const entry of folded.effective) {
       if (entry.topic === "decisions" && wanted(entry.offset, entry.event.occurredAt)) this.addDecision(entry.event as EventOf["decisions"], folded);
       if (entry.topic === "receipts" && isCounted) this.addReceipt(entry.event as EventOf["receipts"], proposal);
     }
@@ -80,8 +79,7 @@ export class Insights {
   private addItem(folded: FoldedItem, proposal: EventOf["proposals"]): void {
     this.items++;
     let [person, waited] = [false, false];
-    for (const { status, entry } of folded.memory.statuses.values()) {
-      if (status !== "effective") continue;
+    for (const entry of folded.effective) {
       person ||= entry.topic === "decisions" && PEOPLE.has((entry.event as EventOf["decisions"]).kind);
       waited ||= entry.topic === "verdicts" && waitsForPerson(entry.event as EventOf["verdicts"]);
     }

@@ -10,7 +10,8 @@ export type Label =
   | { readonly class: "preference"; readonly chosen: Calls; readonly rejected: Calls; readonly from: "edit" | "retry" }
   | { readonly class: "sft"; readonly target: Calls }
   | { readonly class: "kto_positive" | "kto_negative"; readonly completion: Calls }
-  | { readonly class: "should_not_call"; readonly calls: Calls }
+  /** any: each of the calls is wrong. all: they are wrong together, and nobody said which of them is. */
+  | { readonly class: "should_not_call"; readonly calls: Calls; readonly wrong: "any" | "all" }
   | { readonly class: "should_have_asked"; readonly answer: string }
   | { readonly class: "policy_test"; readonly decided: "edit" | "reject"; readonly calls: Calls }
   | { readonly class: "regression"; readonly wrong: Calls | null; readonly expected: Calls };
@@ -27,7 +28,7 @@ export const LABEL_MAP = {
 } as const;
 
 /** What labels are made of. */
-type Labelling = Pick<ReviewedExample, "ask" | "decision" | "presented" | "final" | "quality" | "outcome">;
+type Labelling = Pick<ReviewedExample, "ask" | "decision" | "presented" | "final" | "dropped" | "quality" | "outcome">;
 
 /** Why a decision of this kind has not every label that the kind has. */
 export type Withheld = "disputed" | "incident" | "quality";
@@ -52,21 +53,14 @@ export function withheldOf(example: Labelling, retry: Calls | null): { readonly 
 export function labelsOf(example: Labelling, retry: Calls | null): Label[] {
   const { decision, presented, final, quality } = example;
   if (quality.tier === "disputed") return [];
-  const no: Label[] = [
-    { class: "kto_negative", completion: presented },
-    { class: "should_not_call", calls: presented },
-  ];
+  const no: Label[] = [{ class: "kto_negative", completion: presented }, ...(presented.length > 0 ? [shouldNotCall(example)] : [])];
   const policyTest = (decided: "edit" | "reject"): Label => ({ class: "policy_test", decided, calls: presented });
   switch (decision.kind) {
     case "edit":
       if (final === null) return [];
       // What ran did harm: both sides are negative, and there is nothing to prefer.
       if (isNegativeByIncident(example))
-        return [
-          { class: "kto_negative", completion: presented },
-          { class: "kto_negative", completion: final },
-          { class: "should_not_call", calls: final },
-        ];
+        return [{ class: "kto_negative", completion: presented }, { class: "kto_negative", completion: final }, notTogether(final)];
       return [
         { class: "preference", chosen: final, rejected: presented, from: "edit" },
         { class: "sft", target: final },
@@ -92,6 +86,16 @@ export function labelsOf(example: Labelling, retry: Calls | null): Label[] {
     case "acknowledge":
       return [];
   }
+}
+
+/** Of a rejected plan the steps that were named as wrong; where none was, the plan as a whole. */
+function shouldNotCall({ decision, presented, dropped }: Labelling): Label {
+  const named = decision.kind === "reject" ? presented.filter(({ actionId }) => dropped.includes(actionId)) : [];
+  return named.length > 0 ? { class: "should_not_call", calls: named, wrong: "any" } : notTogether(presented);
+}
+
+function notTogether(calls: Calls): Label {
+  return { class: "should_not_call", calls, wrong: calls.length === 1 ? "any" : "all" };
 }
 
 /** Calls as a JSON value, without ids: what two sides are compared by. */

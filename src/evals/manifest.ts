@@ -5,7 +5,7 @@ import type { Hidden, Profile } from "./redact/redactor.ts";
 import type { ExampleKind } from "./reviewed-example.ts";
 
 /** Form of the rows and of the manifest. It changes when the same events would give other bytes. */
-export const EXPORT_FORMAT = 4;
+export const EXPORT_FORMAT = 5;
 
 /** Name of the file that describes an export, of the one that tells what was left out, and of the picture book. */
 export const MANIFEST_FILE = "manifest.json";

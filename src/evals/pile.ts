@@ -48,9 +48,9 @@ export class Pile {
   private makeRoom(bytes: number): void {
     if (this.used + bytes > this.most) this.flush();
     if (this.used + bytes <= this.held.length) return;
-    const larger = Buffer.from(new ArrayBuffer(Math.max(this.used + bytes, Math.min(this.most, 2 * this.held.length))));
-    this.held.copy(larger, 0, 0, this.used);
-    this.held = larger;
+    // Transferred: what it was is free at once, and not when garbage is collected.
+    const larger = Math.max(this.used + bytes, Math.min(this.most, 2 * this.held.length));
+    this.held = Buffer.from((this.held.buffer as ArrayBuffer).transfer(larger));
   }
 
   private flush(): void {
@@ -66,11 +66,13 @@ export class Pile {
 
   /** Hands the records over. Nothing may be added afterwards. */
   hand(): PileSource {
-    if (this.file !== undefined) this.flush();
-    const bytes = new Uint8Array(this.held.buffer as ArrayBuffer, 0, this.used);
-    this.held = Buffer.from(new ArrayBuffer(0));
+    const held = this.held.buffer as ArrayBuffer;
+    if (this.file === undefined) return { bytes: new Uint8Array(held, 0, this.used) };
+    this.flush();
     this.close();
-    return this.file === undefined ? { bytes } : { file: this.file.path, length: this.written };
+    // The rows are about to need the memory.
+    held.transfer(0);
+    return { file: this.file.path, length: this.written };
   }
 
   /** Lets go of the file. */
@@ -186,12 +188,15 @@ function inMemory(all: Buffer): Reader {
 }
 
 /** One after the other, partitions are read into the same memory: each would else stay until the next collection of garbage. */
-let room = Buffer.alloc(0);
+let room = Buffer.from(new ArrayBuffer(0));
 /** Its size is a multiple of this: most partitions are about as large as each other, and a little more is no reason for another room. */
 const ROOM_STEP_BYTES = 8 * 1024 * 1024;
 
 function whole(fd: number, length: number): Buffer {
-  if (room.length < length) room = Buffer.allocUnsafe(ROOM_STEP_BYTES * Math.ceil(length / ROOM_STEP_BYTES));
+  if (room.length < length) {
+    (room.buffer as ArrayBuffer).transfer(0);
+    room = Buffer.allocUnsafe(ROOM_STEP_BYTES * Math.ceil(length / ROOM_STEP_BYTES));
+  }
   fill(fd, room, length, 0);
   return room.subarray(0, length);
 }

@@ -1,22 +1,42 @@
 import { canonicalize, type Json } from "../events/canonical.ts";
 import type { Draft } from "./build-example.ts";
-import type { Catalogue } from "./catalogue.ts";
 import type { PatchOperation } from "./diff.ts";
 import { redactedJudged } from "./judged.ts";
-import { type Redaction, redactedMessages } from "./redact/redactor.ts";
+import type { Calls } from "./labels.ts";
+import type { Learned, Redaction } from "./redact/redactor.ts";
+import { type Transcript, transcriptOf } from "./redact/transcript.ts";
 import type { FieldRule } from "./redact/treatment.ts";
 import { ownerOf } from "./redact-owner.ts";
 import type { ExampleAction } from "./reviewed-example.ts";
 
+type RulesOf = (tool: string) => readonly FieldRule[];
+
+/** Tells the redaction what the classified fields of a draft hold, in its actions and in its transcript, so that it is hidden wherever it stands. */
+function learnDraft(draft: Draft, redaction: Redaction, rulesOf: RulesOf): Transcript {
+  for (const action of [...draft.proposed, ...draft.presented, ...(draft.final ?? [])]) redaction.learn(action.args, rulesOf(action.tool));
+  const transcript = transcriptOf(draft.context.messages, rulesOf);
+  transcript.learn(redaction);
+  return transcript;
+}
+
+/** What is classified in the rows and the calls of an item: another row that shows these calls hides it too. */
+export function learnedOf(drafts: readonly Draft[], calls: Calls, redaction: Redaction, rulesOf: RulesOf): Learned {
+  for (const { tool, args } of calls) redaction.learn(args, rulesOf(tool));
+  for (const draft of drafts) learnDraft(draft, redaction, rulesOf);
+  return redaction.learned();
+}
+
+/** Calls of another item in a row, by a redaction that has heard of both. */
+export function redactedCalls(calls: Calls, redaction: Redaction, rulesOf: RulesOf): Calls {
+  return calls.map((call) => ({ ...call, args: redaction.args(call.args, rulesOf(call.tool)) ?? null }));
+}
+
 /** A draft with what must not leave hidden, in both sides of a pair alike. The differences were found before, on what really stood there. */
-export function redactedDraft(draft: Draft, redaction: Redaction, catalogue: Catalogue): Draft {
-  const rulesOf = (tool: string) => catalogue.fieldsOf(draft.workspace, tool).rules;
+export function redactedDraft(draft: Draft, redaction: Redaction, rulesOf: RulesOf): Draft {
   const toolOf = new Map([...draft.proposed, ...draft.presented, ...(draft.final ?? [])].map((a) => [a.actionId, a.tool]));
   const rulesAt = (actionId: string) => rulesOf(toolOf.get(actionId) ?? "");
-  // Twice over the arguments: the first look learns what classified fields hold, so that the second finds it in other fields as well.
-  for (const action of [...draft.proposed, ...draft.presented, ...(draft.final ?? [])]) redaction.args(action.args, rulesOf(action.tool));
-  // Transcripts next: their calls hold classified values too.
-  const messages = redactedMessages(draft.context.messages, redaction, rulesOf);
+  // All calls are heard of before the first text is shown: what a later one holds stands in earlier ones as well.
+  const messages = learnDraft(draft, redaction, rulesOf).redacted(redaction);
   const tools = redaction.value(draft.context.tools);
   const isShown = messages === draft.context.messages && tools === draft.context.tools;
   const actionOf = (action: ExampleAction): ExampleAction => {

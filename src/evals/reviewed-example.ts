@@ -78,7 +78,7 @@ export interface ReviewedExample {
   readonly patch: readonly { readonly actionId: string; readonly operations: readonly PatchOperation[] }[];
   /** On an edit: the fields that changed. */
   readonly changes: readonly FieldChange[];
-  /** On an edit of a plan: steps that were dropped, and the new order of the rest where there is one. */
+  /** On an edit of a plan: steps that were dropped, and the new order of the rest where there is one. On a rejection: the steps that were named as wrong. */
   readonly dropped: readonly string[];
   readonly order: readonly string[];
   readonly decision: {
@@ -134,7 +134,7 @@ export interface ReviewedExample {
   readonly sources: readonly Source[];
   readonly split: Split;
   readonly quality: { readonly tier: Tier; readonly why: readonly string[] };
-  /** Id of the earlier row with the same context, call and decision; such a row gives no labels. */
+  /** Id of the row with the same context, call and decision that gives the labels, the best of them; this one gives none. */
   readonly duplicateOf: string | null;
   /** What the decision became. */
   readonly labels: readonly LabelClass[];

@@ -1,6 +1,7 @@
 import type { Draft } from "./build-example.ts";
 import { DIGEST_BYTES, digestOf } from "./digests.ts";
-import { isNegativeByIncident } from "./quality.ts";
+import { isNegativeByIncident, qualityOf } from "./quality.ts";
+import type { Tier } from "./reviewed-example.ts";
 
 /** What a row is compared with others by. */
 export interface RowKeys {
@@ -10,7 +11,13 @@ export interface RowKeys {
   readonly same: Uint8Array;
   /** 1: somebody approved the call; 2: somebody edited or rejected it. */
   readonly verdict: number;
+  /** Of rows that say the same the one with the lowest rank gives the labels. */
+  readonly rank: number;
 }
+
+/** The better an example, the lower; what only repeats an edit gives no labels itself, so that it comes last. */
+const RANKS: { readonly [tier in Tier]: number } = { gold: 0, silver: 1, bronze: 2, disputed: 3 };
+const REPEATS = 4;
 
 /** What a row is compared by. Before redaction, so that a profile changes neither splits nor duplicates. */
 export function keysOf(draft: Draft): RowKeys {
@@ -24,13 +31,21 @@ export function keysOf(draft: Draft): RowKeys {
       : kind === "respond"
         ? digestOf(call.toString("latin1"), kind, message ?? "")
         : marked(call, KINDS.indexOf(kind));
+  const rank = draft.repeats !== null ? REPEATS : RANKS[qualityOf(draft, false).tier];
   // What was reported is no repetition of what was not: it says the contrary.
-  if (draft.outcome.incidents.length > 0) return { call, same: digestOf(draft.id), verdict: isNegativeByIncident(draft) ? 2 : 0 };
-  return { call, same, verdict: { approve: 1, edit: 2, reject: 2, respond: 0, acknowledge: 0 }[kind] };
+  if (draft.outcome.incidents.length > 0) {
+    const isNegative = isNegativeByIncident(draft);
+    return { call, same: marked(same, isNegative ? GRAVE : SLIGHT), verdict: isNegative ? 2 : 0, rank };
+  }
+  return { call, same, verdict: { approve: 1, edit: 2, reject: 2, respond: 0, acknowledge: 0 }[kind], rank };
 }
 
 /** Kinds of which a call tells all: what is approved is what was presented. */
 const KINDS: readonly string[] = ["approve", "reject", "acknowledge"];
+
+/** Marks of what was reported, which meet none of a kind. */
+const GRAVE = 16;
+const SLIGHT = 32;
 
 /** Another digest for each mark. */
 function marked(digest: Buffer, mark: number): Buffer {
@@ -44,8 +59,8 @@ function calledIn(actions: Draft["presented"]): string {
   return JSON.stringify(actions.map(({ tool, argsSha256 }) => [tool, argsSha256]));
 }
 
-/** Id, call, same and verdict of each row, one behind the other: 49 bytes. */
-const ROW_BYTES = 3 * DIGEST_BYTES + 1;
+/** Id, call, same, verdict and rank of each row, one behind the other: 50 bytes. */
+const ROW_BYTES = 3 * DIGEST_BYTES + 2;
 
 /** The keys of many rows in little memory, with the item that each is of. */
 export class RowList {
@@ -54,7 +69,7 @@ export class RowList {
   private ordinals = new Uint32Array(64);
 
   /** @param id 32 hex digits */
-  add(ordinal: number, id: string, { call, same, verdict }: RowKeys): void {
+  add(ordinal: number, id: string, { call, same, verdict, rank }: RowKeys): void {
     if (this.size === this.ordinals.length) {
       const [bytes, ordinals] = [Buffer.alloc(2 * this.bytes.length), new Uint32Array(2 * this.ordinals.length)];
       bytes.set(this.bytes);
@@ -67,6 +82,7 @@ export class RowList {
     this.bytes.set(call, at + DIGEST_BYTES);
     this.bytes.set(same, at + 2 * DIGEST_BYTES);
     this.bytes[at + 3 * DIGEST_BYTES] = verdict;
+    this.bytes[at + 3 * DIGEST_BYTES + 1] = rank;
     this.ordinals[this.size] = ordinal;
     this.size++;
   }
@@ -88,6 +104,7 @@ export const rowAt = {
   call: (row: number): number => row * ROW_BYTES + DIGEST_BYTES,
   same: (row: number): number => row * ROW_BYTES + 2 * DIGEST_BYTES,
   verdict: (row: number): number => row * ROW_BYTES + 3 * DIGEST_BYTES,
+  rank: (row: number): number => row * ROW_BYTES + 3 * DIGEST_BYTES + 1,
 };
 
 /** The id of a row. */

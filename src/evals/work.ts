@@ -5,13 +5,14 @@ import { CaseCheck, type PublishedVersion } from "./case-check.ts";
 import { Catalogue, type DescribedPolicy } from "./catalogue.ts";
 import { EarlierParts } from "./earlier-parts.ts";
 import { type ItemFacts, type PartitionFacts, type Retry, Runs, type Told } from "./facts.ts";
-import { finish, redactedCalls, retryIn } from "./finish.ts";
+import { callsRun, finish, retryIn } from "./finish.ts";
 import { type FoldedItem, foldedItems, proposalOf, type Skipped, threadOf } from "./fold-items.ts";
 import { Insights, type InsightsParts } from "./insights.ts";
 import { Output, type Part } from "./output.ts";
 import type { PileSource } from "./pile.ts";
 import { type Hidden, nothingHidden, type Profile, type Redaction, redactor } from "./redact/redactor.ts";
-import { isEqualPair, redactedDraft } from "./redact-draft.ts";
+import type { FieldRule } from "./redact/treatment.ts";
+import { isEqualPair, learnedOf, redactedCalls, redactedDraft } from "./redact-draft.ts";
 import { ownerOf } from "./redact-owner.ts";
 import { keysOf, RowList } from "./row-keys.ts";
 import { addOperation, addRows, type RowSink, textOf } from "./rows.ts";
@@ -114,10 +115,11 @@ class PartitionWork {
   /** The first pass. */
   first(): First {
     const { shop, partition } = this;
-    const { settings, catalogue } = shop;
+    const { settings } = shop;
     const skipped: Skipped = { undecodable: 0, unknownSchema: 0, misplaced: 0 };
     const hidden = nothingHidden();
     const redactionOf = redactor(settings.profile, settings.key, hidden);
+    const unheard = redactor(settings.profile, settings.key, nothingHidden());
     const insights = new Insights();
     const rows = new RowList();
     const retries: Retry[] = [];
@@ -127,7 +129,7 @@ class PartitionWork {
     let parked = 0;
     try {
       for (const folded of foldedItems(this.source, partition, shop.codec, skipped)) {
-        const { item, ordinal } = folded;
+        const { ordinal } = folded;
         if (!this.isWanted(folded)) continue;
         parked += this.parkedIn(folded);
         const proposal = proposalOf(folded);
@@ -136,7 +138,10 @@ class PartitionWork {
         insights.add(folded, drafts, this.wanted, this.isCounted(folded, proposal));
         if (drafts.length > 0) items++;
         if (shop.target === null) continue;
-        const retry = retryIn(folded, proposal, threadOf(folded), () => redactedCalls(folded, redactionOf(item.workspace ?? ""), catalogue));
+        const retry = retryIn(folded, proposal, threadOf(folded), () => {
+          const calls = callsRun(folded);
+          return { calls, learned: learnedOf(drafts, calls, unheard(proposal.workspace), this.rulesIn(proposal.workspace)) };
+        });
         if (retry !== undefined) retries.push(retry);
         for (const draft of drafts) rows.add(ordinal, draft.id, keysOf(draft));
         const hasRows = this.makeRows(folded, drafts, { redactionOf, facts: NOTHING, retry: null, pass: "first", output });
@@ -213,6 +218,10 @@ class PartitionWork {
     return offset >= (from.proposals[this.partition] ?? 0) && occurredAt >= after;
   }
 
+  private rulesIn(workspace: string): (tool: string) => readonly FieldRule[] {
+    return (tool) => this.shop.catalogue.fieldsOf(workspace, tool).rules;
+  }
+
   private draftsOf(folded: FoldedItem): Draft[] {
     const { catalogue, settings } = this.shop;
     return examplesOf(folded, {
@@ -225,19 +234,22 @@ class PartitionWork {
 
   /** Makes the rows of an item, or takes them back. Tells whether there are any. */
   private makeRows(folded: FoldedItem, drafts: readonly Draft[], { redactionOf, facts, retry, pass, output }: Making): boolean {
-    const { target, settings, catalogue } = this.shop as Workshop & { readonly target: Target };
+    const { target, settings } = this.shop as Workshop & { readonly target: Target };
     const { names, tally } = this;
     const sink: RowSink = { names, tally, check: this.shop.check, n: pass === "back" ? -1 : 1, add: (file, row) => output.add(folded.ordinal, file, row) };
     const thread = threadOf(folded);
     const splitFor = (workspace: string): Split => (facts.heldOut ? "holdout" : splitOf(settings.splitSeed, workspace, thread));
     for (const draft of drafts) {
-      const redacted = redactedDraft(draft, redactionOf(draft.workspace), catalogue);
+      const redaction = redactionOf(draft.workspace);
+      const rulesOf = this.rulesIn(draft.workspace);
+      redaction.share(retry?.learned ?? []);
+      const redacted = redactedDraft(draft, redaction, rulesOf);
       const equal = draft.decision.kind === "edit" && isEqualPair(redacted);
       const split = splitFor(draft.workspace);
       // Where runs are held out by time, only the run itself is surely in the split of the run.
       const sameSplit = (other: string) =>
         settings.holdoutFrom === undefined ? splitOf(settings.splitSeed, draft.workspace, other) === split : other === thread;
-      const near = retry !== null && sameSplit(retry.thread) ? retry.calls : null;
+      const near = retry !== null && sameSplit(retry.thread) ? redactedCalls(retry.calls, redaction, rulesOf) : null;
       const strays = draft.decision.kind === "reject" && retry !== null && near === null;
       const finished = { ...finish(redacted, split, facts, near), strays };
       if (pass === "first") tally.example(finished.example);

@@ -87,14 +87,19 @@ function atRest(item: Item, cause: VerdictNode | DecisionNode): boolean {
   return true;
 }
 
+/** The time of the step in force as its verdict gives it, and by how much it was taken later, in milliseconds. `end` is null where nothing is due. */
+export function stepTimes({ terms, group, judgedAt }: VerdictNode): { readonly from: number; readonly end: number | null; readonly late: number } {
+  const end = terms.ladder.find((s) => s.step === group.step + 1)?.at ?? terms.expiresAt;
+  const from = terms.ladder.find((s) => s.step === group.step)?.at ?? judgedAt;
+  return { from, end, late: group.escalatedAt === null ? 0 : Math.max(0, group.escalatedAt - from) };
+}
+
 /**
  * When the time of the step in force is over: the next step of the ladder is due, or the expiry. A step that was taken late, after a time
  * without a clock, has as long as the verdict gives it: the times in the verdict are the earliest ones. Null where nothing is due.
  */
-export function stepEnds({ terms, group }: VerdictNode): number | null {
-  const end = terms.ladder.find((s) => s.step === group.step + 1)?.at ?? terms.expiresAt;
-  const taken = terms.ladder.find((s) => s.step === group.step);
-  const late = taken === undefined || group.escalatedAt === null ? 0 : Math.max(0, group.escalatedAt - taken.at);
+export function stepEnds(verdict: VerdictNode): number | null {
+  const { end, late } = stepTimes(verdict);
   return end === null ? null : end + late;
 }
 

@@ -55,6 +55,16 @@ export function afterWorkingTime(calendar: Calendar, at: number, ms: number): nu
   throw new Error(NEVER_OPEN);
 }
 
+/** How much of a stretch of time is working time, in milliseconds. */
+export function workingTimeIn(calendar: Calendar, from: number, to: number): number {
+  let sum = 0;
+  for (const opening of openingsFrom(calendar, from)) {
+    if (opening.from >= to) break;
+    sum += Math.min(opening.to, to) - Math.max(opening.from, from);
+  }
+  return sum;
+}
+
 /**
  * The same time of day so many working days later. A moment outside of the hours counts from the next opening on; where the last day is
  * closed at that time of day, its next opening counts, else its closing.

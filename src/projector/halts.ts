@@ -35,8 +35,12 @@ export interface Halts {
   inForce(now: number): readonly Halt[];
   /** The first halt that covers somebody's actions. */
   covering(concerned: Concerned, now: number): Halt | undefined;
-  /** For how long halts have covered somebody's actions from a time on, in milliseconds: also those that were lifted, or have ended, since. */
-  coveredFor(concerned: Concerned, from: number, now: number): number;
+  /**
+   * For how long halts have covered somebody's actions from a time on, in milliseconds: also those that were lifted, or have ended, since.
+   *
+   * @param length how long a stretch of time counts; by default as long as it is
+   */
+  coveredFor(concerned: Concerned, from: number, now: number, length?: (from: number, to: number) => number): number;
   /** When the next of them ends by itself; null where none does. */
   nextEnd(now: number): number | null;
 }
@@ -74,12 +78,13 @@ export function openHalts(views: Database.Database, onFolded: (listener: (batch:
   };
   return {
     inForce,
-    coveredFor(concerned, from, now) {
+    coveredFor(concerned, from, now, length = (start, end) => end - start) {
       let [sum, upTo] = [0, from];
       for (const halt of history()) {
         if (!covers(halt, concerned)) continue;
         const end = Math.min(now, halt.expiresAt ?? now);
-        sum += Math.max(0, end - Math.max(upTo, halt.at));
+        const start = Math.max(upTo, halt.at);
+        if (end > start) sum += length(start, end);
         upTo = Math.max(upTo, end);
       }
       return sum;

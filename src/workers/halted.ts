@@ -19,13 +19,18 @@ export function haltOn(halts: Halts, { item }: Pick<StoredItemView, "item">, now
 /**
  * How long a halt has kept an item from being approved since its owner got it, in milliseconds: that long its deadlines wait, so that nothing
  * escalates or expires which nobody was allowed to approve.
+ *
+ * @param length how long a stretch of time counts; by default as long as it is
  */
-export function haltedFor(halts: Halts): (view: Pick<StoredItemView, "item">, verdict: VerdictNode, now: number) => number {
+export function haltedFor(
+  halts: Halts,
+  length?: (from: number, to: number) => number,
+): (view: Pick<StoredItemView, "item">, verdict: VerdictNode, now: number) => number {
   return ({ item }, { group, judgedAt }, now) => {
     const proposal = nodeOf(item, "proposals", item.proposal);
     if (proposal === undefined) return 0;
     const concerned = { workspace: item.workspace ?? "default", agent: proposal.agentId, tools: proposal.actions.map((a) => a.tool) };
-    return halts.coveredFor(concerned, Math.max(judgedAt, group.escalatedAt ?? 0), now);
+    return halts.coveredFor(concerned, Math.max(judgedAt, group.escalatedAt ?? 0), now, length);
   };
 }
 

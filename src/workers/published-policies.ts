@@ -9,6 +9,7 @@ import type { CompiledPolicy, Criterion } from "../policy/compiled.ts";
 import { parsePolicy } from "../policy/document/document.ts";
 import { asItJudged, documentsOf, type Reached } from "../policy/earlier-version.ts";
 import { judge } from "../policy/judgement/judge.ts";
+import { type WorkingSpan, workingSpanOf } from "../policy/working-span.ts";
 import type { FoldedBatch } from "../projector/fold-batch.ts";
 import type { Queries } from "../projector/queries.ts";
 import type { Judge } from "./policy-worker.ts";
@@ -36,6 +37,8 @@ export interface PublishedPolicies {
   readonly saysType: (workspace: string, tool: string, keys: readonly string[]) => boolean;
   /** How long a reviewer's claim on an item with these tools lasts, in milliseconds. */
   readonly claimMs: (workspace: string, tools: readonly string[]) => number;
+  /** The working time that a verdict gave from one moment to another; undefined where that was a fixed time, or its documents cannot be read. */
+  readonly workingSpan: (reached: Pick<Reached, "policy" | "policies">, from: number, end: number) => WorkingSpan | undefined;
   /** Criteria by which reviewers may score an item with these tools. */
   readonly rubric: (workspace: string, tools: readonly string[]) => readonly Criterion[];
   /** The arguments of a tool that are classified. Where a document of the workspace cannot be used nobody knows what it classifies: then all are secret. */
@@ -94,6 +97,18 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
     meters: () => current().meters,
     enforced: () => current().usable.filter(({ mode }) => mode !== "shadow"),
     claimMs: (workspace, tools) => claimMs(current().usable, workspace, tools),
+    workingSpan(reached, from, end) {
+      for (const ref of documentsOf(reached)) {
+        try {
+          const span = workingSpanOf(compiledOf(documentOf(queries, ref), `${ref.id}@${ref.version}`), from, end);
+          if (span !== undefined) return span;
+        } catch (error) {
+          // An owner's time must come to an end also where this version cannot read the document any more.
+          if (!(error instanceof CountersignError)) throw error;
+        }
+      }
+      return undefined;
+    },
     rubric: (workspace, tools) => rubricOf(current().usable, workspace, tools),
     classified(workspace, tool) {
       const { usable, broken } = current();

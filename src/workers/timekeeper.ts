@@ -1,10 +1,9 @@
 import type { Draft } from "../events/draft.ts";
 import type { EventOf } from "../events/types.generated.ts";
-import type { VerdictNode } from "../ledger/item.ts";
 import { owedTo, STALLED } from "../ledger/owed.ts";
 import type { Todo } from "../projector/list-queries.ts";
 import type { Queries } from "../projector/queries.ts";
-import type { StoredItemView } from "../projector/reading.ts";
+import type { StepTime } from "./step-time.ts";
 import type { Body, Write } from "./write.ts";
 
 type ClockActor = Draft<EventOf["decisions"]["actor"]>;
@@ -14,7 +13,7 @@ export function timekeeper(
   queries: Queries,
   write: Write,
   now: () => number,
-  heldFor: (view: StoredItemView, verdict: VerdictNode, now: number) => number = () => 0,
+  stepTime: StepTime = (_view, _verdict, due) => due,
 ): (todo: Todo) => Promise<"wait" | undefined> {
   return async (todo) => {
     const view = queries.item(todo.itemId);
@@ -27,7 +26,10 @@ export function timekeeper(
     const occurredAt = Math.max(now(), todo.due);
     const node = view.item.nodes.get(todo.cause);
     if (node?.topic === "verdicts") {
-      if ((todo.duty === "escalate" || todo.duty === "expire") && now() < todo.due + heldFor(view, node, now())) return "wait";
+      if (todo.duty === "escalate" || todo.duty === "expire") {
+        const over = stepTime(view, node, todo.due, now());
+        if (now() < (typeof over === "number" ? over : await over)) return "wait";
+      }
       const answers = { topic: "verdicts", eventId } as const;
       const base: Body<"decisions"> = { workspace, answers, actor, occurredAt, scope: "action", kind: "expire" };
       if (todo.duty === "expire") await write("decisions", todo.itemId, base);

@@ -280,7 +280,7 @@ describe("manifest", () => {
     const text = await bytes(EXAMPLES_FILE);
     expect(JSON.parse((await bytes(MANIFEST_FILE)).toString())).toEqual(manifest);
     expect(manifest).toMatchObject({
-      format: 4,
+      format: 5,
       target: "jsonl",
       log: { url: "memory:", partitions: 12 },
       rows: 2,

@@ -5,14 +5,21 @@ import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { exportDataset } from "../../src/evals/export.ts";
 import { detected, isCard, isIban, isPhone } from "../../src/evals/redact/detectors.ts";
-import { redactedMessages, redactor } from "../../src/evals/redact/redactor.ts";
-import { bucketOf, treatmentOf } from "../../src/evals/redact/treatment.ts";
+import { nothingHidden, type Redaction, redactor } from "../../src/evals/redact/redactor.ts";
+import { transcriptOf } from "../../src/evals/redact/transcript.ts";
+import { bucketOf, type FieldRule, treatmentOf } from "../../src/evals/redact/treatment.ts";
 import { TARGETS } from "../../src/evals/targets/table.ts";
 import { canonicalize, type Json } from "../../src/events/canonical.ts";
 import { policyItemId } from "../../src/events/ids.ts";
 import { TEST_KEY } from "./collected.ts";
 import { Script } from "./script.ts";
 import { transcript } from "./story.ts";
+
+const redacted = (messages: Json, redaction: Redaction, rules: readonly FieldRule[]) => {
+  const found = transcriptOf(messages, () => rules);
+  found.learn(redaction);
+  return found.redacted(redaction);
+};
 
 const hide = (text: string) => detected(text, (kind) => `<${kind}>`);
 
@@ -94,19 +101,19 @@ describe("treatments", () => {
 
   test("a pseudonym is the same for the same value, key and workspace, and another for another", () => {
     const rules = [{ path: "/n", treatment: "pseudonym" }] as const;
-    const hidden = { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } };
+    const hidden = nothingHidden();
     const of = (key: string, workspace: string, n: string) => (redactor("strict", key, hidden)(workspace).args({ n }, rules) as { n: string }).n;
     expect(of("k", "w", "Ann")).toBe(of("k", "w", "Ann"));
     expect(new Set([of("k", "w", "Ann"), of("k2", "w", "Ann"), of("k", "v", "Ann"), of("k", "w", "Bob")]).size).toBe(4);
   });
 
   test("what a classified field holds is hidden in every other text of the row", () => {
-    const redaction = redactor("strict", "k", { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } })("w");
+    const redaction = redactor("strict", "k", nothingHidden())("w");
     redaction.args({ customer: "mia_li_3668" }, [{ path: "/customer", treatment: "mask" }]);
     expect(redaction.text("Refund for mia_li_3668, please")).toBe("Refund for [masked], please");
   });
 
-  const fresh = () => redactor("strict", "k", { fields: 0, found: { card: 0, iban: 0, email: 0, phone: 0 } })("w");
+  const fresh = () => redactor("strict", "k", nothingHidden())("w");
   const MASK = [
     { path: "/pin", treatment: "mask" },
     { path: "/who", treatment: "mask" },
@@ -136,7 +143,7 @@ describe("treatments", () => {
     ["of Anthropic", (args: string) => ({ role: "assistant", content: [{ type: "tool_use", name: "msg", input: JSON.parse(args) as Json }] })],
   ])("earlier calls %s are treated by class, and so is what was said of them", (_, message) => {
     const messages = [{ role: "user", content: "my pin is hunter2-secret" }, message('{"pin":"hunter2-secret","n":1}')];
-    const out = JSON.stringify(redactedMessages(messages, fresh(), () => MASK));
+    const out = JSON.stringify(redacted(messages, fresh(), MASK));
     expect(out).not.toContain("hunter2");
     expect(out).toContain("[masked]");
     expect(JSON.parse(out)).toHaveLength(2);
@@ -146,7 +153,7 @@ describe("treatments", () => {
     "arguments that are not strict JSON hide no less: %s",
     (args) => {
       const messages = [{ role: "assistant", tool_calls: [{ function: { name: "msg", arguments: args } }] }];
-      expect(JSON.stringify(redactedMessages(messages, fresh(), () => MASK))).not.toContain("hunter2");
+      expect(JSON.stringify(redacted(messages, fresh(), MASK))).not.toContain("hunter2");
     },
   );
 });

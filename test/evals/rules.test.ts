@@ -151,6 +151,7 @@ describe("quality and labels", () => {
       decision: { kind, reasonCodes: [], message: null },
       review: { activeMs: null, batch: null, others: [] },
       rejudged: null,
+      dropped: [],
       overtaken: false,
       repeats: null,
       outcome: { class: outcome, outcome: outcome === "executed" ? "succeeded" : null, incidents: [] },

@@ -2,19 +2,29 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { canonicalArgs } from "../../src/events/canonical.ts";
 import { newEventId } from "../../src/events/ids.ts";
 import type { ItemView } from "../../src/producers/wire/answers.ts";
+import { ledgerKinds, type Place } from "../support/ledgers.ts";
 import { openWorld, until, type World } from "./world.ts";
 
 /** Amounts of an edit, and what it leads to. */
 const EDITS = { "needs two people": 2000, "is forbidden": 4500 } as const;
-const LOGS = { "the embedded log": undefined, "a log in memory": "memory:" } as const;
+const KINDS = await ledgerKinds();
 
-describe.each(Object.entries(LOGS))("on %s", (_name, log) => {
+describe.each(KINDS)("on $name", ({ why, place }) => {
+  if (why !== null) {
+    test.skip(`not run: ${why}`, () => {});
+    return;
+  }
   let world: World;
+  let at: Place;
   let serial = 0;
   beforeAll(async () => {
-    world = await openWorld({ ...(log !== undefined && { log }) });
+    at = await place();
+    world = await openWorld({ log: at.log });
   });
-  afterAll(() => world.close());
+  afterAll(async () => {
+    await world.close();
+    at.remove();
+  });
 
   const view = async (itemId: string) => (await world.call<ItemView>("lead", "GET", `/v1/items/${itemId}`)).body;
   const done = (itemId: string) => until(async () => ((await view(itemId)).stage === "done" ? view(itemId) : undefined));

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { afterWorkingDays, afterWorkingTime, type Calendar, DAYS, isOpen } from "../../src/policy/calendar.ts";
+import { afterWorkingDays, afterWorkingTime, type Calendar, DAYS, isOpen, workingTimeIn } from "../../src/policy/calendar.ts";
 import { isLonger, readSpan, spanEnd, spanText } from "../../src/policy/span.ts";
 
 const MINUTE = 60_000;
@@ -37,6 +37,17 @@ describe("working time", () => {
     ["at the same time of day over the end of summer time", "2026-10-23T15:00:00+02:00", 1, "2026-10-26T15:00:00+01:00"],
   ])("counts working days %s", (_, from, days, to) => {
     expect(iso(afterWorkingDays(office, at(from), days))).toBe(iso(at(to)));
+  });
+
+  it("lies in a stretch of time as long as it takes to be over", () => {
+    const starts = fc.integer({ min: at("2026-10-20T00:00:00Z"), max: at("2027-01-10T00:00:00Z") });
+    fc.assert(
+      fc.property(starts, fc.integer({ min: 0, max: 60 * HOUR }), (from, ms) => {
+        expect(workingTimeIn(office, from, afterWorkingTime(office, from, ms))).toBe(ms);
+      }),
+    );
+    expect(workingTimeIn(office, at("2026-11-20T16:30:00+01:00"), at("2026-11-23T09:45:00+01:00"))).toBe(105 * MINUTE);
+    expect(workingTimeIn(office, at("2026-11-21T16:30:00+01:00"), at("2026-11-22T09:45:00+01:00"))).toBe(0);
   });
 
   it("ends a working day where the later day is shorter, and moves into its hours where it opens later or has a break", () => {

@@ -72,7 +72,7 @@ export const BUGS: { readonly [bug: string]: Bug } = {
     file: "gateway/service/halt.ts",
     line: 'if (standing !== undefined)\n    throw new CountersignError("halted"',
     becomes: 'if (standing === null)\n    throw new CountersignError("halted"',
-    breaks: "nothing barred is started",
+    breaks: ["nothing is decided under a halt", "nothing barred is started"],
   },
   "the gateway tells of a start whose lease has ended": {
     file: "gateway/service/receipt.ts",
@@ -110,8 +110,14 @@ export const BUGS: { readonly [bug: string]: Bug } = {
     file: "projector/fold-batch.ts",
     line: "lastNumber = (highest.get() as number | null) ?? 0;",
     becomes: "lastNumber = 0;",
-    breaks: "what is owed is written",
+    breaks: ["one view for all", "what is owed is written"],
     kind: "files",
+  },
+  "a withdrawal that came while a step ran takes back the rest": {
+    file: "ledger/must-start.ts",
+    line: "return group.endedAt === null || group.endedAt < withdrawnAt;",
+    becomes: "return group.endedAt === null || withdrawnAt > 0;",
+    breaks: "what is refused has no effect",
   },
   "what is withheld is told as refused": {
     file: "workers/dispatcher.ts",

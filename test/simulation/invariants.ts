@@ -24,7 +24,12 @@ const SENDING: { readonly [topic in Topic]?: { readonly [invariant in Invariant]
     "replaced never runs beside": replacesWhatIsOver,
   },
   resumes: { "nothing barred is granted": grantsNothingThatIsBarred, "withheld for a reason": withholdsForAReason, "one effect key": keepsTheEffectKey },
-  receipts: { "nothing barred is started": startsNothingThatIsBarred, "one try at a time": startsOneAtATime, "not before its time": receiptInTime },
+  receipts: {
+    "nothing barred is started": startsNothingThatIsBarred,
+    "one try at a time": startsOneAtATime,
+    "not before its time": receiptInTime,
+    "what is refused has no effect": takesBackNothingForWhatWasRefused,
+  },
   decisions: {
     "nothing is decided under a halt": decidesNothingUnderAHalt,
     "not before its time": decisionInTime,
@@ -136,6 +141,17 @@ function receiptInTime(world: World, { process }: Member, itemId: string, event:
   if (event.kind !== "unknown") return null;
   const lease = world.truth.effective(itemId, "receipts").findLast((r) => r.lease?.id === event.lease?.id && r.kind !== "unknown")?.lease;
   return (lease?.endsAt ?? 0) > now ? "an execution given up before its lease had ended" : null;
+}
+
+/** A withdrawal that came while a step of a plan ran was refused: once that step has ended, the rest is not taken back for it. */
+function takesBackNothingForWhatWasRefused(world: World, member: Member, itemId: string, event: EventOf["receipts"]): string | null {
+  if (event.kind !== "revoked" || !(event.error === null || event.error.code === "withdrawn")) return null;
+  if (event.error === null && world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "reject")) return null;
+  const ended = world.foldedBy(member, itemId, "receipts").findLast((r) => r.kind === "succeeded" && r.answers?.eventId === event.answers?.eventId);
+  if (ended === undefined) return null;
+  const all = (world.truth.logs.get(itemId)?.decisions ?? []) as (EventOf["decisions"] | null)[];
+  const after = all.some((d) => d?.kind === "withdraw" && d.actor.kind === "agent" && d.occurredAt > ended.occurredAt);
+  return after ? null : "the rest of a plan taken back for a withdrawal that came while a step ran";
 }
 
 function decisionInTime(world: World, { process }: Member, itemId: string, event: EventOf["decisions"]): string | null {

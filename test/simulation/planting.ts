@@ -12,7 +12,8 @@ export interface Bug {
   /** What stands there once, and what it becomes. */
   readonly line: string;
   readonly becomes: string;
-  readonly breaks: Invariant;
+  /** The invariant that it breaks first; several where it depends on the history which is. */
+  readonly breaks: Invariant | readonly Invariant[];
   /** Where the log must lie for it to show. Default: memory. */
   readonly kind?: "files";
 }

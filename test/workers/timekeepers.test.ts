@@ -29,6 +29,11 @@ for (const { name, why, place: makePlace } of await ledgerKinds()) {
       return { all, open };
     }
     const quiet = (all: readonly Bench[]) => Promise.all(all.map((bench) => bench.quiet()));
+    /** Nothing is on its way any more: the second copy of what two workers wrote at once may come after nothing is owed. */
+    async function atRest(all: readonly Bench[]): Promise<void> {
+      for (const bench of all) for (const kind of ["policy", "dispatcher", "clock"] as const) await bench.stop(kind);
+      await quiet(all);
+    }
     /** Items of both processes: every other one has a ladder of two steps and is held at its end, the others escalate once and are then rejected. */
     async function propose([a, b]: readonly Bench[], count: number): Promise<string[]> {
       const items: string[] = [];
@@ -83,6 +88,7 @@ for (const { name, why, place: makePlace } of await ledgerKinds()) {
         // Whoever came second is kept without effect; nothing was illegal.
         expect(a.story(item).filter((line) => line.endsWith("illegal"))).toEqual([]);
       }
+      await atRest(all);
       expect(differences(dumpOf(a.ledger.projector), dumpOf(b.ledger.projector))).toEqual([]);
       expect([a.errors, b.errors]).toEqual([[], []]);
     });
@@ -110,6 +116,7 @@ for (const { name, why, place: makePlace } of await ledgerKinds()) {
         );
         expect(story.filter((line) => line.endsWith("illegal"))).toEqual([]);
       }
+      await atRest([first, ...back]);
       expect(differences(dumpOf(back[0].ledger.projector), dumpOf(back[1].ledger.projector))).toEqual([]);
       expect(differences(dumpOf(first.ledger.projector), dumpOf(back[0].ledger.projector))).toEqual([]);
     });
@@ -132,6 +139,7 @@ for (const { name, why, place: makePlace } of await ledgerKinds()) {
         const resumes = effective(a.story(item)).filter((line) => line.startsWith("resumes"));
         expect(resumes).toEqual([settled[0]?.includes("approve") ? "resumes proceed effective" : "resumes expired effective"]);
       }
+      await atRest(all);
       expect(differences(dumpOf(a.ledger.projector), dumpOf(b.ledger.projector))).toEqual([]);
     });
   });

@@ -34,7 +34,8 @@ function expectedOf(label: Label): Pick<EvalCase, "kind" | "expected"> | undefin
       kind: "should_call",
       expected: { tool_calls: callsValue(label.expected), ...(label.wrong !== null && { not_tool_calls: callsValue(label.wrong) }) },
     };
-  if (label.class === "should_not_call") return { kind: "should_not_call", expected: { not_tool_calls: callsValue(label.calls) } };
+  if (label.class === "should_not_call")
+    return { kind: "should_not_call", expected: { not_tool_calls: callsValue(label.calls), wrong_if: `${label.wrong}_called` } };
   if (label.class === "should_have_asked") return { kind: "should_have_asked", expected: { answer: label.answer } };
   return undefined;
 }

@@ -66,11 +66,18 @@ function messagesOf(messages: Json, form: ChatForm): JsonObject[] | undefined {
 
 const ROLES = new Set(["system", "developer", "user", "assistant", "tool"]);
 
+/** Where messages of other APIs keep their calls or their content: OpenAI before tools, the AI SDK, Gemini. */
+const FOREIGN = ["function_call", "toolInvocations", "parts"];
+
+/** Whether a part of a message is a call or its result: tool_use, tool-call, functionCall and the like. */
+function isForeign(part: Json): boolean {
+  return isObject(part) && (typeof part.type === "string" ? [part.type] : Object.keys(part)).some((name) => /tool|function/i.test(name));
+}
+
 function messageOf(message: Json, form: ChatForm): JsonObject | undefined {
   if (!isObject(message) || typeof message.role !== "string" || !ROLES.has(message.role)) return undefined;
-  // Blocks of another API's calls would be read as ordinary content.
-  if (Array.isArray(message.content) && message.content.some((part) => isObject(part) && (part.type === "tool_use" || part.type === "tool_result")))
-    return undefined;
+  // Calls of another API would be read as ordinary content, or be lost.
+  if (FOREIGN.some((key) => (message[key] ?? null) !== null) || (Array.isArray(message.content) && message.content.some(isForeign))) return undefined;
   const { role, content = null, tool_calls: calls, tool_call_id: id, name } = message;
   const listed = Array.isArray(calls) && calls.length > 0 ? calls.map((call) => earlierCall(call, form)) : null;
   if (listed?.some((call) => call === undefined)) return undefined;

@@ -21,7 +21,13 @@ function callOf(call: JsonObject, index: number): JsonObject {
   return { id: call.id ?? `call_${index}`, function: name ?? "", arguments: args ?? {}, type: "function" };
 }
 
-/** Samples for `json_dataset`. The target is what is right as a JSON text; the tools lie in the metadata. */
+/**
+ * The target of a case whose answer is only known to be none of some calls: a scorer that compares must not reward what people rejected, and
+ * one that grades with a model reads it.
+ */
+const ANYTHING_ELSE = "Anything but the calls in metadata.expected.not_tool_calls";
+
+/** Samples for `json_dataset`. The target is what is right as a JSON text, or in words where nobody said it; the tools lie in the metadata. */
 export const inspect: Target = {
   name: "inspect",
   summary: "Inspect AI samples for json_dataset: id, input, target, metadata",
@@ -39,7 +45,7 @@ export const inspect: Target = {
         row: {
           id,
           input: messages ?? JSON.stringify(input),
-          target: JSON.stringify(expected.tool_calls ?? expected.answer ?? expected.not_tool_calls),
+          target: kind === "should_not_call" ? ANYTHING_ELSE : JSON.stringify(expected.tool_calls ?? expected.answer),
           metadata: { kind, expected, tools: input.tools ?? null, ...metadata },
         },
       };

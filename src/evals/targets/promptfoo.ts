@@ -46,8 +46,11 @@ module.exports = (output, { vars }) => {
     return { pass, score: pass ? 1 : 0, reason: pass ? "the calls that people wanted" : \`wanted \${JSON.stringify(expected.tool_calls)}\` };
   }
   if (expected.not_tool_calls) {
-    const found = expected.not_tool_calls.find((wrong) => calls.some((call) => same(call, wrong)));
-    return { pass: !found, score: found ? 0 : 1, reason: found ? \`made a call that was rejected: \${JSON.stringify(found)}\` : "did not make the rejected call" };
+    const made = expected.not_tool_calls.filter((wrong) => calls.some((call) => same(call, wrong)));
+    // Of a plan that was rejected as a whole nobody said which step is wrong.
+    const wrong = expected.wrong_if === "all_called" ? made.length === expected.not_tool_calls.length : made.length > 0;
+    const pass = made.length === 0 || !wrong;
+    return { pass, score: pass ? 1 : 0, reason: pass ? "did not make the rejected call" : \`made what was rejected: \${JSON.stringify(made)}\` };
   }
   const pass = calls.length === 0;
   return { pass, score: pass ? 1 : 0, reason: pass ? "asked instead of acting" : "should have asked" };
