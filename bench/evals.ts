@@ -146,20 +146,13 @@ function peakKiB(): number {
   return Number(/^VmHWM:\s*(\d+) kB$/m.exec(status)?.[1] ?? process.resourceUsage().maxRSS);
 }
 
-/**
- * What a process of its own measures. It keeps what it compiled, as the program does (bin/countersign.js): an empty log is exported first, so
- * that the compiler of TypeScript takes no part in the memory of the export.
- */
-function measured(dir: string, compiled: string, threads: string | undefined): Promise<Measured> {
-  const args = ["--only", dir, "--target", values.target, ...(threads === undefined ? [] : ["--threads", threads])];
-  const child = fork(import.meta.filename, args, { env: { ...process.env, NODE_COMPILE_CACHE: compiled } });
+/** What a process of its own measures: its memory is the exporter's alone. */
+function measured(dir: string): Promise<Measured> {
+  const threads = values.threads === undefined ? [] : ["--threads", values.threads];
+  const child = fork(import.meta.filename, ["--only", dir, "--target", values.target, ...threads]);
   return new Promise((resolve, reject) => {
-    let heard: Measured | undefined;
-    child.once("message", (message) => {
-      heard = message as Measured;
-    });
-    // What was compiled is kept when it ends.
-    child.once("exit", (code) => (heard === undefined ? reject(new Error(`the export ended with ${code}`)) : resolve(heard)));
+    child.once("message", (message) => resolve(message as Measured));
+    child.once("exit", (code) => reject(new Error(`the export ended with ${code}`)));
   });
 }
 
@@ -172,10 +165,7 @@ else {
   const dir = values.keep ?? mkdtempSync(join(tmpdir(), "countersign-bench-evals-"));
   try {
     if (!existsSync(join(dir, "log.db"))) await fill(dir, Number(values.events), mix);
-    const compiled = join(dir, "compiled");
-    if (!existsSync(join(dir, "empty"))) await fill(join(dir, "empty"), 0, mix);
-    await measured(join(dir, "empty"), compiled, "2");
-    const found = await measured(dir, compiled, values.threads);
+    const found = await measured(dir);
     const report = { machine: machine(), target: values.target, mix: values.mix, ...found };
     if (values.json) console.log(JSON.stringify(report));
     else

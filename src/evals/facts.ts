@@ -11,6 +11,16 @@ export interface ItemFacts {
   readonly contradicted: Set<string>;
   /** The run began in the time of the holdout. */
   heldOut: boolean;
+  /** What stands for its run, where the item that it tries again tries another one again. */
+  thread: string | null;
+}
+
+/** An item that names no run and tries another one again. */
+export interface Link {
+  readonly ordinal: number;
+  readonly workspace: string;
+  readonly itemId: string;
+  readonly retryOf: string;
 }
 
 /** The first approved item that tries another one again. */
@@ -23,6 +33,9 @@ export interface Retry {
   readonly thread: string;
   readonly proposedAt: number;
   readonly itemId: string;
+  readonly ordinal: number;
+  /** People contradict each other on it: it shows what was approved, not what is right. */
+  readonly disputed: boolean;
 }
 
 /** What a partition has to know of all: only its items that are concerned. */
@@ -36,6 +49,7 @@ export interface PartitionFacts {
 export interface Told {
   readonly rows: RowParts;
   readonly retries: readonly Retry[];
+  readonly links: readonly Link[];
   /** Where runs are held out: when each began, as far as this partition knows, and the runs of the items that have rows. */
   readonly runs: { readonly began: LeastParts; readonly ordinals: Uint32Array; readonly digests: Uint8Array } | null;
 }
@@ -52,19 +66,28 @@ export function factsOf(told: readonly (Told | undefined)[], holdoutFrom: number
   const of = (partition: number, ordinal: number): ItemFacts => {
     const { items } = facts[partition] as PartitionFacts;
     let found = items.get(ordinal);
-    if (found === undefined) items.set(ordinal, (found = { duplicates: new Map(), contradicted: new Set(), heldOut: false }));
+    if (found === undefined) items.set(ordinal, (found = { duplicates: new Map(), contradicted: new Set(), heldOut: false, thread: null }));
     return found;
   };
   const all = told.flatMap((one, partition) => (one === undefined ? [] : [{ partition, ...one }]));
   findDuplicates(all, of);
   findContradicted(all, of);
-  if (holdoutFrom !== undefined) findHeldOut(all, holdoutFrom, of);
-  for (const retry of firstRetries(all)) facts[partitionOf(retry.of)]?.retries.set(retry.of, retry);
+  const threads = findThreads(all, of);
+  if (holdoutFrom !== undefined) findHeldOut(all, holdoutFrom, threads, of);
+  const isDisputed = ({ itemId, ordinal }: Retry) => (facts[partitionOf(itemId)]?.items.get(ordinal)?.contradicted.size ?? 0) > 0;
+  const retries = all.flatMap(({ retries }) => retries.map((retry) => ({ ...retry, disputed: isDisputed(retry) })));
+  for (const retry of firstRetries(retries)) {
+    const thread = threads.get(retry.itemId)?.thread ?? retry.thread;
+    facts[partitionOf(retry.of)]?.retries.set(retry.of, { ...retry, thread });
+  }
   return facts;
 }
 
 type Of = (partition: number, ordinal: number) => ItemFacts;
 type All = readonly (Told & { readonly partition: number })[];
+
+/** By item, what stands for its run. */
+type Threads = Map<string, { readonly workspace: string; readonly thread: string; readonly facts: ItemFacts }>;
 
 /** More rows than a partition can have. */
 const MOST_ROWS = 2 ** 32;
@@ -110,25 +133,57 @@ function findContradicted(all: All, of: Of): void {
       if (verdicts[calls.add(rows.bytes, rowAt.call(row))] === 3) of(partition, ordinal).contradicted.add(rowId(rows, row));
 }
 
-function findHeldOut(all: All, holdoutFrom: number, of: Of): void {
+/** Follows items that name no run to the first that was tried: that one stands for the run of all. By item, where it takes more than one step. */
+function findThreads(all: All, of: Of): Threads {
+  const triedIn = new Map(all.flatMap(({ links }) => links.map((link) => [link.itemId, link.retryOf])));
+  const threads: Threads = new Map();
+  for (const { partition, links } of all)
+    for (const { itemId, ordinal, retryOf, workspace } of links) {
+      const passed = new Set([itemId]);
+      let thread = retryOf;
+      // Nobody keeps two items from naming each other.
+      for (let next = triedIn.get(thread); next !== undefined && !passed.has(thread); next = triedIn.get(thread)) {
+        passed.add(thread);
+        thread = threads.get(thread)?.thread ?? next;
+      }
+      if (thread === retryOf) continue;
+      const facts = of(partition, ordinal);
+      facts.thread = thread;
+      threads.set(itemId, { workspace, thread, facts });
+    }
+  return threads;
+}
+
+function findHeldOut(all: All, holdoutFrom: number, threads: Threads, of: Of): void {
   const began = new Least();
   for (const { runs } of all) if (runs !== null) began.merge(runs.began);
+  // The whole run is held out, or none of it.
+  const isHeldOut = (at: number) => at !== Number.POSITIVE_INFINITY && at >= holdoutFrom;
   for (const { partition, runs } of all)
     for (const [i, ordinal] of (runs?.ordinals ?? []).entries()) {
       const at = began.of(runs?.digests as Uint8Array, DIGEST_BYTES * i);
-      // The whole run is held out, or none of it.
-      if (at !== Number.POSITIVE_INFINITY && at >= holdoutFrom) of(partition, ordinal).heldOut = true;
+      if (isHeldOut(at)) of(partition, ordinal).heldOut = true;
     }
+  for (const { workspace, thread, facts } of threads.values()) facts.heldOut = isHeldOut(began.of(digestOf(runKey(workspace, thread))));
 }
 
-function firstRetries(all: All): Iterable<Retry> {
+/** Of each item the first retry that nobody disputes; else the first. */
+function firstRetries(retries: readonly Retry[]): Iterable<Retry> {
   const first = new Map<string, Retry>();
-  for (const retry of all.flatMap(({ retries }) => retries)) {
+  const isBefore = (a: Retry, b: Retry) => {
+    if (a.disputed !== b.disputed) return b.disputed;
+    return a.proposedAt === b.proposedAt ? a.itemId < b.itemId : a.proposedAt < b.proposedAt;
+  };
+  for (const retry of retries) {
     const before = first.get(retry.of);
-    const isEarlier = before === undefined || retry.proposedAt < before.proposedAt || (retry.proposedAt === before.proposedAt && retry.itemId < before.itemId);
-    if (isEarlier) first.set(retry.of, retry);
+    if (before === undefined || isBefore(retry, before)) first.set(retry.of, retry);
   }
   return first.values();
+}
+
+/** What a run is told from others by. */
+export function runKey(workspace: string, thread: string): string {
+  return `${workspace}\0${thread}`;
 }
 
 /** When runs began, and which items with rows are of which run. */

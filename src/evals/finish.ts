@@ -31,7 +31,7 @@ function completed(draft: Draft, { duplicateOf, labels, quality, split }: Omit<R
 
 /** What an item says of one that it tries again, where a person approved it and nobody has reported it since. `told` gives its calls. */
 export function retryIn(
-  { item, effective, life }: FoldedItem,
+  { item, effective, life, ordinal }: FoldedItem,
   { retryOf, occurredAt }: EventOf["proposals"],
   thread: string,
   told: () => Pick<Retry, "calls" | "learned">,
@@ -41,7 +41,7 @@ export function retryIn(
   if (effective.some(isReport)) return undefined;
   const { resume, decision } = life;
   const approved = (resume?.outcome === "proceed" && decision?.kind === "approve") || resume?.outcome === "proceed_edited";
-  return approved ? { of: retryOf, ...told(), thread, proposedAt: occurredAt, itemId: item.id } : undefined;
+  return approved ? { of: retryOf, ...told(), thread, proposedAt: occurredAt, itemId: item.id, ordinal, disputed: false } : undefined;
 }
 
 /** What an item ran in the end. */

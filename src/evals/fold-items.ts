@@ -96,7 +96,7 @@ export function proposalOf({ item, memory }: FoldedItem): EventOf["proposals"] |
   return item.proposal === null ? undefined : (memory.statuses.get(`proposals/${item.proposal}`)?.entry.event as EventOf["proposals"]);
 }
 
-/** The thread of an item's run; where its proposal names no run, the item that it tries again, or else the item itself. */
+/** The thread of an item's run; where its proposal names no run, the item that it tries again (only the comparison of all items finds the first of several tries), or else the item itself. */
 export function threadOf(folded: FoldedItem): string {
   const proposal = proposalOf(folded);
   return proposal?.run?.threadId ?? proposal?.retryOf ?? folded.item.id;

@@ -13,8 +13,8 @@ import type { Made, Target } from "./targets/target.ts";
 export interface Collected {
   readonly example: ReviewedExample;
   readonly retry: Calls | null;
-  /** It was tried again in a run of another split: a pair of both would carry one split into the other. */
-  readonly strays: boolean;
+  /** Why what it was tried again with makes no pair; null where it makes one, or was not tried again. */
+  readonly noPair: "retry_in_another_split" | "retry_disputed" | null;
   /** After redaction both sides of the edit are the same. */
   readonly equal: boolean;
   readonly judged: Judged | null;
@@ -30,7 +30,7 @@ export interface RowSink {
 }
 
 /** Makes the rows of an example in the form of a target. */
-export function addRows(target: Target, { example, retry, strays, equal, judged }: Collected, sink: RowSink): void {
+export function addRows(target: Target, { example, retry, noPair, equal, judged }: Collected, sink: RowSink): void {
   const { names, tally, check, n } = sink;
   const takes = Array.isArray(target.takes) ? (target.takes as readonly string[]) : null;
   const usesLabels = takes !== null || target.needsLabels === true;
@@ -44,7 +44,7 @@ export function addRows(target: Target, { example, retry, strays, equal, judged 
   // Redaction has made the two sides equal: neither says anything about the difference that a person saw.
   const reason = example.duplicateOf !== null ? "duplicate" : equal ? "equal_after_redaction" : null;
   if (reason !== null) for (const label of labels) refuse(label.class, reason);
-  if (strays && reason === null && isTaken("preference")) refuse("preference", "retry_in_another_split");
+  if (noPair !== null && reason === null && isTaken("preference")) refuse("preference", noPair);
   const used = reason === null ? labels : [];
   const add = (made: Made, labelClass: string) => {
     if ("refused" in made) return refuse(made.class, made.refused);

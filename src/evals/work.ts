@@ -4,7 +4,7 @@ import { type Draft, examplesOf, operationsOf } from "./build-example.ts";
 import { CaseCheck, type PublishedVersion } from "./case-check.ts";
 import { Catalogue, type DescribedPolicy } from "./catalogue.ts";
 import { EarlierParts } from "./earlier-parts.ts";
-import { type ItemFacts, type PartitionFacts, type Retry, Runs, type Told } from "./facts.ts";
+import { type ItemFacts, type Link, type PartitionFacts, type Retry, Runs, runKey, type Told } from "./facts.ts";
 import { callsRun, finish, retryIn } from "./finish.ts";
 import { type FoldedItem, foldedItems, proposalOf, type Skipped, threadOf } from "./fold-items.ts";
 import { Insights, type InsightsParts } from "./insights.ts";
@@ -15,7 +15,7 @@ import type { FieldRule } from "./redact/treatment.ts";
 import { isEqualPair, learnedOf, redactedCalls, redactedDraft } from "./redact-draft.ts";
 import { ownerOf } from "./redact-owner.ts";
 import { keysOf, RowList } from "./row-keys.ts";
-import { addOperation, addRows, type RowSink, textOf } from "./rows.ts";
+import { addOperation, addRows, type Collected, type RowSink, textOf } from "./rows.ts";
 import { type Split, splitOf } from "./split.ts";
 import { Tally } from "./tally.ts";
 import { FunctionNames } from "./targets/function-names.ts";
@@ -92,7 +92,7 @@ export class Workshop {
   }
 }
 
-const NOTHING: ItemFacts = { duplicates: new Map(), contradicted: new Set(), heldOut: false };
+const NOTHING: ItemFacts = { duplicates: new Map(), contradicted: new Set(), heldOut: false, thread: null };
 
 /**
  * Makes the rows of one partition, twice at most: first as if there were no other rows, which is so for most of them; then, once all
@@ -123,6 +123,7 @@ class PartitionWork {
     const insights = new Insights();
     const rows = new RowList();
     const retries: Retry[] = [];
+    const links: Link[] = [];
     const runs = settings.holdoutFrom === undefined ? null : new Runs();
     const output = this.output("a");
     let items = 0;
@@ -143,15 +144,17 @@ class PartitionWork {
           return { calls, learned: learnedOf(drafts, calls, unheard(proposal.workspace), this.rulesIn(proposal.workspace)) };
         });
         if (retry !== undefined) retries.push(retry);
+        const { retryOf, workspace } = proposal;
+        if (retryOf !== null && proposal.run === null) links.push({ ordinal, workspace, itemId: folded.item.id, retryOf });
         for (const draft of drafts) rows.add(ordinal, draft.id, keysOf(draft));
         const hasRows = this.makeRows(folded, drafts, { redactionOf, facts: NOTHING, retry: null, pass: "first", output });
-        runs?.add(ordinal, hasRows, `${proposal.workspace}\0${threadOf(folded)}`, proposal.occurredAt);
+        runs?.add(ordinal, hasRows, runKey(workspace, threadOf(folded)), proposal.occurredAt);
       }
       this.parts = output.parts();
     } finally {
       output.close();
     }
-    return { items, parked, skipped, hidden, insights: insights.parts(), rows: rows.parts(), retries, runs: runs?.parts() ?? null };
+    return { items, parked, skipped, hidden, insights: insights.parts(), rows: rows.parts(), retries, links, runs: runs?.parts() ?? null };
   }
 
   /** The second pass: what an item has to know of others is known. */
@@ -237,7 +240,7 @@ class PartitionWork {
     const { target, settings } = this.shop as Workshop & { readonly target: Target };
     const { names, tally } = this;
     const sink: RowSink = { names, tally, check: this.shop.check, n: pass === "back" ? -1 : 1, add: (file, row) => output.add(folded.ordinal, file, row) };
-    const thread = threadOf(folded);
+    const thread = facts.thread ?? threadOf(folded);
     const splitFor = (workspace: string): Split => (facts.heldOut ? "holdout" : splitOf(settings.splitSeed, workspace, thread));
     for (const draft of drafts) {
       const redaction = redactionOf(draft.workspace);
@@ -249,9 +252,9 @@ class PartitionWork {
       // Where runs are held out by time, only the run itself is surely in the split of the run.
       const sameSplit = (other: string) =>
         settings.holdoutFrom === undefined ? splitOf(settings.splitSeed, draft.workspace, other) === split : other === thread;
-      const near = retry !== null && sameSplit(retry.thread) ? redactedCalls(retry.calls, redaction, rulesOf) : null;
-      const strays = draft.decision.kind === "reject" && retry !== null && near === null;
-      const finished = { ...finish(redacted, split, facts, near), strays };
+      const fault: Collected["noPair"] = retry === null ? null : retry.disputed ? "retry_disputed" : sameSplit(retry.thread) ? null : "retry_in_another_split";
+      const near = retry !== null && fault === null ? redactedCalls(retry.calls, redaction, rulesOf) : null;
+      const finished = { ...finish(redacted, split, facts, near), noPair: draft.decision.kind === "reject" ? fault : null };
       if (pass === "first") tally.example(finished.example);
       if (target.takes !== "operations") addRows(target, { ...finished, equal, judged: redacted.judged }, sink);
     }

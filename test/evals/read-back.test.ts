@@ -56,6 +56,22 @@ async function query(sql: string): Promise<Record<string, unknown>[]> {
 }
 
 describe("DuckDB", () => {
+  test("reads in the Parquet every value that a neutral row holds", async () => {
+    const given = lines(join(work, "jsonl", "reviewed-examples.jsonl")) as unknown as ReviewedExample[];
+    const rows = await query(`SELECT * REPLACE (epoch_ms(decided_at)::DOUBLE AS decided_at) FROM '${join(work, "parquet", "reviewed-examples.parquet")}'`);
+    const leaves = (value: unknown): unknown[] => (typeof value === "object" && value !== null ? Object.values(value).flatMap(leaves) : [value]);
+    for (const [i, example] of given.entries()) {
+      const { context, ...rest } = example;
+      const cells = Object.values(rows[i] as object);
+      const found = new Set(cells.flatMap((cell) => (typeof cell === "string" && /^[[{]/.test(cell) ? leaves(JSON.parse(cell)) : [cell])));
+      const lists = [example.labels, example.quality.why, example.decision.reasonCodes, example.decision.reviewer.roles, example.verdict.matched];
+      for (const list of lists) expect(cells).toContain(list.join(", "));
+      const listed = new Set(lists.flat() as string[]);
+      const missing = leaves(rest).filter((leaf) => leaf !== null && !found.has(leaf) && !listed.has(leaf as string));
+      expect([example.id, missing, found.has(context.sha256)]).toEqual([example.id, [], true]);
+    }
+  });
+
   test("reads the Parquet of the neutral rows: the same rows as the JSON Lines, with nested values as JSON", async () => {
     const given = lines(join(work, "jsonl", "reviewed-examples.jsonl")) as unknown as ReviewedExample[];
     const file = join(work, "parquet", "reviewed-examples.parquet");
