@@ -1,7 +1,9 @@
 import type { EventOf } from "../../src/events/types.generated.ts";
 import { WHO } from "./calls.ts";
 import { BUDGET, TOOLS } from "./policy.ts";
-import { type Act, type Invariant, SKEW_MS, type World } from "./world.ts";
+import { standingBroken } from "./standing-bounds.ts";
+import { doneAlready } from "./tries.ts";
+import { type Act, type Invariant, type Member, SKEW_MS, type World } from "./world.ts";
 
 /** How often an action was settled to be tried again. */
 export function retriesOf({ truth }: World, itemId: string, actionId: string): number {
@@ -10,7 +12,9 @@ export function retriesOf({ truth }: World, itemId: string, actionId: string): n
 }
 
 /** Checks an act of an executor on the world, right before it happens. */
-export function checkAct(world: World, act: Act): void {
+export function checkAct(world: World, member: Member, act: Act): void {
+  if (member.known.isFlagged(act.itemId))
+    world.violate("nothing barred is started", `${act.tool} ${act.actionId} of ${act.itemId} is run, which has a bad record`);
   const [invariant, broken] = brokenBy(world, act) ?? [];
   if (invariant !== undefined) world.violate(invariant, `${broken}: ${act.tool} ${act.actionId} of ${act.itemId} under ${act.outcome} ${act.grantId}`);
 }
@@ -47,6 +51,8 @@ function brokenBy(world: World, act: Act): Broken {
   const overshot = standingBroken(world, act, verdict.standing);
   if (overshot !== null) return ["bounds of standing approvals", overshot];
   if (world.ended.has(itemId)) return ["what is told is true", `run after its agent was told that it is ${world.ended.get(itemId)}`];
+  const again = doneAlready(world, act, consent.size);
+  if (again !== null) return ["one try at a time", again];
   const overspent = budgetBroken(world, act, flows, consent.size);
   return overspent === null ? null : ["budgets", overspent];
 }
@@ -76,22 +82,16 @@ function consentOf({ truth, termsOf }: World, itemId: string, cause: EventOf["ve
   return new Set([...votes, ...(edit === undefined ? [] : [edit])].filter((d) => d.actor.kind === "person").map((d) => d.actor.id));
 }
 
-/** One process alone never lets pass more than a standing approval allows. */
-function standingBroken(world: World, { itemId }: Act, standing: string | null): string | null {
-  if (!world.alone || standing === null) return null;
-  const { truth, items } = world;
-  const given = [...items.keys()].flatMap((id) => truth.effective(id, "decisions")).find((d) => d.eventId === standing)?.standing;
-  const rests = (id: string) => truth.effective(id, "verdicts").some((v) => v.standing === standing);
-  const using = [...new Set([itemId, ...world.acts.map((a) => a.itemId)])].filter(rests);
-  const used = using.reduce((sum, id) => sum + (world.truth.effective(id, "proposals")[0]?.actions.length ?? 0), 0);
-  return used > (given?.max ?? 0) ? `run under a standing approval for ${given?.max}, as the ${used}th action` : null;
-}
-
 /** Whether it is known that an act had no effect. */
 function hasFailed({ truth }: World, { itemId, grantId, actionId }: Act): boolean {
   const ends = truth.effective(itemId, "receipts").filter((r) => r.answers?.eventId === grantId && r.actionId === actionId);
   const settled = (id: string) => truth.effective(itemId, "decisions").some((d) => d.answers?.eventId === id && d.settlement?.outcome === "failed");
   return ends.some((r) => r.kind === "failed" || (r.kind === "unknown" && settled(r.eventId)));
+}
+
+/** Id of the verdict that let it run: one process alone makes them in the order of its judgements. */
+function judgedBy(world: World, { itemId, grantId }: Act): string {
+  return world.verdictOf(itemId, world.truth.fact(itemId, "resumes", grantId)?.answers ?? null)?.eventId ?? "";
 }
 
 const HOUR = 3_600_000;
@@ -103,7 +103,9 @@ function budgetBroken(world: World, act: Act, flows: boolean, approvals: number)
   const paid = world.acts.filter((a) => a.tool === "pay" && a.outcome !== "roll_back" && a.at > act.at - HOUR && world.item(a.itemId)?.agent === agent);
   // A further try has the effect key of the one before: both count once. What failed had no effect.
   const counted = new Map([...paid.filter((a) => !hasFailed(world, a)), act].map((a) => [`${a.itemId}/${a.actionId}`, a]));
-  const sum = [...counted.values()].reduce((total, a) => total + Number(a.args.amount), 0);
-  if (sum > BUDGET.never) return `past the budget that nothing passes (${sum})`;
+  const sumOf = (acts: readonly Act[]) => acts.reduce((total, a) => total + Number(a.args.amount), 0);
+  if (sumOf([...counted.values()]) > BUDGET.never) return `past the budget that nothing passes (${sumOf([...counted.values()])})`;
+  // What was judged later knew of this one, and not the other way round.
+  const sum = sumOf([...counted.values()].filter((a) => judgedBy(world, a) <= judgedBy(world, act)));
   return sum > BUDGET.above && (flows || approvals < 2) ? `past the budget that takes two people (${sum}), with ${approvals}` : null;
 }

@@ -47,7 +47,8 @@ function withdraw(world: World, member: Member, who: Identity, item: Planned): v
     member,
     `${who.id} withdraws ${item.itemId}`,
     () => gatewayOf(member, who).decide(item.itemId, { kind: "withdraw" }),
-    ({ ok, value }) => {
+    ({ ok, unsure, value }) => {
+      hearOfWithdrawal(world, item.itemId, ok || unsure);
       if (ok && value?.item.outcome != null && TERMINAL.has(value.item.outcome)) world.ended.set(item.itemId, value.item.outcome);
     },
   );
@@ -92,6 +93,18 @@ function propose(world: World, member: Member, who: Identity, own: readonly Plan
   send(world, member, who, item, request);
 }
 
-function send(world: World, member: Member, who: Identity, { itemId }: Planned, request: Planned["request"]): void {
-  call(world, member, `${who.id} proposes ${itemId} ${JSON.stringify(request)}`, () => gatewayOf(member, who).propose(request as ProposalRequest));
+function hearOfWithdrawal({ withdrawals }: World, itemId: string, taken: boolean): void {
+  const before = withdrawals.get(itemId);
+  withdrawals.set(itemId, { refused: before?.refused === true || !taken, taken: before?.taken === true || taken });
+}
+
+function send(world: World, member: Member, who: Identity, { itemId, replaces }: Planned, request: Planned["request"]): void {
+  call(
+    world,
+    member,
+    `${who.id} proposes ${itemId} ${JSON.stringify(request)}`,
+    () => gatewayOf(member, who).propose(request as ProposalRequest),
+    // What is replaced is withdrawn first.
+    ({ code }) => replaces !== null && hearOfWithdrawal(world, replaces, code !== "conflict"),
+  );
 }

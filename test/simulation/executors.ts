@@ -55,7 +55,7 @@ function start(world: World, member: Member, who: Identity, itemId: string, gran
   const { rng } = world;
   const next = grant.actions[rng.chance(0.9) ? grant.done : rng.below(grant.actions.length)];
   if (next === undefined) return;
-  const { actionId, argsSha256 } = next;
+  const { actionId, argsSha256, effectKey } = next;
   const body: ReceiptRequest = { kind: "started", grant: grant.id, actionId, argsSha256, eventId };
   const what = `${who.id} starts ${actionId} of ${itemId}`;
   call(
@@ -66,10 +66,10 @@ function start(world: World, member: Member, who: Identity, itemId: string, gran
     ({ ok, unsure, value }) => {
       if (ok && value?.status === "effective") {
         const act: Act = {
-          ...{ itemId, grantId: grant.id, outcome: grant.outcome, actionId, argsSha256, at: world.time.now() },
+          ...{ itemId, grantId: grant.id, outcome: grant.outcome, actionId, argsSha256, effectKey, at: world.time.now() },
           ...{ endsAt: value.lease?.endsAt ?? 0, tool: next.tool as Tool, args: next.args as Act["args"] },
         };
-        checkAct(world, act);
+        checkAct(world, member, act);
         countAct(world, act, grant);
         world.acts.push(act);
         world.told.push({ what, itemId, topic: "receipts", eventId, effective: true });

@@ -4,6 +4,8 @@ import type { EventOf } from "../../src/events/types.generated.ts";
 import type { FoldedBatch } from "../../src/projector/fold-batch.ts";
 import { retriesOf } from "./acting.ts";
 import { FLOOR, STRICT, TOOLS, type Tool, TWO_PEOPLE } from "./policy.ts";
+import { givesWithinBounds, restsWithinBounds } from "./standing-bounds.ts";
+import { isOpen, replacesWhatIsOver, startsOneAtATime } from "./tries.ts";
 import { nameOf } from "./truth.ts";
 import type { Invariant, Member, World } from "./world.ts";
 
@@ -18,10 +20,13 @@ const SENDING: { readonly [topic in Topic]?: { readonly [invariant in Invariant]
     "judged on the arguments": judgesTheArguments,
     "nothing flows under a halt": letsNothingFlowUnderAHalt,
     "no revoked standing approval": usesNoRevokedStanding,
+    "bounds of standing approvals": restsWithinBounds,
+    "replaced never runs beside": replacesWhatIsOver,
   },
   resumes: { "nothing barred is granted": grantsNothingThatIsBarred, "withheld for a reason": withholdsForAReason, "one effect key": keepsTheEffectKey },
   receipts: {
     "nothing barred is started": startsNothingThatIsBarred,
+    "one try at a time": startsOneAtATime,
     "not before its time": receiptInTime,
     "what is refused has no effect": takesBackNothingForWhatWasRefused,
   },
@@ -29,6 +34,8 @@ const SENDING: { readonly [topic in Topic]?: { readonly [invariant in Invariant]
     "nothing is decided under a halt": decidesNothingUnderAHalt,
     "not before its time": decisionInTime,
     "taken over with the role": takesOverWithTheRole,
+    "bounds of standing approvals": givesWithinBounds,
+    "nothing barred is tried again": triesNothingAgainThatIsBarred,
   },
 };
 
@@ -97,19 +104,6 @@ function grantsNothingThatIsBarred(world: World, member: Member, itemId: string,
   return floor === null ? null : `a grant past the floor in force: ${floor}`;
 }
 
-/** Whether a grant of an item is not closed, or an unknown outcome not settled. */
-function isOpen(world: World, member: Member, itemId: string): boolean {
-  const receipts = world.foldedBy(member, itemId, "receipts");
-  const settled = new Set(world.foldedBy(member, itemId, "decisions").flatMap((d) => (d.kind === "settle" ? [d.answers?.eventId] : [])));
-  if (receipts.some((r) => r.kind === "unknown" && !settled.has(r.eventId))) return true;
-  return world.foldedBy(member, itemId, "resumes").some((grant) => {
-    if (!GRANTS.includes(grant.outcome)) return false;
-    const kinds = receipts.filter((r) => r.answers?.eventId === grant.eventId).map((r) => r.kind);
-    const done = kinds.filter((kind) => kind === "succeeded" || kind === "compensated").length;
-    return done < grant.actions.length && !kinds.some((kind) => ["failed", "unknown", "lapsed", "revoked"].includes(kind));
-  });
-}
-
 /** A halt that is over, a branch that nobody rejected or a withdrawal that never was keeps nothing from being granted. */
 function withholdsForAReason(world: World, member: Member, itemId: string, event: EventOf["resumes"]): string | null {
   if (event.outcome !== "withheld") return null;
@@ -172,6 +166,13 @@ function decisionInTime(world: World, { process }: Member, itemId: string, event
 function decidesNothingUnderAHalt(world: World, member: Member, itemId: string, { actor, kind, settlement }: EventOf["decisions"]): string | null {
   const starts = kind === "approve" || kind === "edit" || settlement?.outcome === "retry";
   return actor.kind === "person" && starts && world.halted(member, itemId) ? `a person's ${kind} was taken under a halt` : null;
+}
+
+function triesNothingAgainThatIsBarred(world: World, member: Member, itemId: string, { settlement, actor }: EventOf["decisions"]): string | null {
+  if (settlement?.outcome !== "retry") return null;
+  if (world.halted(member, itemId)) return `a try again by ${actor.id} under a halt`;
+  const back = world.foldedBy(member, itemId, "resumes").at(-1)?.outcome === "roll_back";
+  return !back && world.branchOver(member, itemId) ? `a try again by ${actor.id} in a rejected branch` : null;
 }
 
 function takesOverWithTheRole(_world: World, _member: Member, _itemId: string, { kind, lease, actor }: EventOf["decisions"]): string | null {

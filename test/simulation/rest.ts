@@ -117,6 +117,7 @@ export function checkHistory(world: World): void {
         `${what} was told that it ${effective ? "took effect" : "had none"}, and it ${is ? "did" : "did not"} (${nameOf(itemId, topic, eventId)})`,
       );
   }
+  for (const [itemId, { refused, taken }] of world.withdrawals) if (refused && !taken) checkNotWithdrawn(world, itemId);
   for (const { itemId } of world.items.values()) {
     const view = members[0]?.process.ledger.queries.item(itemId);
     if (view === undefined) continue;
@@ -133,6 +134,20 @@ export function checkHistory(world: World): void {
     if (view.stage !== "done" && !waits && !stopped && !beside && !isWaitingForReplaced(world, itemId))
       world.violate("nothing is left on its way", `${itemId} is ${view.stage} for ever`);
   }
+}
+
+/** A withdrawal that was refused takes nothing back, then or later. On what ran at once it may be in the log as effective: it stops nothing by that. */
+function checkNotWithdrawn({ truth, violate, alone }: World, itemId: string): void {
+  const decisions = truth.effective(itemId, "decisions");
+  const withdraws = decisions.filter((d) => d.kind === "withdraw" && d.actor.kind === "agent").map((d) => d.eventId);
+  const answered = truth.effective(itemId, "resumes").find((r) => r.outcome === "withdrawn" && withdraws.includes(r.answers?.eventId ?? ""));
+  const rejected = decisions.some((d) => d.kind === "reject");
+  const revoked = truth
+    .effective(itemId, "receipts")
+    .find((r) => r.kind === "revoked" && (r.error?.code === "withdrawn" || (r.error === null && withdraws.length > 0 && !rejected)));
+  // Whether it came while a step ran is told by two clocks where there are two processes, and those may differ.
+  const by = answered ?? (alone ? revoked : undefined);
+  if (by !== undefined) violate("what is refused has no effect", `every withdrawal of ${itemId} was refused, and ${by.eventId} took it back`);
 }
 
 function isWaitingForReplaced({ items, members }: World, itemId: string): boolean {

@@ -108,7 +108,7 @@ function standing({ rng, time }: World, hasRun: boolean): NonNullable<DecisionRe
   const scope = hasRun && rng.chance(0.4) ? "run" : "agent";
   const bounds = rng.weighted({ few: 3, amount: 3, short: 2 });
   if (bounds === "few") return { scope, max: 1 + rng.below(2) };
-  return { scope, max: 5, ...(bounds === "amount" ? { amount: rng.pick(["200", "300", "400"]) } : { until: time.now() + rng.pick([30_000, 120_000]) }) };
+  return { scope, max: 5, ...(bounds === "amount" ? { amount: rng.pick(["150", "200", "300"]) } : { until: time.now() + rng.pick([30_000, 120_000]) }) };
 }
 
 /** How often a client asks again. */

@@ -75,7 +75,7 @@ async function run(seed: number, time: VirtualTime, place: Place): Promise<Simul
   const rng = createRng(seed);
   const net = network();
   const theme = themeOf(rng);
-  const alone = rng.chance(0.35);
+  const alone = rng.chance(theme.alone);
   const bad = rng.pick([0, 0.02, 0.06]);
   const weather: Weather = { lost: bad, unanswered: bad, doubled: bad / 2, again: bad };
   const start = (name: string) => startProcess(name, place, { net, time, skew: alone ? 0 : rng.pick([0, 0, -2000, 3000]), slow: slowLanes(rng) });

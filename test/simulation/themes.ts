@@ -14,6 +14,8 @@ export interface Theme {
   /** How many agents there are, and how many runs each may have. */
   readonly agents: number;
   readonly runs: number;
+  /** How often there is one process alone, which holds every bound; several may overshoot, and say so. */
+  readonly alone: number;
   /** How often a proposal is about an item of before, and how often it replaces that one. */
   readonly follows: number;
   readonly replaces: number;
@@ -32,7 +34,7 @@ const MIXED: Theme = {
   proposes: { one: 12, plan: 3, question: 0.7, notify: 0.7 },
   tools: { note: 3, sync: 2, pay: 5, wire: 1 },
   amounts: [50, 50, 200, 200, 280, 350, 600, 900, 1400, 4500, 6000],
-  ...{ agents: 2, runs: 3, follows: 0.3, replaces: 0.5, withdraws: 2 },
+  ...{ alone: 0.35, agents: 2, runs: 3, follows: 0.3, replaces: 0.5, withdraws: 2 },
   reviews: { approve: 8, reject: 3, edit: 2, claim: 2.5 },
   ...{ stands: 0.35, branches: 0.35 },
   settles: { succeeded: 1, failed: 1, retry: 2 },
@@ -52,7 +54,7 @@ const THEMES: { readonly [name: string]: Partial<Theme> } = {
   },
   "standing approvals": {
     ...{ brisk: 10, happens: { agent: 4, reviewer: 4, executor: 5, authority: 0.9 }, tools: { note: 0, sync: 0.2, pay: 8, wire: 0.2 } },
-    ...{ amounts: [50, 50, 100, 120, 150, 200, 280], agents: 1, runs: 2, proposes: { one: 9, plan: 1, question: 0, notify: 0 }, follows: 0.1 },
+    ...{ amounts: [50, 50, 100, 120, 150, 200, 280], alone: 0.75, agents: 1, runs: 2, proposes: { one: 9, plan: 1, question: 0, notify: 0 }, follows: 0.1 },
     ...{ reviews: { approve: 14, reject: 1, edit: 0.5, claim: 1 }, stands: 0.9, withdraws: 0.7 },
   },
   replacing: {
@@ -72,7 +74,14 @@ const THEMES: { readonly [name: string]: Partial<Theme> } = {
   },
   budgets: {
     ...{ brisk: 10, happens: { agent: 3, reviewer: 5, executor: 7, authority: 0.15 }, tools: { note: 0, sync: 0, pay: 8, wire: 0 }, agents: 1, runs: 2 },
-    ...{ amounts: [200, 280, 350, 350, 600, 900], reviews: { approve: 14, reject: 0.5, edit: 1.5, claim: 0.5 }, follows: 0.1, withdraws: 0.7, stands: 0.3 },
+    ...{
+      amounts: [200, 200, 280, 900, 1400, 1400],
+      alone: 0.85,
+      reviews: { approve: 14, reject: 0.5, edit: 1.5, claim: 0.5 },
+      follows: 0.1,
+      withdraws: 0.7,
+      stands: 0.3,
+    },
     ...{ ends: { end: 7, fail: 3, renew: 1, die: 1 } },
   },
   "nobody to run it": {

@@ -42,6 +42,7 @@ export interface Act {
   readonly tool: Tool;
   readonly args: { readonly [name: string]: unknown };
   readonly argsSha256: string;
+  readonly effectKey: string;
   readonly at: number;
   /** When the lease under which it is done ends, by the clock of the process that gave it. */
   readonly endsAt: number;
@@ -60,6 +61,9 @@ export type Invariant =
   | "withheld for a reason"
   | "one effect key"
   | "nothing barred is started"
+  | "nothing barred is tried again"
+  | "one try at a time"
+  | "what is refused has no effect"
   | "not before its time"
   | "nothing is decided under a halt"
   | "taken over with the role"
@@ -78,7 +82,6 @@ export type Invariant =
   | "one view for all"
   | "as the rules say"
   | "what is told is true"
-  | "what is refused has no effect"
   | "it comes to rest"
   | "nothing is left on its way"
   | "refused by name"
@@ -105,6 +108,8 @@ export interface World {
   readonly acts: Act[];
   /** What agents were told has ended, so that nothing of it may run any more: by item, how. */
   readonly ended: Map<string, string>;
+  /** What agents were told of their withdrawals, by item: whether one was refused, and whether one was, or may have been, taken. */
+  readonly withdrawals: Map<string, { refused: boolean; taken: boolean }>;
   /** True when there is only one process at any time. */
   readonly alone: boolean;
   /** Records that nobody can decode. */
@@ -148,7 +153,19 @@ export function createWorld(parts: Parts): World {
   const origin = time.now();
   const world: World = {
     ...parts,
-    ...{ members: [], items: new Map(), acts: [], ended: new Map(), calls: new Set(), garbage: [], told: [], trace: [], seen: new Map(), violation: null },
+    ...{
+      members: [],
+      items: new Map(),
+      acts: [],
+      ended: new Map(),
+      withdrawals: new Map(),
+      calls: new Set(),
+      garbage: [],
+      told: [],
+      trace: [],
+      seen: new Map(),
+      violation: null,
+    },
     violate: (invariant, sentence) => {
       world.note(`VIOLATION ${invariant}: ${sentence}`);
       world.violation ??= `${invariant}: ${sentence}`;
