@@ -2,7 +2,7 @@ import { availableParallelism } from "node:os";
 import { CountersignError } from "../errors.ts";
 import { partitionOf } from "../log/partitioner.ts";
 import { type Crew, crewOf } from "./crew.ts";
-import { factsOf } from "./facts.ts";
+import { factsOf, type PartitionFacts } from "./facts.ts";
 import type { Skipped } from "./fold-items.ts";
 import { Insights } from "./insights.ts";
 import type { Part } from "./output.ts";
@@ -11,6 +11,7 @@ import { type PublishedPolicies, publishedPolicies } from "./published-policies.
 import type { Ranges } from "./ranges.ts";
 import { type ReadLedger, type ReadLedgerOptions, readLedger } from "./read-ledger.ts";
 import { type Hidden, nothingHidden, type Profile } from "./redact/redactor.ts";
+import { tellSiblings } from "./siblings.ts";
 import { DEFAULT_SPLIT_SEED } from "./split.ts";
 import { Tally } from "./tally.ts";
 import { targetOf } from "./targets/table.ts";
@@ -79,7 +80,7 @@ const MOST_THREADS = 8;
 
 /**
  * Reads the topics, folds every item, and makes the rows of the examples in the range, redacted, in the form of a target. What depends on
- * other items (who decided otherwise, what comes twice, which retry was approved) is worked out when all have been folded, and the rows of
+ * other items (who decided otherwise, what comes twice, which retry was approved, which calls answer the same messages) is worked out when all have been folded, and the rows of
  * the items that it concerns are made again.
  *
  * @param target null where nothing is written, only counted
@@ -146,7 +147,15 @@ async function firstPass(ledger: ReadLedger, crew: Crew, { log, signal, onRows }
 }
 
 async function secondPass(firsts: readonly (First | undefined)[], crew: Crew, { log, holdoutFrom, signal }: CollectOptions): Promise<(Final | undefined)[]> {
-  const facts = factsOf(firsts, holdoutFrom, (itemId) => partitionOf(itemId, log.partitions));
+  const placeOf = (itemId: string) => partitionOf(itemId, log.partitions);
+  const facts = factsOf(firsts, holdoutFrom, placeOf);
+  const isShared = ({ items }: PartitionFacts) => [...items.values()].some(({ prompt }) => prompt !== null);
+  const siblings = await together(facts, (of, partition) => (isShared(of) ? crew.siblings(partition, of) : undefined), signal);
+  tellSiblings(
+    facts,
+    siblings.flatMap((found) => found ?? []),
+    placeOf,
+  );
   return together(firsts, (first, partition) => (first === undefined ? undefined : crew.final(partition, facts[partition] as (typeof facts)[number])), signal);
 }
 

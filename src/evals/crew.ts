@@ -3,8 +3,9 @@ import { Worker } from "node:worker_threads";
 import { CountersignError, type ErrorCode } from "../errors.ts";
 import type { PartitionFacts } from "./facts.ts";
 import type { PileSource } from "./pile.ts";
+import type { Sibling } from "./siblings.ts";
 import type { Temporary } from "./temporary.ts";
-import { type Final, type First, type Request, type Settings, Workshop } from "./work.ts";
+import { type Answer, type Final, type First, type Request, type Settings, Workshop } from "./work.ts";
 
 /** Who makes the rows of partitions: this thread, and others beside it. */
 export interface Crew {
@@ -12,6 +13,8 @@ export interface Crew {
   begin(settings: Settings): void;
   /** Makes the rows of a partition as if there were no others. */
   first(partition: number, source: PileSource): Promise<First>;
+  /** What the items say that answer the same messages as others. */
+  siblings(partition: number, facts: PartitionFacts): Promise<readonly Sibling[]>;
   /** What a partition came to, once all have been compared. */
   final(partition: number, facts: PartitionFacts): Promise<Final>;
   close(): Promise<void>;
@@ -20,7 +23,7 @@ export interface Crew {
 /** One thread. It does what it is asked for in that order. */
 interface Lane {
   begin(settings: Settings): void;
-  ask(request: Request, transfer: ArrayBuffer[]): Promise<First | Final>;
+  ask(request: Request, transfer: ArrayBuffer[]): Promise<Answer>;
   close(): Promise<unknown>;
 }
 
@@ -38,6 +41,7 @@ export function crewOf(threads: number, temporary: Temporary): Crew {
       for (const lane of lanes) lane.begin(settings);
     },
     first: (partition, source) => laneOf(partition).ask({ ask: "first", partition, source }, "bytes" in source ? [source.bytes.buffer] : []) as Promise<First>,
+    siblings: (partition, facts) => laneOf(partition).ask({ ask: "siblings", partition, facts }, []) as Promise<readonly Sibling[]>,
     final: (partition, facts) => laneOf(partition).ask({ ask: "final", partition, facts }, []) as Promise<Final>,
     close: async () => {
       await Promise.all(lanes.map((lane) => lane.close()));
@@ -74,7 +78,7 @@ function inThisThread(temporary: Temporary): Lane {
 export type Message = { readonly begin: Settings } | Request;
 
 /** What a thread answers. */
-export type Reply = { readonly result: First | Final } | { readonly error: ThreadError };
+export type Reply = { readonly result: Answer } | { readonly error: ThreadError };
 
 /** An error on its way between threads. */
 export interface ThreadError {
@@ -93,7 +97,7 @@ function inThread(folder: string): Lane {
     workerData: folder,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MIB },
   });
-  const waiting: { resolve(result: First | Final): void; reject(error: unknown): void }[] = [];
+  const waiting: { resolve(result: Answer): void; reject(error: unknown): void }[] = [];
   let ended: unknown;
   const end = (error: unknown) => {
     ended ??= error;

@@ -1,7 +1,8 @@
 import { DIGEST_BYTES, Digests, digestOf, Least, type LeastParts } from "./digests.ts";
 import type { Calls } from "./labels.ts";
 import type { Learned } from "./redact/redactor.ts";
-import { type RowParts, rowAt, rowId } from "./row-keys.ts";
+import { hasPrompt, type RowParts, rowAt, rowId } from "./row-keys.ts";
+import type { SiblingRole } from "./siblings.ts";
 
 /** What the rows of an item have to know of others. Where nothing is said, nothing is so. */
 export interface ItemFacts {
@@ -13,6 +14,14 @@ export interface ItemFacts {
   heldOut: boolean;
   /** What stands for its run, where the item that it tries again tries another one again. */
   thread: string | null;
+  /** Number of the question that it answers with other items, and what becomes of its labels then. */
+  prompt: number | null;
+  sibling: SiblingRole | null;
+}
+
+/** What is so of an item where nothing is said. */
+export function noFacts(): ItemFacts {
+  return { duplicates: new Map(), contradicted: new Set(), heldOut: false, thread: null, prompt: null, sibling: null };
 }
 
 /** An item that names no run and tries another one again. */
@@ -66,11 +75,12 @@ export function factsOf(told: readonly (Told | undefined)[], holdoutFrom: number
   const of = (partition: number, ordinal: number): ItemFacts => {
     const { items } = facts[partition] as PartitionFacts;
     let found = items.get(ordinal);
-    if (found === undefined) items.set(ordinal, (found = { duplicates: new Map(), contradicted: new Set(), heldOut: false, thread: null }));
+    if (found === undefined) items.set(ordinal, (found = noFacts()));
     return found;
   };
   const all = told.flatMap((one, partition) => (one === undefined ? [] : [{ partition, ...one }]));
   findDuplicates(all, of);
+  findSiblings(all, facts, of);
   findContradicted(all, of);
   const threads = findThreads(all, of);
   if (holdoutFrom !== undefined) findHeldOut(all, holdoutFrom, threads, of);
@@ -117,6 +127,26 @@ function findDuplicates(all: All, of: Of): void {
       const { rows: others } = all[Math.floor(stands / MOST_ROWS)] as All[number];
       of(partition, ordinal).duplicates.set(rowId(rows, row), rowId(others, stands % MOST_ROWS));
     }
+}
+
+/** Which items answer the same messages. What only repeats another row is not asked. */
+function findSiblings(all: All, facts: readonly PartitionFacts[], of: Of): void {
+  const prompts = new Digests();
+  // By number of the digest: the first item, and whether there is another one.
+  const first: { readonly partition: number; readonly ordinal: number; isShared: boolean }[] = [];
+  for (const { partition, rows } of all)
+    for (const [row, ordinal] of rows.ordinals.entries()) {
+      if (!hasPrompt(rows, row)) continue;
+      if (facts[partition]?.items.get(ordinal)?.duplicates.has(rowId(rows, row)) === true) continue;
+      const n = prompts.add(rows.bytes, rowAt.prompt(row));
+      const before = first[n];
+      if (before === undefined) first[n] = { partition, ordinal, isShared: false };
+      else if (before.partition !== partition || before.ordinal !== ordinal) {
+        before.isShared = true;
+        of(partition, ordinal).prompt = n;
+      }
+    }
+  for (const [n, { partition, ordinal, isShared }] of first.entries()) if (isShared) of(partition, ordinal).prompt = n;
 }
 
 function findContradicted(all: All, of: Of): void {

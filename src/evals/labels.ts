@@ -14,7 +14,7 @@ export type Label =
   | { readonly class: "should_not_call"; readonly calls: Calls; readonly wrong: "any" | "all" }
   | { readonly class: "should_have_asked"; readonly answer: string }
   | { readonly class: "policy_test"; readonly decided: "edit" | "reject"; readonly calls: Calls }
-  | { readonly class: "regression"; readonly wrong: Calls | null; readonly expected: Calls };
+  | { readonly class: "regression"; readonly wrong: Calls | null; readonly expected: Calls; readonly anyOrder?: boolean };
 
 /** What the label map of the manifest says. */
 export const LABEL_MAP = {

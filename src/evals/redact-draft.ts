@@ -8,6 +8,7 @@ import { type Transcript, transcriptOf } from "./redact/transcript.ts";
 import type { FieldRule } from "./redact/treatment.ts";
 import { ownerOf } from "./redact-owner.ts";
 import type { ExampleAction } from "./reviewed-example.ts";
+import type { SiblingRole } from "./siblings.ts";
 
 type RulesOf = (tool: string) => readonly FieldRule[];
 
@@ -29,6 +30,13 @@ export function learnedOf(drafts: readonly Draft[], calls: Calls, redaction: Red
 /** Calls of another item in a row, by a redaction that has heard of both. */
 export function redactedCalls(calls: Calls, redaction: Redaction, rulesOf: RulesOf): Calls {
   return calls.map((call) => ({ ...call, args: redaction.args(call.args, rulesOf(call.tool)) ?? null }));
+}
+
+/** What siblings say, in the row that holds all of it, by a redaction that has heard of all. */
+export function redactedSibling(sibling: SiblingRole | null, redaction: Redaction, rulesOf: RulesOf): SiblingRole | null {
+  if (sibling?.role !== "lead") return sibling;
+  const shown = (calls: Calls) => redactedCalls(calls, redaction, rulesOf);
+  return { ...sibling, right: sibling.right && shown(sibling.right), wrong: shown(sibling.wrong) };
 }
 
 /** A draft with what must not leave hidden, in both sides of a pair alike. The differences were found before, on what really stood there. */

@@ -2,9 +2,10 @@ import { canonicalize, type Json } from "../events/canonical.ts";
 import { sorted } from "../events/sorted.ts";
 import type { CaseCheck } from "./case-check.ts";
 import type { Judged } from "./judged.ts";
-import { type Calls, labelsOf, withheldOf } from "./labels.ts";
+import { type Calls, type Label, labelsOf, withheldOf } from "./labels.ts";
 import { REJECTED_FILE } from "./manifest.ts";
 import type { LabelClass, Operation, ReviewedExample } from "./reviewed-example.ts";
+import { amongSiblings, type SiblingRole } from "./siblings.ts";
 import type { Tally } from "./tally.ts";
 import type { FunctionNames } from "./targets/function-names.ts";
 import type { Made, Target } from "./targets/target.ts";
@@ -18,6 +19,8 @@ export interface Collected {
   /** After redaction both sides of the edit are the same. */
   readonly equal: boolean;
   readonly judged: Judged | null;
+  /** What becomes of its labels where others answer the same messages. */
+  readonly sibling: SiblingRole | null;
 }
 
 /** Where rows go, and what counts them; with -1 they are taken back and written nowhere. */
@@ -30,22 +33,27 @@ export interface RowSink {
 }
 
 /** Makes the rows of an example in the form of a target. */
-export function addRows(target: Target, { example, retry, noPair, equal, judged }: Collected, sink: RowSink): void {
+export function addRows(target: Target, { example, retry, noPair, equal, judged, sibling }: Collected, sink: RowSink): void {
   const { names, tally, check, n } = sink;
   const takes = Array.isArray(target.takes) ? (target.takes as readonly string[]) : null;
   const usesLabels = takes !== null || target.needsLabels === true;
   const labels = usesLabels ? labelsOf(example, retry).filter((label) => takes?.includes(label.class) ?? true) : [];
   const isTaken = (labelClass: LabelClass) => usesLabels && takes?.includes(labelClass) !== false;
-  const refuse = (labelClass: string, reason: string, why?: readonly string[]) => {
+  const refuse = (labelClass: string, reason: string, more: object = {}) => {
     tally.rejected(labelClass, reason, n);
-    if (n > 0) sink.add(REJECTED_FILE, rejectedRow(example, labelClass, reason, why));
+    if (n > 0) sink.add(REJECTED_FILE, rejectedRow(example, labelClass, reason, more));
   };
-  for (const withheld of withheldOf(example, retry)) if (isTaken(withheld.class)) refuse(withheld.class, withheld.reason, example.quality.why);
+  for (const withheld of withheldOf(example, retry)) if (isTaken(withheld.class)) refuse(withheld.class, withheld.reason, { why: example.quality.why });
   // Redaction has made the two sides equal: neither says anything about the difference that a person saw.
   const reason = example.duplicateOf !== null ? "duplicate" : equal ? "equal_after_redaction" : null;
   if (reason !== null) for (const label of labels) refuse(label.class, reason);
   if (noPair !== null && reason === null && isTaken("preference")) refuse("preference", noPair);
-  const used = reason === null ? labels : [];
+  const used: Label[] = [];
+  for (const label of reason === null ? labels : []) {
+    const answer = amongSiblings(label, sibling);
+    if (typeof answer !== "string") used.push(answer);
+    else refuse(label.class, answer, sibling?.role === "in" ? { siblingId: sibling.id } : {});
+  }
   const add = (made: Made, labelClass: string) => {
     if ("refused" in made) return refuse(made.class, made.refused);
     tally.row(made.class ?? labelClass, example, n);
@@ -62,12 +70,7 @@ export function addOperation(target: Target, operation: Operation, { tally, n, a
   if (n > 0) add(target.files, operation);
 }
 
-function rejectedRow(
-  { id, itemId, decision, split, sources, duplicateOf }: ReviewedExample,
-  labelClass: string,
-  reason: string,
-  why: readonly string[] | undefined,
-): object {
+function rejectedRow({ id, itemId, decision, split, sources, duplicateOf }: ReviewedExample, labelClass: string, reason: string, more: object): object {
   const { topic, partition, offset, eventId } = sources.find((s) => s.topic === "decisions") ?? {};
   return {
     id,
@@ -75,7 +78,7 @@ function rejectedRow(
     decision: decision.kind,
     class: labelClass,
     reason,
-    ...(why !== undefined && { why }),
+    ...more,
     split,
     ...(duplicateOf !== null && { duplicateOf }),
     source: { topic, partition, offset, eventId },

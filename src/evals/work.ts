@@ -4,7 +4,7 @@ import { type Draft, examplesOf, operationsOf } from "./build-example.ts";
 import { CaseCheck, type PublishedVersion } from "./case-check.ts";
 import { Catalogue, type DescribedPolicy } from "./catalogue.ts";
 import { EarlierParts } from "./earlier-parts.ts";
-import { type ItemFacts, type Link, type PartitionFacts, type Retry, Runs, runKey, type Told } from "./facts.ts";
+import { type ItemFacts, type Link, noFacts, type PartitionFacts, type Retry, Runs, runKey, type Told } from "./facts.ts";
 import { callsRun, finish, retryIn } from "./finish.ts";
 import { type FoldedItem, foldedItems, proposalOf, type Skipped, threadOf } from "./fold-items.ts";
 import { Insights, type InsightsParts } from "./insights.ts";
@@ -12,15 +12,16 @@ import { Output, type Part } from "./output.ts";
 import type { PileSource } from "./pile.ts";
 import { type Hidden, nothingHidden, type Profile, type Redaction, redactor } from "./redact/redactor.ts";
 import type { FieldRule } from "./redact/treatment.ts";
-import { isEqualPair, learnedOf, redactedCalls, redactedDraft } from "./redact-draft.ts";
+import { isEqualPair, learnedOf, redactedCalls, redactedDraft, redactedSibling } from "./redact-draft.ts";
 import { ownerOf } from "./redact-owner.ts";
 import { keysOf, RowList } from "./row-keys.ts";
 import { addOperation, addRows, type Collected, type RowSink, textOf } from "./rows.ts";
+import { type Sibling, siblingOf } from "./siblings.ts";
 import { type Split, splitOf } from "./split.ts";
 import { Tally } from "./tally.ts";
 import { FunctionNames } from "./targets/function-names.ts";
 import { targetOf } from "./targets/table.ts";
-import type { Target } from "./targets/target.ts";
+import { joinsSiblings, type Target } from "./targets/target.ts";
 
 /** What is made of every partition alike: plain data, so that it can be sent to a thread. */
 export interface Settings {
@@ -60,7 +61,10 @@ export interface Final {
 /** What is asked for. */
 export type Request =
   | { readonly ask: "first"; readonly partition: number; readonly source: PileSource }
-  | { readonly ask: "final"; readonly partition: number; readonly facts: PartitionFacts };
+  | { readonly ask: "siblings" | "final"; readonly partition: number; readonly facts: PartitionFacts };
+
+/** What is answered, in the order of what can be asked for. */
+export type Answer = First | readonly Sibling[] | Final;
 
 /** The partitions of one thread, with what they share. */
 export class Workshop {
@@ -83,16 +87,16 @@ export class Workshop {
   }
 
   /** Does what is asked for. */
-  answer(request: Request): First | Final {
+  answer(request: Request): Answer {
     const { partition } = request;
-    if (request.ask === "final") return (this.works.get(partition) as PartitionWork).final(request.facts);
+    if (request.ask !== "first") return (this.works.get(partition) as PartitionWork)[request.ask](request.facts);
     const work = new PartitionWork(this, partition, request.source);
     this.works.set(partition, work);
     return work.first();
   }
 }
 
-const NOTHING: ItemFacts = { duplicates: new Map(), contradicted: new Set(), heldOut: false, thread: null };
+const NOTHING = noFacts();
 
 /**
  * Makes the rows of one partition, twice at most: first as if there were no other rows, which is so for most of them; then, once all
@@ -105,11 +109,14 @@ class PartitionWork {
   private readonly names = new FunctionNames();
   private readonly tally = new Tally();
   private parts: readonly Part[] = [];
+  /** What it hides is counted already, or not shown. */
+  private readonly unheard: (workspace: string) => Redaction;
 
   constructor(shop: Workshop, partition: number, source: PileSource) {
     this.shop = shop;
     this.partition = partition;
     this.source = source;
+    this.unheard = redactor(shop.settings.profile, shop.settings.key, nothingHidden());
   }
 
   /** The first pass. */
@@ -119,15 +126,14 @@ class PartitionWork {
     const skipped: Skipped = { undecodable: 0, unknownSchema: 0, misplaced: 0 };
     const hidden = nothingHidden();
     const redactionOf = redactor(settings.profile, settings.key, hidden);
-    const unheard = redactor(settings.profile, settings.key, nothingHidden());
     const insights = new Insights();
     const rows = new RowList();
     const retries: Retry[] = [];
     const links: Link[] = [];
     const runs = settings.holdoutFrom === undefined ? null : new Runs();
     const output = this.output("a");
-    let items = 0;
-    let parked = 0;
+    const joins = shop.target !== null && joinsSiblings(shop.target);
+    let [items, parked] = [0, 0];
     try {
       for (const folded of foldedItems(this.source, partition, shop.codec, skipped)) {
         const { ordinal } = folded;
@@ -139,14 +145,14 @@ class PartitionWork {
         insights.add(folded, drafts, this.wanted, this.isCounted(folded, proposal));
         if (drafts.length > 0) items++;
         if (shop.target === null) continue;
+        const { retryOf, workspace } = proposal;
         const retry = retryIn(folded, proposal, threadOf(folded), () => {
           const calls = callsRun(folded);
-          return { calls, learned: learnedOf(drafts, calls, unheard(proposal.workspace), this.rulesIn(proposal.workspace)) };
+          return { calls, learned: learnedOf(drafts, calls, this.unheard(workspace), this.rulesIn(workspace)) };
         });
         if (retry !== undefined) retries.push(retry);
-        const { retryOf, workspace } = proposal;
         if (retryOf !== null && proposal.run === null) links.push({ ordinal, workspace, itemId: folded.item.id, retryOf });
-        for (const draft of drafts) rows.add(ordinal, draft.id, keysOf(draft));
+        for (const draft of drafts) rows.add(ordinal, draft.id, keysOf(draft, joins));
         const hasRows = this.makeRows(folded, drafts, { redactionOf, facts: NOTHING, retry: null, pass: "first", output });
         runs?.add(ordinal, hasRows, runKey(workspace, threadOf(folded)), proposal.occurredAt);
       }
@@ -157,6 +163,20 @@ class PartitionWork {
     return { items, parked, skipped, hidden, insights: insights.parts(), rows: rows.parts(), retries, links, runs: runs?.parts() ?? null };
   }
 
+  /** What the items say that answer the same messages as others. */
+  siblings({ items }: PartitionFacts): Sibling[] {
+    const skipped: Skipped = { undecodable: 0, unknownSchema: 0, misplaced: 0 };
+    const found: Sibling[] = [];
+    for (const folded of foldedItems(this.source, this.partition, this.shop.codec, skipped, (ordinal) => items.get(ordinal)?.prompt != null)) {
+      const drafts = this.draftsOf(folded);
+      const workspace = folded.item.workspace ?? "";
+      const learned = () => learnedOf(drafts, [], this.unheard(workspace), this.rulesIn(workspace));
+      const sibling = siblingOf(drafts, items.get(folded.ordinal) as ItemFacts, folded.ordinal, learned);
+      if (sibling !== undefined) found.push(sibling);
+    }
+    return found;
+  }
+
   /** The second pass: what an item has to know of others is known. */
   final(facts: PartitionFacts): Final {
     if (facts.items.size > 0 || facts.retries.size > 0) this.again(facts);
@@ -164,15 +184,14 @@ class PartitionWork {
   }
 
   private again(facts: PartitionFacts): void {
-    const { settings, codec } = this.shop;
     const output = this.output("b");
     const earlier = new EarlierParts(this.parts, output);
     // What was hidden and skipped has been counted.
-    const redactionOf = redactor(settings.profile, settings.key, nothingHidden());
+    const redactionOf = this.unheard;
     const skipped: Skipped = { undecodable: 0, unknownSchema: 0, misplaced: 0 };
     const isConcerned = (ordinal: number, itemId: string) => facts.items.has(ordinal) || facts.retries.has(itemId);
     try {
-      for (const folded of foldedItems(this.source, this.partition, codec, skipped, isConcerned)) {
+      for (const folded of foldedItems(this.source, this.partition, this.shop.codec, skipped, isConcerned)) {
         const { ordinal, item } = folded;
         earlier.copyUpTo(ordinal);
         if (!this.isWanted(folded) || item.proposal === null) continue;
@@ -246,6 +265,7 @@ class PartitionWork {
       const redaction = redactionOf(draft.workspace);
       const rulesOf = this.rulesIn(draft.workspace);
       redaction.share(retry?.learned ?? []);
+      if (facts.sibling?.role === "lead") redaction.share(facts.sibling.learned);
       const redacted = redactedDraft(draft, redaction, rulesOf);
       const equal = draft.decision.kind === "edit" && isEqualPair(redacted);
       const split = splitFor(draft.workspace);
@@ -256,7 +276,8 @@ class PartitionWork {
       const near = retry !== null && fault === null ? redactedCalls(retry.calls, redaction, rulesOf) : null;
       const finished = { ...finish(redacted, split, facts, near), noPair: draft.decision.kind === "reject" ? fault : null };
       if (pass === "first") tally.example(finished.example);
-      if (target.takes !== "operations") addRows(target, { ...finished, equal, judged: redacted.judged }, sink);
+      if (target.takes !== "operations")
+        addRows(target, { ...finished, equal, judged: redacted.judged, sibling: redactedSibling(facts.sibling, redaction, rulesOf) }, sink);
     }
     if (target.takes !== "operations") return drafts.length > 0;
     const operations = operationsOf(folded, this.wanted);

@@ -32,7 +32,11 @@ function expectedOf(label: Label): Pick<EvalCase, "kind" | "expected"> | undefin
   if (label.class === "regression")
     return {
       kind: "should_call",
-      expected: { tool_calls: callsValue(label.expected), ...(label.wrong !== null && { not_tool_calls: callsValue(label.wrong) }) },
+      expected: {
+        tool_calls: callsValue(label.expected),
+        ...(label.wrong !== null && { not_tool_calls: callsValue(label.wrong) }),
+        ...(label.anyOrder === true && { any_order: true }),
+      },
     };
   if (label.class === "should_not_call")
     return { kind: "should_not_call", expected: { not_tool_calls: callsValue(label.calls), wrong_if: `${label.wrong}_called` } };

@@ -42,7 +42,8 @@ module.exports = (output, { vars }) => {
   const expected = JSON.parse(vars.expected);
   const calls = callsOf(output);
   if (expected.tool_calls) {
-    const pass = same(calls, expected.tool_calls);
+    const inOrder = (list) => (expected.any_order ? list.map((call) => JSON.stringify(canonical(call))).sort() : list);
+    const pass = same(inOrder(calls), inOrder(expected.tool_calls));
     return { pass, score: pass ? 1 : 0, reason: pass ? "the calls that people wanted" : \`wanted \${JSON.stringify(expected.tool_calls)}\` };
   }
   if (expected.not_tool_calls) {

@@ -73,3 +73,8 @@ export interface Target {
   /** What the README begins with, where a reader wants something there. */
   readonly readmeHead?: (files: readonly string[]) => string;
 }
+
+/** Whether a target makes rows that answer messages as a whole, so that the calls of one message belong together. */
+export function joinsSiblings({ takes, needsLabels }: Target): boolean {
+  return Array.isArray(takes) ? takes.includes("sft") || takes.includes("regression") : needsLabels === true;
+}
