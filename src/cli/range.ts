@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
-import { basename, resolve } from "node:path";
 import { CountersignError } from "../errors.ts";
 import type { Manifest } from "../evals/manifest.ts";
 import { isTopic, TOPICS } from "../events/topics.ts";
+import { identityOf } from "../log/identity.ts";
 import type { Checkpoint, EventLog, MutableCheckpoint } from "../log/log.ts";
 import { fileText, instantMs } from "./args.ts";
 
@@ -26,7 +26,7 @@ export async function boundOf(text: string | undefined, flag: string, log: Pick<
   const instant = instantMs(text);
   if (instant !== undefined) return { instant };
   if (/^[a-z]+:\d+:\d+(,|$)/.test(text)) return { offsets: positionsOf(text, flag, log.partitions) };
-  if (existsSync(text)) return { offsets: await endOfEarlier(text, flag, log) };
+  if (existsSync(text)) return { offsets: (await earlierExport(text, flag, log)).end };
   throw new CountersignError("usage", `${flag} ${text} names no place in the log`, { field: flag, value: text, fix: `give ${FORMS}` });
 }
 
@@ -66,35 +66,44 @@ function positionsOf(text: string, flag: string, partitions: number): Checkpoint
   return out;
 }
 
-/** Where an export of this log ended. @throws CountersignError file_invalid, usage */
-export async function endOfEarlier(path: string, flag: string, log: Pick<EventLog, "partitions" | "url">): Promise<Checkpoint> {
+/** An export that another one goes on from. */
+export interface EarlierExport {
+  readonly path: string;
+  readonly manifest: Manifest;
+  /** Where it ended. */
+  readonly end: Checkpoint;
+}
+
+/** Reads the manifest of an export of this log. @throws CountersignError file_invalid, usage */
+export async function earlierExport(path: string, flag: string, log: Pick<EventLog, "partitions" | "url">): Promise<EarlierExport> {
   const { endOf } = await import("../evals/ranges.ts");
   try {
     const manifest = JSON.parse(fileText(path, flag)) as Manifest;
     if (manifest.kind !== "countersign.dataset") throw new Error("it does not say countersign.dataset");
     checkSameLog(manifest.log, path, flag, log);
-    return endOf(manifest);
+    return { path, manifest, end: endOf(manifest) };
   } catch (cause) {
-    if (cause instanceof CountersignError) throw cause;
-    throw new CountersignError("file_invalid", `${path} is no manifest of an export`, {
-      cause,
-      field: flag,
-      fix: "name the manifest.json of an earlier export",
-    });
+    throw cause instanceof CountersignError ? cause : noManifest(path, flag, cause);
   }
+}
+
+/** A file that is no manifest, or not a whole one. */
+export function noManifest(path: string, flag: string, cause: unknown): CountersignError {
+  return new CountersignError("file_invalid", `${path} is no manifest of an export`, {
+    cause,
+    field: flag,
+    fix: "name the manifest.json of an earlier export",
+  });
 }
 
 /** Offsets of one log mean nothing in another: what lies before them would silently be left out. */
 function checkSameLog(of: Manifest["log"], path: string, flag: string, log: Pick<EventLog, "partitions" | "url">): void {
-  if (nameOf(of.url) === nameOf(log.url) && of.partitions === log.partitions) return;
-  throw new CountersignError("usage", `${path} is of another log: ${of.url} with ${of.partitions} partitions, not ${log.url} with ${log.partitions}`, {
+  const id = identityOf(log);
+  if (of.id === id && of.partitions === log.partitions) return;
+  const said = of.id === undefined ? "an earlier version, and does not say of which log" : `another log: ${of.id} with ${of.partitions} partitions`;
+  throw new CountersignError("usage", `${path} is of ${said}; this one is ${id} with ${log.partitions} partitions`, {
     field: flag,
-    value: of.url,
+    value: of.id ?? path,
     fix: "export this log into a folder of its own; where it is the same log at another address, give the offsets as TOPIC:PARTITION:OFFSET",
   });
-}
-
-/** An embedded log by its folder's own name, which is the same by a relative path; any other by its whole address. */
-function nameOf(url: string): string {
-  return url.startsWith("sqlite:") ? `sqlite:${basename(resolve(url.slice("sqlite:".length)))}` : url;
 }

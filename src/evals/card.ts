@@ -36,7 +36,7 @@ function cardText(manifest: Omit<Manifest, "files">): string {
   return [
     "# What people decided about an agent's actions",
     "",
-    `${rows} rows in the form \`${target}\`, made by ${exporter} from ${examples} decisions on ${items} items of \`${log.url}\`.`,
+    `${rows} rows in the form \`${target}\`, made by ${exporter} from ${examples} decisions on ${items} items of \`${log.id}\`.`,
     `Filters: ${filtered.filter(Boolean).join(", ") || "none"}. Redaction: ${redaction.profile}, key \`${redaction.keyId}\`. Splits: by workspace and thread, seed \`${split.seed}\`.`,
     `The exact ranges, counts and file hashes stand in \`manifest.json\`.`,
     "",

@@ -2,6 +2,7 @@ import { readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { CountersignError, messageOf } from "../errors.ts";
 import { sha256 } from "../events/canonical.ts";
+import { identityOf } from "../log/identity.ts";
 import { makeFolder } from "../make-folder.ts";
 import { versionOf } from "../version.ts";
 import { cardFiles } from "./card.ts";
@@ -87,7 +88,7 @@ function manifestOf(target: Target, collection: Collection, options: ExportOptio
     kind: "countersign.dataset",
     target: target.name,
     exporter: `countersign ${versionOf()}`,
-    log: { url: log.url, partitions: log.partitions },
+    log: { id: identityOf(log), partitions: log.partitions },
     ranges: collection.ranges,
     filters: { workspace: options.workspace ?? null, after: instant(options.after), before: instant(options.before) },
     transcripts: options.transcripts ?? true,

@@ -32,6 +32,11 @@ export interface Skipped {
   misplaced: number;
 }
 
+/** The counts before anything was read. */
+export function nothingSkipped(): Skipped {
+  return { undecodable: 0, unknownSchema: 0, misplaced: 0 };
+}
+
 /** Folds the items of a partition, in the order of their first decision. `wanted`: which of them; default: all. */
 export function* foldedItems(
   source: PileSource,

@@ -33,8 +33,8 @@ export interface Manifest {
   readonly kind: "countersign.dataset";
   readonly target: string;
   readonly exporter: string;
-  /** The log, without credentials. */
-  readonly log: { readonly url: string; readonly partitions: number };
+  /** Which log it is, wherever it lies: not the address by which it was named. */
+  readonly log: { readonly id: string; readonly partitions: number };
   /**
    * The decisions in these ranges are the rows; everything before `to` was folded to know which decisions took effect. Where the filter
    * `before` names an instant, `to` is the first record that was too late.

@@ -3,7 +3,7 @@ import type { EventOf } from "../events/types.generated.ts";
 import type { Checkpoint, EventLog, LogRecord, MutableCheckpoint } from "../log/log.ts";
 import { partitionOf } from "../log/partitioner.ts";
 import { Buckets } from "./buckets.ts";
-import { decodedRecord, type Skipped } from "./fold-items.ts";
+import { decodedRecord, nothingSkipped, type Skipped } from "./fold-items.ts";
 import type { PileSource } from "./pile.ts";
 import { EXPORT_TOPICS, type ExportTopic, type Ranges, rangesOf } from "./ranges.ts";
 import type { Temporary } from "./temporary.ts";
@@ -54,7 +54,7 @@ export async function readLedger(options: ReadLedgerOptions, temporary: Temporar
   const ranges = rangesOf([...decided, ...others], options.from, options.to);
   const until = Object.fromEntries(EXPORT_TOPICS.map((t) => [t, Object.fromEntries(ranges[t].map((r) => [r.partition, r.to]))])) as Checkpoint;
   const all = EXPORT_TOPICS.reduce((n, t) => n + ranges[t].reduce((m, r) => m + r.to, 0), 0);
-  const skipped: Skipped = { undecodable: 0, unknownSchema: 0, misplaced: 0 };
+  const skipped = nothingSkipped();
   const policies: EventOf["policies"][] = [];
   const buckets = new Buckets(log.partitions, temporary, options.mostHeld);
   const cut: MutableCheckpoint = {};

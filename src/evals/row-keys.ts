@@ -37,8 +37,8 @@ export function keysOf(draft: Draft, withPrompt: boolean): RowKeys {
       : kind === "respond"
         ? digestOf(call.toString("latin1"), kind, message ?? "")
         : marked(call, KINDS.indexOf(kind));
-  const thread = draft.run?.threadId ?? draft.retryOf ?? draft.itemId;
-  const prompt = withPrompt && draft.repeats === null ? digestOf(draft.workspace, draft.agent.id, context, thread) : null;
+  // What stands for a run that is not named is known when all items are.
+  const prompt = withPrompt && draft.repeats === null ? digestOf(draft.workspace, draft.agent.id, context, draft.run?.threadId ?? "") : null;
   const rank = draft.repeats !== null ? REPEATS : RANKS[qualityOf(draft, false).tier];
   // What was reported is no repetition of what was not: it says the contrary.
   if (draft.outcome.incidents.length > 0) {

@@ -11,6 +11,8 @@ import type { Learned } from "./redact/redactor.ts";
 export interface Sibling {
   /** Number of the question. */
   readonly prompt: number;
+  /** Its run. */
+  readonly thread: string;
   readonly itemId: string;
   readonly ordinal: number;
   /** Its place among the calls of the run. */
@@ -38,7 +40,7 @@ export type SiblingRole =
 export function siblingOf(
   drafts: readonly Draft[],
   { contradicted, duplicates, prompt }: ItemFacts,
-  ordinal: number,
+  { ordinal, thread }: Pick<Sibling, "ordinal" | "thread">,
   learned: () => Learned,
 ): Sibling | undefined {
   const own = drafts.filter((draft) => draft.repeats === null && !duplicates.has(draft.id));
@@ -52,7 +54,7 @@ export function siblingOf(
       else if (label.class === "should_not_call" && label.wrong === "any") found = { id: draft.id, right: null, wrong: label.calls };
     }
   const { itemId, retryOf, run } = last;
-  return { ...found, prompt, itemId, ordinal, retryOf, step: run?.step ?? Number.POSITIVE_INFINITY, learned: learned() };
+  return { ...found, prompt, thread, itemId, ordinal, retryOf, step: run?.step ?? Number.POSITIVE_INFINITY, learned: learned() };
 }
 
 /** Tells the items that share a question what becomes of their labels. */
@@ -61,7 +63,7 @@ export function tellSiblings(facts: readonly PartitionFacts[], siblings: readonl
     const found = facts[partitionOf(itemId)]?.items.get(ordinal);
     if (found !== undefined) found.sibling = role;
   };
-  for (const group of Map.groupBy(siblings, ({ prompt }) => prompt).values()) {
+  for (const group of Map.groupBy(siblings, ({ prompt, thread }) => `${prompt} ${thread}`).values()) {
     group.sort((a, b) => (a.step === b.step ? (a.itemId < b.itemId ? -1 : 1) : a.step - b.step));
     const isTriedAgain = ({ itemId }: Sibling) => group.some((other) => other.retryOf === itemId);
     const right = group.filter((one) => one.right !== null);

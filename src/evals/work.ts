@@ -6,7 +6,7 @@ import { Catalogue, type DescribedPolicy } from "./catalogue.ts";
 import { EarlierParts } from "./earlier-parts.ts";
 import { type ItemFacts, type Link, noFacts, type PartitionFacts, type Retry, Runs, runKey, type Told } from "./facts.ts";
 import { callsRun, finish, retryIn } from "./finish.ts";
-import { type FoldedItem, foldedItems, proposalOf, type Skipped, threadOf } from "./fold-items.ts";
+import { type FoldedItem, foldedItems, nothingSkipped, proposalOf, type Skipped, threadOf } from "./fold-items.ts";
 import { Insights, type InsightsParts } from "./insights.ts";
 import { Output, type Part } from "./output.ts";
 import type { PileSource } from "./pile.ts";
@@ -123,7 +123,7 @@ class PartitionWork {
   first(): First {
     const { shop, partition } = this;
     const { settings } = shop;
-    const skipped: Skipped = { undecodable: 0, unknownSchema: 0, misplaced: 0 };
+    const skipped = nothingSkipped();
     const hidden = nothingHidden();
     const redactionOf = redactor(settings.profile, settings.key, hidden);
     const insights = new Insights();
@@ -165,13 +165,13 @@ class PartitionWork {
 
   /** What the items say that answer the same messages as others. */
   siblings({ items }: PartitionFacts): Sibling[] {
-    const skipped: Skipped = { undecodable: 0, unknownSchema: 0, misplaced: 0 };
     const found: Sibling[] = [];
-    for (const folded of foldedItems(this.source, this.partition, this.shop.codec, skipped, (ordinal) => items.get(ordinal)?.prompt != null)) {
+    for (const folded of foldedItems(this.source, this.partition, this.shop.codec, nothingSkipped(), (ordinal) => items.get(ordinal)?.prompt != null)) {
       const drafts = this.draftsOf(folded);
       const workspace = folded.item.workspace ?? "";
       const learned = () => learnedOf(drafts, [], this.unheard(workspace), this.rulesIn(workspace));
-      const sibling = siblingOf(drafts, items.get(folded.ordinal) as ItemFacts, folded.ordinal, learned);
+      const facts = items.get(folded.ordinal) as ItemFacts;
+      const sibling = siblingOf(drafts, facts, { ordinal: folded.ordinal, thread: facts.thread ?? threadOf(folded) }, learned);
       if (sibling !== undefined) found.push(sibling);
     }
     return found;
@@ -188,10 +188,9 @@ class PartitionWork {
     const earlier = new EarlierParts(this.parts, output);
     // What was hidden and skipped has been counted.
     const redactionOf = this.unheard;
-    const skipped: Skipped = { undecodable: 0, unknownSchema: 0, misplaced: 0 };
     const isConcerned = (ordinal: number, itemId: string) => facts.items.has(ordinal) || facts.retries.has(itemId);
     try {
-      for (const folded of foldedItems(this.source, this.partition, this.shop.codec, skipped, isConcerned)) {
+      for (const folded of foldedItems(this.source, this.partition, this.shop.codec, nothingSkipped(), isConcerned)) {
         const { ordinal, item } = folded;
         earlier.copyUpTo(ordinal);
         if (!this.isWanted(folded) || item.proposal === null) continue;

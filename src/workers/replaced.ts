@@ -38,6 +38,7 @@ export function followed(queries: Queries, tries: Tries, proposal: Following): "
   const others = view === undefined || actions.length === 0 ? [] : tries.beside(view.item, actions);
   const inTime = !replaces || old === undefined || !hasBegun(old.item);
   if (inTime) return others.length === 0 ? null : { code: "tried_before", why: others.map(({ why }) => why).join(". ") };
-  const late = `${what} ${retryOf}, which was not withdrawn in time: it ended as ${old.outcome}`;
+  const words = others.find(({ itemId: other }) => other === retryOf)?.words ?? `ended as ${old.outcome}`;
+  const late = `${what} ${retryOf}, which was not withdrawn in time: it ${words}`;
   return { code: "not_replaced", why: [late, ...others.filter(({ itemId: other }) => other !== retryOf).map(({ why }) => why)].join(". ") };
 }

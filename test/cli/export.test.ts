@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
@@ -105,17 +105,16 @@ describe("a raw export", () => {
 });
 
 describe("--since-last", () => {
+  const weekly = () => ["--since-last", "--out", out("weekly")];
+  const since = () => exported(weekly());
   const decide = async (key: string) => {
-    const args = { amount: 8, to: key };
-    await script.decide(await script.judge(await script.propose(key, args), "interrupt"), "reject", { message: "No" });
+    await script.decide(await script.judge(await script.propose(key, { amount: 8, to: key }), "interrupt"), "reject", { message: "No" });
     await write();
   };
 
   test("goes on where the last part ended: the parts together are the whole, and nothing stands in two", async () => {
-    const since = () => exported(["--since-last", "--out", out("weekly")]);
     const parts = [await since()];
-    await decide("one");
-    await decide("two");
+    for (const key of ["one", "two"]) await decide(key);
     parts.push(await since());
     await decide("three");
     parts.push(await since());
@@ -129,7 +128,6 @@ describe("--since-last", () => {
   });
 
   test("with nothing new writes a part of no rows, that the next goes on from", async () => {
-    const since = () => exported(["--since-last", "--out", out("weekly")]);
     const [first, second] = [await since(), await since()];
     expect([first.rows > 0, second.rows]).toEqual([true, 0]);
     await decide("one");
@@ -139,11 +137,11 @@ describe("--since-last", () => {
   test("goes on from a whole export in the folder, and passes over a part that broke off", async () => {
     await exported(["--out", out("weekly")]);
     await decide("one");
-    const part = await exported(["--since-last", "--out", out("weekly")]);
+    const part = await since();
     expect([part.out, part.rows]).toEqual([join(out("weekly"), "part-0001"), 1]);
     // The manifest is written last: without it a part is none.
     rmSync(join(part.out, "manifest.json"));
-    const again = await exported(["--since-last", "--out", out("weekly")]);
+    const again = await since();
     expect([again.out, again.rows]).toEqual([part.out, 1]);
     expect(readdirSync(out("weekly")).filter((name) => name.startsWith("part-"))).toEqual(["part-0001"]);
   });
@@ -151,22 +149,46 @@ describe("--since-last", () => {
   test("is of one log: a manifest of another one is refused, also as --from", async () => {
     const first = await exported(["--out", out("weekly")]);
     const path = out("weekly/manifest.json");
-    writeFileSync(path, readFileSync(path, "utf8").replace(first.log.url, "sqlite:/elsewhere/other-log"));
+    writeFileSync(path, readFileSync(path, "utf8").replace(first.log.id, "sqlite:another-log"));
     for (const args of [
       ["--since-last", "--out", out("weekly")],
       ["--from", path, "--out", out("x")],
     ]) {
       const { code, err } = await run([...args, "--json"]);
-      expect([code, JSON.parse(err)]).toMatchObject([2, { code: "usage", field: args[0], value: "sqlite:/elsewhere/other-log" }]);
+      expect([code, JSON.parse(err)]).toMatchObject([2, { code: "usage", field: args[0], value: "sqlite:another-log" }]);
     }
     writeFileSync(path, '{"ranges":5}');
     expect(JSON.parse((await run(["--from", path, "--out", out("x"), "--json"])).err)).toMatchObject({ code: "file_invalid", field: "--from" });
     expect(existsSync(out("x"))).toBe(false);
   });
 
+  test.each<[string, readonly string[], unknown, Record<string, string>?]>([
+    ["--target", ["--target", "operations"], "operations"],
+    ["--workspace", ["--workspace", "other"], "other"],
+    ["--no-transcripts", ["--no-transcripts"], false],
+    ["--split-seed", ["--split-seed", "x"], "x"],
+    ["--holdout-from", ["--holdout-from", "2026-01-01T00:00:00Z"], "2026-01-01T00:00:00.000Z"],
+    ["--key-file", [], expect.any(String), { COUNTERSIGN_EXPORT_KEY: "another key, long enough" }],
+  ])("is made in one way: another %s is refused, and what lies before it is in no danger of being lost", async (field, args, value, env = {}) => {
+    await since();
+    await decide("one");
+    const { code, err } = await run([...weekly(), ...args, "--json"], env);
+    expect([code, JSON.parse(err)]).toMatchObject([2, { code: "usage", field, value, fix: expect.stringContaining("--out") }]);
+    expect(readdirSync(out("weekly"))).toEqual(["part-0001"]);
+    expect((await since()).rows).toBe(1);
+    expect((await exported(["--since-last", "--out", out("another"), ...args], env)).out).toBe(join(out("another"), "part-0001"));
+  });
+
+  test("does not go on from an export of another form, or from a manifest that is not whole", async () => {
+    const { out: first, ...manifest } = await since();
+    for (const [code, changed] of Object.entries({ usage: { format: manifest.format - 1 }, file_invalid: { filters: undefined } })) {
+      writeFileSync(join(first, "manifest.json"), JSON.stringify({ ...manifest, ...changed }));
+      expect(JSON.parse((await run([...weekly(), "--json"])).err)).toMatchObject({ code, field: "--since-last" });
+    }
+  });
+
   test("is refused while another one writes a part, so that no two take the same decisions", async () => {
-    const since = () => run(["--since-last", "--out", out("weekly"), "--json"]);
-    const both = await Promise.all([since(), since()]);
+    const both = await Promise.all([run([...weekly(), "--json"]), run([...weekly(), "--json"])]);
     expect(both.map(({ code }) => code).sort()).toEqual([0, 3]);
     expect(JSON.parse(both.find(({ code }) => code === 3)?.err ?? "")).toMatchObject({ code: "conflict", field: "--out", value: out("weekly") });
     expect(readdirSync(out("weekly"))).toEqual(["part-0001"]);
@@ -238,6 +260,16 @@ describe("the export", () => {
     const { code, err } = await run(["--out", out("mine"), "--json"]);
     expect([code, JSON.parse(err)]).toMatchObject([2, { code: "usage", field: "--out", detail: expect.stringContaining("README.md") }]);
     expect(readFileSync(out("mine/README.md"), "utf8")).toBe("mine");
+  });
+
+  test("gives the same bytes by whatever path the log is named, and says which log it is", async () => {
+    symlinkSync(folder, out("link"));
+    const byLink = async (...args: string[]) => JSON.parse((await cli(["export", "--log", `sqlite:${out("link")}/`, "--data", folder, ...args, "--json"])).out);
+    const first = await exported(["--out", out("a")]);
+    // The manifest names each file with its hash.
+    expect({ ...(await byLink("--out", out("b"))), out: out("a") }).toEqual(first);
+    expect(first.log).toEqual({ id: expect.stringMatching(/^sqlite:[0-9a-f-]{36}$/), partitions: 12 });
+    expect(await byLink("--since-last", "--out", out("a"))).toMatchObject({ rows: 0, out: out("a/part-0001") });
   });
 
   test("makes a key of pseudonyms that only its owner can read, and keeps it", async () => {

@@ -282,7 +282,7 @@ describe("manifest", () => {
     expect(manifest).toMatchObject({
       format: 5,
       target: "jsonl",
-      log: { url: "memory:", partitions: 12 },
+      log: { id: "memory:", partitions: 12 },
       rows: 2,
       items: 2,
       byDecision: { approve: 1, edit: 0, reject: 1, respond: 0, acknowledge: 0 },

@@ -152,6 +152,24 @@ test("a rejection and its retry from the same messages are one case: what is rig
   expect(new Set(rows.map((row) => JSON.stringify(row.inputs))).size).toBe(rows.length);
 });
 
+test("a chain of retries from the same messages is one case also where no proposal names a run", async () => {
+  const script = await Script.open();
+  let of: string | null = null;
+  for (const [i, id] of ["1", "2", "3"].entries()) {
+    const verdict = await asked(script, `chain-${id}`, { id }, i, { run: null, retryOf: of });
+    if (id === "3") await ran(script, await script.decide(verdict, "approve"), { id });
+    else await script.decide(verdict, "reject", { message: `not ${id}` });
+    of = verdict.event.itemId;
+  }
+  await approve(script, "stranger", A, 1, { run: null });
+  const { rows } = await exported(script, "mlflow");
+  const expectations = rows.map((row) => row.expectations as { tool_calls: object[]; not_tool_calls?: object[] });
+  const chain = expectations.find(({ not_tool_calls }) => not_tool_calls !== undefined);
+  expect(chain?.tool_calls).toEqual([cancel({ id: "3" })]);
+  expect(chain?.not_tool_calls).toHaveLength(2);
+  expect(expectations.filter((one) => one !== chain)).toEqual([{ kind: "should_call", tool_calls: [cancel(A)] }]);
+});
+
 test("what one call holds in a classified field is hidden in its siblings too", async () => {
   const script = await Script.open();
   const document = `

@@ -7,8 +7,9 @@ import type { Checkpoint } from "../../log/log.ts";
 import { examples, instantMs, intArgument } from "../args.ts";
 import { exportKey } from "../export-key.ts";
 import type { Cli } from "../io.ts";
-import { boundOf, checkOrder, endOfEarlier } from "../range.ts";
+import { boundOf, checkOrder, earlierExport } from "../range.ts";
 import { rawExporter } from "../raw-export.ts";
+import { checkSameConfiguration, nextPart } from "../since-last.ts";
 import { plural } from "../text.ts";
 import { openExisting, type WhereOptions, where, whereOf } from "../where.ts";
 
@@ -76,7 +77,7 @@ async function run(cli: Cli, options: Options): Promise<void> {
   if (options.out === undefined) throw new CountersignError("usage", "Nothing says where to write", { field: "--out", fix: "name a folder with --out" });
   if (options.sinceLast === true && options.from !== undefined)
     throw new CountersignError("usage", "--since-last and --from exclude each other", { field: "--from", fix: "leave one of them out" });
-  const [{ exportDataset }, { targetOf }] = await Promise.all([import("../../evals/export.ts"), import("../../evals/targets/table.ts")]);
+  const [{ exportDataset, keyIdOf }, { targetOf }] = await Promise.all([import("../../evals/export.ts"), import("../../evals/targets/table.ts")]);
   const { lockFolder } = await import("../../evals/folder-lock.ts");
   targetOf(options.target);
   const { log: url, data } = whereOf(cli.io, options);
@@ -89,20 +90,24 @@ async function run(cli: Cli, options: Options): Promise<void> {
     if (options.sinceLast === true) release = lockFolder(options.out);
     const { loadCodec } = await import("../../log/schemas.ts");
     const codec = await loadCodec(registry);
-    const place = placeOf(options);
+    if (options.sinceLast !== true) checkFolder(options.out);
+    const place: ReturnType<typeof nextPart> = options.sinceLast === true ? nextPart(options.out) : { out: options.out };
     const asked = { profile: options.profile, data: keyFolder, log: log.url, target: options.target, out: resolve(place.out) };
     const rawBy = await rawExporter(cli.io, asked);
     const workspace = workspaceOf(options.workspace, rawBy);
-    const from = place.from === undefined ? await boundOf(options.from, "--from", log) : { offsets: await endOfEarlier(place.from, "--since-last", log) };
+    const earlier = place.from === undefined ? null : await earlierExport(place.from, "--since-last", log);
+    const from = earlier === null ? await boundOf(options.from, "--from", log) : { offsets: earlier.end };
     const to = await boundOf(options.to, "--to", log);
     checkOrder(from, to);
+    const key = exportKey(cli.io, { keyFile: options.keyFile, data: keyFolder });
+    if (earlier !== null) await checkSameConfiguration(earlier, { ...options, workspace, holdoutFrom, keyId: keyIdOf(key) });
     log.onTrouble = (sentence) => sentence !== null && cli.note(sentence);
     const manifest = await exportDataset(place.out, options.target, {
       log,
       codec,
       schemaText: (id) => registry.textOf(id),
       signal: cli.io.signal,
-      key: exportKey(cli.io, { keyFile: options.keyFile, data: keyFolder }),
+      key,
       transcripts: options.transcripts,
       profile: options.profile === "raw" ? "raw" : "strict",
       onProgress: (read, all) => cli.progress(`reading the topics: ${read} of ${all} events`),
@@ -129,20 +134,6 @@ async function run(cli: Cli, options: Options): Promise<void> {
 
 function boundsOf(from: Checkpoint | undefined, to: Checkpoint | undefined): { from?: Checkpoint; to?: Checkpoint } {
   return { ...(from !== undefined && { from }), ...(to !== undefined && { to }) };
-}
-
-/** Where this export goes, and after which manifest it goes on. */
-function placeOf({ out, sinceLast }: Options): { out: string; from?: string } {
-  if (sinceLast !== true) {
-    checkFolder(out);
-    return { out };
-  }
-  const parts = existsSync(out) ? readdirSync(out).filter((name) => /^part-\d{4,}$/.test(name) && existsSync(join(out, name, "manifest.json"))) : [];
-  const last = parts.map((name) => Number(name.slice(5))).sort((a, b) => b - a)[0];
-  const next = join(out, `part-${String((last ?? 0) + 1).padStart(4, "0")}`);
-  if (last !== undefined) return { out: next, from: join(out, `part-${String(last).padStart(4, "0")}`, "manifest.json") };
-  const own = join(out, "manifest.json");
-  return existsSync(own) ? { out: next, from: own } : { out: next };
 }
 
 /** An export replaces an earlier one in its folder, and nothing else. @throws CountersignError usage */

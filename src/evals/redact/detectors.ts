@@ -18,7 +18,7 @@ const PHONES = [
   // With the country: +41 44 668 18 00, 0041446681800, +49 (0)30 1234567, and %2B as in the query of a URL.
   `(?:\\+|%2[Bb]|\\b00[${GAP}]?)[1-9](?:[${GAP}./()]{0,2}[0-9]){6,14}`,
   // North America: (415)555-2671, 415.555.2671, 1-415-555-2671.
-  `(?:\\b1[${GAP}.]?)?\\(?\\b[0-9]{3}(?:\\)[${GAP}.]{0,2}[0-9]{3}[${GAP}.]?|[${GAP}.][0-9]{3}[${GAP}.])[0-9]{4}\\b`,
+  `(?:\\b1[${GAP}.]?)?(?:\\([2-9][0-9]{2}\\)[${GAP}.]{0,2}[0-9]{3}[${GAP}.]?|\\(?\\b[0-9]{3}\\)?[${GAP}.][0-9]{3}[${GAP}.])[0-9]{4}\\b`,
   // The area in brackets: (020) 7946 0958, (030) 1234567.
   `\\(0[0-9]{1,5}\\)[${GAP}]{0,2}[0-9]{2,8}(?:[${GAP}.]?[0-9]{2,4}){0,4}\\b`,
   // Five pairs, as in France: 06 12 34 56 78, 06.98.76.54.32.
@@ -27,27 +27,36 @@ const PHONES = [
   `\\b0[0-9]{1,4}(?:[${GAP}./]|[${GAP}]/[${GAP}])[0-9]{2,4}(?:[${GAP}.]?[0-9]{2,4}){1,3}\\b`,
 ];
 
-/** Whether any of them may begin in the text: cheap, and most numbers are neither. */
-const PHONE_BEGINS = new RegExp(`\\+|%2B|\\(\\d|\\b0\\d|\\d{3}\\)?[${GAP}.]{1,2}\\d{3}`, "i");
+/** Whether any of them may begin in the text: cheap, and most numbers are none. */
+const PHONE_BEGINS = new RegExp(
+  [
+    "\\+[1-9]|%2[Bb][1-9]|\\(\\d{2,6}\\)",
+    `(?<!\\w|\\w-|\\d[./])(?:00[${GAP}]?[1-9]|0\\d{1,4}[${GAP}./]{1,3}\\d{2}|(?:1[${GAP}.])?\\d{3}\\)?[${GAP}.]\\d{3}[${GAP}.]\\d{4})`,
+  ].join("|"),
+);
+
+/** The least of an IBAN and of a card number: flight numbers and dates are less. */
+const IBAN_BEGINS = new RegExp(`[A-Za-z]{2}\\d{2}(?:[${GAP}_]?[A-Za-z0-9]){11}`);
+const CARD_BEGINS = new RegExp(`(?:\\d[${GAP}._]?){12}\\d`);
 
 /** What is looked for in texts, in this order. RE2 takes time in proportion to the text, whatever the text. */
 export const DETECTORS: readonly Detector[] = [
   {
     kind: "email",
     // In the query of a URL the sign is written %40.
-    worth: (text) => text.includes("@") || text.includes("%") || text.includes("\uff20"),
+    worth: (text) => text.includes("@") || text.includes("%40") || text.includes("%2540") || text.includes("\uff20"),
     pattern: RE2JS.compile("[\\p{L}\\p{N}._%+'-]{1,64}(?:[@\uff20]|%(?:25)?40)[\\p{L}\\p{N}](?:[\\p{L}\\p{N}.-]{0,251}[\\p{L}\\p{N}])?\\.[\\p{L}]{2,24}"),
     valid: () => true,
   },
   {
     kind: "iban",
-    worth: (text) => /[A-Za-z]{2}\d{2}/.test(text),
+    worth: (text) => IBAN_BEGINS.test(text),
     pattern: RE2JS.compile(`[A-Za-z]{2}[0-9]{2}(?:[${GAP}_]?[A-Za-z0-9]){11,30}`),
     valid: isIban,
   },
   {
     kind: "card",
-    worth: (text) => digitsIn(text, 13),
+    worth: (text) => digitsIn(text, 13) && CARD_BEGINS.test(text),
     pattern: RE2JS.compile(`(?:[0-9][${GAP}._]?){12,18}[0-9]`),
     valid: isCard,
   },
@@ -136,9 +145,9 @@ export function normal(kind: Detector["kind"], found: string): string {
 }
 
 /** The text with what the detectors find replaced. */
-export function detected(text: string, instead: (kind: Detector["kind"], found: string) => string): string {
+export function detected(text: string, instead: (kind: Detector["kind"], found: string) => string, detectors = DETECTORS): string {
   let out = text;
-  for (const detector of DETECTORS) if (detector.worth(out)) out = replaced(out, detector, instead);
+  for (const detector of detectors) if (detector.worth(out)) out = replaced(out, detector, instead);
   return out;
 }
 
