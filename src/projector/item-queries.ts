@@ -1,5 +1,5 @@
 import type { Topic } from "../events/topics.ts";
-import { keyOf, type NodeKey, type Status } from "../ledger/item.ts";
+import { type Finding, keyOf, type NodeKey, type Status } from "../ledger/item.ts";
 import { lifeOf } from "../ledger/life.ts";
 import { type BadRecord, type BadRow, badRecord } from "./bad-records.ts";
 import { type CachedItem, STATUSES } from "./item-cache.ts";
@@ -36,6 +36,9 @@ interface EventRow {
   appended: number;
 }
 
+/** Findings of what an executor said that had no effect. */
+const UNHEARD: readonly Finding["code"][] = ["late_receipt", "receipt_without_start"];
+
 /** What is asked about one item. */
 export function itemQueries({ views, db, overlay, blobs, listed }: Reading) {
   const timeline = db.prepare(`SELECT * FROM event WHERE item = ${OF} ORDER BY appended, topic, off`);
@@ -48,6 +51,11 @@ export function itemQueries({ views, db, overlay, blobs, listed }: Reading) {
   const placeNow = views.prepare(`SELECT off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`).pluck();
   const withdrawalNow = views
     .prepare(`SELECT MAX(at) FROM event WHERE item = ${OF} AND topic = ${topicNumber("decisions")} AND what = 'withdraw' AND status = ? AND actor = ?`)
+    .pluck();
+  const saidSucceededNow = views
+    .prepare(
+      `SELECT 1 FROM finding JOIN event USING (item, topic, id) WHERE finding.item = ${OF} AND what = 'succeeded' AND code IN (${UNHEARD.map((c) => `'${c}'`)})`,
+    )
     .pluck();
   const rulingNow = views.prepare(`SELECT status, reason, what, actor, at, off FROM event WHERE item = ${OF} AND topic = ? AND id = ?`);
 
@@ -110,6 +118,19 @@ export function itemQueries({ views, db, overlay, blobs, listed }: Reading) {
           last = Math.max(last ?? 0, entry.event.occurredAt);
       }
       return last;
+    },
+
+    /**
+     * Whether an executor said that something of an item had succeeded, where that had no effect: its end came before, or no start did. Asked for
+     * grants, so it is read without bringing the file up to date.
+     */
+    saidSucceeded(itemId: string): boolean {
+      const { findings = [], changed } = overlay.peek(itemId) ?? {};
+      const said = findings.some(({ code, topic, eventId }) => {
+        const event = changed?.get(keyOf(topic, eventId))?.entry.event;
+        return UNHEARD.includes(code) && event !== undefined && whatOf(topic, event) === "succeeded";
+      });
+      return said || saidSucceededNow.get(itemBytes(itemId)) !== undefined;
     },
 
     /** Bytes of an event that the views keep, or undefined: then it is in the log at `offsetOf`. */

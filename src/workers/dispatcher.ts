@@ -78,7 +78,7 @@ export function dispatcher(
     // Undoing what has run is not what was taken back: only what may pass keeps it waiting.
     const runs = isGrant(called.outcome) && called.outcome !== "roll_back";
     const others = () => tries.beside(view.item, verdict.actions);
-    const said = runs && others().length > 0 ? await saidIn(events, view.item) : [];
+    const said = runs && others().length > 0 ? await saidIn(events, view.item, node) : [];
     const triedSince = () => (runs ? unsaid(others(), said, hasBegun(node, called.outcome)) : null);
     const ended = runs ? ((await barredBy(lasting, view, verdict, called.outcome)) ?? triedSince()) : null;
     const barred =
@@ -132,9 +132,9 @@ function takenBackBefore(
   return withdrawn && !again ? async () => `It was withdrawn ${when}.` : null;
 }
 
-/** Why people were asked about an item, sentence by sentence: what they have decided about. */
-async function saidIn(events: EventStore, { id, nodes }: Item): Promise<readonly string[]> {
-  const verdicts = [...nodes.values()].filter((node) => node.topic === "verdicts");
+/** Why people were asked about an item, sentence by sentence: what they have decided about. The verdict that an edit alone satisfied nobody has read. */
+async function saidIn(events: EventStore, { id, nodes }: Item, called: VerdictNode | DecisionNode): Promise<readonly string[]> {
+  const verdicts = [...nodes.values()].filter((node) => node.topic === "verdicts" && node !== called);
   const read = await Promise.all(verdicts.map((verdict) => events.get(id, "verdicts", verdict.id)));
   return read.flatMap((verdict) => (verdict?.because ?? []).flatMap((because) => because.split(". ")));
 }

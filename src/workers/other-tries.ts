@@ -1,5 +1,5 @@
 import { verdictOfGrant } from "../ledger/fold.ts";
-import { type ActionTerms, type Item, nodeOf, type ProposalNode, type ReceiptNode, type ResumeNode } from "../ledger/item.ts";
+import { type ActionTerms, type Item, keyOf, nodeOf, type ProposalNode, type ReceiptNode, type ResumeNode } from "../ledger/item.ts";
 import { owedTo } from "../ledger/owed.ts";
 import { type Called, isGrant } from "../ledger/resumes.ts";
 import type { Queries } from "../projector/queries.ts";
@@ -27,6 +27,10 @@ export interface Tries {
   /** The other tries that stand in the way of an item, or have to be known by whoever lets it run with these actions. */
   beside(item: Item, actions: readonly Step[]): readonly OtherTry[];
 }
+
+const IN_DOUBT = "is in doubt";
+/** How what was in doubt is spoken of once it is settled. */
+const WAS_IN_DOUBT = /^was in doubt and ended as \w+/;
 
 type Step = Pick<ActionTerms, "actionId" | "tool" | "argsSha256">;
 
@@ -56,7 +60,7 @@ export function openTries(queries: Queries, retries: Retries): Tries {
     beside(item, actions) {
       const named = nodeOf(item, "proposals", item.proposal)?.retryOf;
       return othersOf(item).flatMap((view) => {
-        const standing = standingOf(view, actions);
+        const standing = standingOf(view, actions, queries.saidSucceeded(view.itemId));
         if (standing === null) return [];
         const what = view.itemId === named ? `It is to try again ${view.itemId}, which` : `The same work is that of ${view.itemId}, which`;
         return [{ itemId: view.itemId, ...standing, why: `${what} ${standing.words}` }];
@@ -72,39 +76,53 @@ export function openTries(queries: Queries, retries: Retries): Tries {
  * @param hasBegun whether it is itself a further try at what is in doubt: only what has certainly happened is in its way then
  */
 export function unsaid(others: readonly OtherTry[], said: readonly string[], hasBegun: boolean): string | null {
-  const isSaid = ({ itemId, state, words }: OtherTry) =>
-    said.some((sentence) => sentence.includes(itemId) && (state === "doubtful" || sentence.includes(words)));
+  const isSaid = ({ itemId, state, words }: OtherTry) => {
+    // Whoever let it run while that was in doubt knew that nobody knows; whoever only heard that it executes did not.
+    const known = state === "doubtful" ? [words, words.replace(WAS_IN_DOUBT, IN_DOUBT)] : [words];
+    return said.some((sentence) => sentence.includes(itemId) && known.some((of) => sentence.includes(of)));
+  };
   const other = others.find((o) => (o.state === "done" || (o.state === "doubtful" && !hasBegun)) && !isSaid(o));
   return other === undefined ? null : `${other.why}. Nothing was run; propose it again where it is still wanted.`;
 }
 
-function standingOf(view: StoredItemView, actions: readonly Step[]): Pick<OtherTry, "state" | "idleGrant" | "words"> | null {
+function standingOf(view: StoredItemView, actions: readonly Step[], saidSucceeded: boolean): Pick<OtherTry, "state" | "idleGrant" | "words"> | null {
   const { item, stage, outcome } = view;
   const grants = grantsOf(item);
   const unknowns = unknownsOf(item);
   const open = grants.filter(({ group }) => group.closedBy === null);
   const inDoubt = unknowns.some(({ settle }) => settle === null);
+  // A success that has no effect is the one trace of what may well have happened.
+  const also = saidSucceeded ? ", though an executor said that it had succeeded" : "";
   if (open.length > 0 || inDoubt) {
     const idle = open.every(({ group }) => group.running === null && group.done === 0);
-    const words = inDoubt ? "is in doubt" : idle ? "is granted" : "is executing";
+    const words = `${inDoubt ? IN_DOUBT : idle ? "is granted" : "is executing"}${also}`;
     return { state: "open", idleGrant: idle && !inDoubt ? (open[0]?.id ?? null) : null, words };
   }
   const closed = (state: OtherTry["state"], words: string) => ({ state, idleGrant: null, words });
   if (outcome === "succeeded" || outcome === "compensated") return closed("done", `ended as ${outcome}`);
-  // A person may have settled it; that nobody saw how it ended, or that it was undone in part, is no certainty.
-  if (unknowns.length > 0) return closed("doubtful", stage === "done" ? `was in doubt and ended as ${outcome}` : "is in doubt");
-  if (grants.some((grant) => grant.outcome === "roll_back" && grant.group.startedAt !== null)) return closed("doubtful", "was rolled back only in part");
-  const again = repeated(item, grants, actions);
-  if (again.length > 0) return closed("done", `ended as ${outcome ?? stage} after its ${again.join(", ")} had succeeded`);
+  // That it was undone in part is no certainty, nor is an end that nobody saw: a person may have settled it.
+  const undone = grants.some((grant) => grant.outcome === "roll_back" && grant.group.startedAt !== null);
+  if (unknowns.length > 0 && stage !== "done") return closed("doubtful", `${IN_DOUBT}${also}`);
+  const ended = `${unknowns.length > 0 ? "was in doubt and " : ""}ended as ${outcome ?? stage}`;
+  const again = undone ? [] : repeated(item, grants, actions);
+  // What has certainly happened comes first: a doubt about another step must not hide it.
+  if (again.length > 0) return closed("done", `${ended} after its ${again.join(", ")} had succeeded${also}`);
+  if (unknowns.length > 0) return closed("doubtful", `${ended}${also}`);
+  if (undone) return closed("doubtful", `was rolled back only in part${also}`);
+  if (saidSucceeded) return closed("doubtful", `${ended}${also}`);
   const isDue = owedTo(item).some(({ duty, names }) => duty === "resume" && isGrant(names as Called["outcome"]));
   return isDue ? closed("due", "is about to be granted") : null;
 }
 
-/** Steps that have succeeded in a plan that went no further, and that are named again. */
+/** Steps that have succeeded, or were settled as that, in a plan that went no further, and that are named again. */
 function repeated(item: Item, grants: readonly ResumeNode[], actions: readonly Step[]): string[] {
   const done = grants.flatMap((grant) => {
     const terms = verdictOfGrant(item, grant).actions;
-    return grant.actions.slice(0, grant.group.done).map((step) => ({ ...step, tool: terms.find(({ actionId }) => actionId === step.actionId)?.tool }));
+    const settled = unknownsOf(item).filter(
+      (of) => of.cause === keyOf("resumes", grant.id) && nodeOf(item, "decisions", of.settle)?.settlement === "succeeded",
+    );
+    const happened = grant.actions.filter(({ actionId }, i) => i < grant.group.done || settled.some((of) => of.actionId === actionId));
+    return happened.map((step) => ({ ...step, tool: terms.find(({ actionId }) => actionId === step.actionId)?.tool }));
   });
   const isSame = (a: (typeof done)[number]) => actions.some((b) => a.argsSha256 === b.argsSha256 && (a.actionId === b.actionId || a.tool === b.tool));
   return done.filter(isSame).map(({ actionId }) => actionId);

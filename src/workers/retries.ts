@@ -33,7 +33,8 @@ export interface RetryTimes {
 /**
  * The clock after an execution whose end nobody knows: an idempotent action is tried again, as often as policy says. Before each try it waits
  * for as long as the action may take once more: an unknown outcome is settled once, and until then its owner can still say how it ended, and
- * an executor that was restarted is back to start what is granted.
+ * an executor that was restarted is back to start what is granted. Where an executor said meanwhile that it had succeeded, the clock leaves it to its
+ * owner, who can settle it as that: the executor may only have been slower than its lease.
  */
 export function retrySweep(ledger: SweepLedger, retriesOf: RetriesOf, bars: readonly ItemBar[], { now, nextEnd }: RetryTimes): Sweep {
   const { queries, write, waitFor } = ledger;
@@ -44,7 +45,7 @@ export function retrySweep(ledger: SweepLedger, retriesOf: RetriesOf, bars: read
     for (const itemId of itemIds) {
       waiting.delete(itemId);
       const view = queries.item(itemId);
-      const receipt = view === undefined ? undefined : retryable(view, retriesOf);
+      const receipt = view === undefined || queries.saidSucceeded(itemId) ? undefined : retryable(view, retriesOf);
       if (view === undefined || receipt === undefined) continue;
       const barred = bars.some((bar) => bar(view) !== null);
       // What stands in the way may be a halt that ends by itself; a lift, or another policy, is heard of.
@@ -61,7 +62,7 @@ export function retrySweep(ledger: SweepLedger, retriesOf: RetriesOf, bars: read
 
   async function retry(itemId: string, receiptId: string): Promise<void> {
     const view = queries.item(itemId);
-    if (view === undefined || nodeOf(view.item, "receipts", receiptId)?.settle !== null) return;
+    if (view === undefined || nodeOf(view.item, "receipts", receiptId)?.settle !== null || queries.saidSucceeded(itemId)) return;
     const { position } = await write("decisions", itemId, {
       workspace: view.item.workspace ?? "default",
       answers: { topic: "receipts", eventId: receiptId },

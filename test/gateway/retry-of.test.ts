@@ -11,6 +11,15 @@ const FLOWS = `  ping:
     gate: { kind: none }
     owner: role:support-lead
     lease: PT1S
+  poll:
+    arguments: { type: object }
+    reversibility: reversible
+    execution: idempotent
+    risk: low
+    gate: { kind: none }
+    owner: role:support-lead
+    lease: PT1S
+    retries: 1
   add_note:`;
 
 let world: World;
@@ -148,6 +157,86 @@ test("what is left of a plan is tried again freely, and a step that has succeede
   await ran(rest.itemId, "failed");
   const whole = await world.judged({ actions, retryOf: plan.itemId });
   expect(why(whole)).toEqual(["pending", "tried_before", `It is to try again ${plan.itemId}, which ended as failed after its a1 had succeeded`]);
+});
+
+const settle = async (itemId: string, outcome: string, more: object = {}) =>
+  (await world.decide("lead", await view(itemId), { kind: "settle", settlement: { outcome, ...more } })).status;
+const PINGS = [1, 2].map((n) => ({ actionId: `a${n}`, tool: "ping", args: { n } }));
+
+test("a step that was settled as succeeded is named to whoever is asked about a further try", async () => {
+  const plan = await world.judged({ actions: PINGS });
+  await receipt(plan.itemId, "started");
+  await at(plan.itemId, "in_doubt");
+  expect(await settle(plan.itemId, "succeeded", { externalRef: { system: "psp", id: "re_1" } })).toBe(200);
+  const whole = await world.judged({ actions: PINGS, retryOf: plan.itemId });
+  expect(why(whole)[2]).toBe(`It is to try again ${plan.itemId}, which was in doubt and ended as failed after its a1 had succeeded`);
+  const rest = await world.judged({ actions: PINGS.slice(1), retryOf: plan.itemId });
+  expect(why(rest)[2]).toBe(`It is to try again ${plan.itemId}, which was in doubt and ended as failed`);
+});
+
+test("a doubt about one step does not hide that another has succeeded since a further try was approved", async () => {
+  const plan = await world.judged({ actions: PINGS });
+  await receipt(plan.itemId, "started");
+  const again = await world.judged({ actions: PINGS, retryOf: plan.itemId });
+  expect((await approve(again)).status).toBe(200);
+  await receipt(plan.itemId, "succeeded");
+  await receipt(plan.itemId, "started", 1);
+  await at(plan.itemId, "in_doubt");
+  expect(await settle(plan.itemId, "failed")).toBe(200);
+  expect(await outcome(again.itemId)).toMatchObject({ status: "withheld", message: expect.stringContaining("after its a1 had succeeded") });
+});
+
+test("whoever approved a further try while the other executed is asked again where that ended in doubt", async () => {
+  const first = await ping();
+  await receipt(first.itemId, "started");
+  const again = await ping({ retryOf: first.itemId });
+  await approve(again);
+  await at(first.itemId, "in_doubt");
+  expect(await settle(first.itemId, "failed")).toBe(200);
+  expect(await outcome(again.itemId)).toMatchObject({ status: "withheld", message: expect.stringContaining("was in doubt and ended as failed") });
+});
+
+const REF = { externalRef: { system: "psp", id: "re_2" } };
+const THOUGH = "though an executor said that it had succeeded";
+
+/** The executor says that the last grant of an item has succeeded, whatever became of that. */
+async function saysSucceeded(itemId: string): Promise<number> {
+  const { eventId: grant, actions } = await grantOfDone(itemId);
+  const { actionId, argsSha256 } = actions[0]!;
+  return (await world.receipt("executor", itemId, { grant, kind: "succeeded", actionId, argsSha256, ...REF })).status;
+}
+
+test("a success that comes after a failure makes a further try ask a person, who is told of it", async () => {
+  const first = await ping();
+  await ran(first.itemId, "failed");
+  expect(await saysSucceeded(first.itemId)).toBe(409);
+  expect(why(await ping({ retryOf: first.itemId }))).toEqual([
+    "pending",
+    "tried_before",
+    `It is to try again ${first.itemId}, which ended as failed, ${THOUGH}`,
+  ]);
+});
+
+test("a success that comes after an approval in doubt withholds the further try", async () => {
+  const first = await ping();
+  await receipt(first.itemId, "started");
+  await at(first.itemId, "in_doubt");
+  const again = await ping({ retryOf: first.itemId });
+  await approve(again);
+  expect(await saysSucceeded(first.itemId)).toBe(409);
+  expect(await settle(first.itemId, "failed")).toBe(200);
+  expect(await outcome(again.itemId)).toMatchObject({ status: "withheld", message: expect.stringContaining(THOUGH) });
+});
+
+test("the clock leaves to its owner what an executor said had succeeded after its lease", async () => {
+  const { itemId } = await world.judged({ tool: "poll", args: {} });
+  await receipt(itemId, "started");
+  await at(itemId, "in_doubt");
+  expect(await saysSucceeded(itemId)).toBe(409);
+  await new Promise((resolve) => setTimeout(resolve, 2000));
+  expect((await view(itemId)).stage).toBe("in_doubt");
+  expect(await settle(itemId, "succeeded", REF)).toBe(200);
+  expect((await view(itemId)).outcome).toBe("succeeded");
 });
 
 test("a standing approval does not stand in for a retry of what may have run", async () => {
