@@ -92,7 +92,10 @@ export async function recheckLog(
         const policies = named.map((ref) => (earlier.has(ref.sha256) && edited !== undefined ? asItJudged(policyOf(ref), edited) : policyOf(ref)));
         const after = afterOf(verdict);
         const fill = (body: Draft<VerdictBody>) => complete("verdicts", { ...verdict, ...body } as Draft<Verdict>);
-        const differences = recheckVerdict({ verdict, proposal, actions, policies, ...(after !== undefined && { after }) }, fill);
+        const differences = recheckVerdict(
+          { verdict, proposal, actions, policies, alone: LOOKED_AT.has(verdict.error?.code ?? ""), ...(after && { after }) },
+          fill,
+        );
         if (differences.length > 0) deviations.push({ ...of, differences });
       } catch (error) {
         deviations.push({ ...of, differences: [], error: (error as Error).message });
@@ -108,6 +111,9 @@ function isWanted({ occurredAt, policy, policies }: Verdict, range: RecheckRange
   if (occurredAt < range.from || occurredAt >= range.to) return false;
   return range.policy === undefined || policy?.id === range.policy || policies.some(({ id }) => id === range.policy);
 }
+
+/** Codes of verdicts that wait for a person whatever policy said. */
+const LOOKED_AT: ReadonlySet<string> = new Set(["halted", "not_replaced", "tried_before"]);
 
 /** What stood above the documents: a halt, a standing approval, an item that it follows, or a document that could not be used. The verdict says so itself. */
 function afterOf({ error, standing, because }: Verdict): ((body: Draft<VerdictBody>) => Draft<VerdictBody>) | undefined {

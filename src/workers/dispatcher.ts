@@ -78,7 +78,7 @@ export function dispatcher(
     // Undoing what has run is not what was taken back: only what may pass keeps it waiting.
     const runs = isGrant(called.outcome) && called.outcome !== "roll_back";
     const others = () => tries.beside(view.item, verdict.actions);
-    const said = runs && others().length > 0 ? await saidIn(events, view.item) : [];
+    const said = runs && others().length > 0 ? await saidIn(events, view.item, node) : [];
     const triedSince = () => (runs ? unsaid(others(), said, hasBegun(node, called.outcome)) : null);
     const ended = runs ? ((await barredBy(lasting, view, verdict, called.outcome)) ?? triedSince()) : null;
     const barred =
@@ -114,7 +114,8 @@ export function dispatcher(
 
 /**
  * What ran at once can be taken back by its agent, by the clock or by its review: it is not granted then. What its review refused is not
- * tried again either: it is rolled back. What was approved is not granted once its agent has withdrawn it. A withdrawal does not take back a retry, which alone can clear up what may have run.
+ * tried again either: it is rolled back. What was approved is not granted once its agent has withdrawn it. A withdrawal
+ * does not take back a retry, which alone can clear up what may have run.
  */
 function takenBackBefore(
   node: VerdictNode | DecisionNode,
@@ -139,9 +140,9 @@ function isWithdrawn(queries: Queries, { itemId, item }: StoredItemView): boolea
   return queries.withdrawnTooLateAt(itemId, `agent:${nodeOf(item, "proposals", item.proposal)?.agentId}`) !== null;
 }
 
-/** Why people were asked about an item, sentence by sentence: what they have decided about. */
-async function saidIn(events: EventStore, { id, nodes }: Item): Promise<readonly string[]> {
-  const verdicts = [...nodes.values()].filter((node) => node.topic === "verdicts");
+/** Why people were asked about an item, sentence by sentence: what they have decided about. The verdict that an edit alone satisfied nobody has read. */
+async function saidIn(events: EventStore, { id, nodes }: Item, called: VerdictNode | DecisionNode): Promise<readonly string[]> {
+  const verdicts = [...nodes.values()].filter((node) => node.topic === "verdicts" && node !== called);
   const read = await Promise.all(verdicts.map((verdict) => events.get(id, "verdicts", verdict.id)));
   return read.flatMap((verdict) => (verdict?.because ?? []).flatMap((because) => because.split(". ")));
 }

@@ -45,10 +45,9 @@ export function haltBar(halts: Halts, now: () => number): ItemBar {
 /** A judge under halts: what they cover waits for a person, whatever policy says of it; what is forbidden stays forbidden. */
 export function haltingJudge(judge: Judge, halts: Halts): Judge {
   return (input) => {
-    const verdict = judge(input);
     const { workspace, agent } = input.proposal;
     const halt = halts.covering({ workspace, agent: agent.id, tools: input.actions.map((a) => a.tool) }, input.now);
-    return halt === undefined ? verdict : underHalt(verdict, haltWords(halt));
+    return halt === undefined ? judge(input) : underHalt(judge({ ...input, alone: true }), haltWords(halt));
   };
 }
 

@@ -1,11 +1,22 @@
+import type { Card } from "../events/types.generated.ts";
+import { whyOf } from "../policy/judgement/card.ts";
+import { cardHash } from "../policy/judgement/verdict.ts";
 import type { Judge } from "./policy-worker.ts";
 
 type Verdict = ReturnType<Judge>;
 
-/** A verdict that waits for a person, whatever policy said of it, with the reason first; what is forbidden stays forbidden. */
+/**
+ * A verdict that waits for a person, whatever policy said of it, with the reason first, also on the card: who decides from it has seen the
+ * reason. What is forbidden stays forbidden.
+ */
 export function interrupting(verdict: Verdict, code: string, why: string): Verdict {
   if (verdict.route === "forbid") return verdict;
-  const told = { ...verdict, standing: null, because: [why, ...(verdict.because ?? [])], error: verdict.error ?? { code, message: why } };
+  const card = verdict.card == null ? null : { ...(verdict.card as Card), why: whyOf([why, verdict.card.why]) };
+  const told = {
+    ...verdict,
+    ...{ card, cardSha256: card === null ? null : cardHash(card) },
+    ...{ standing: null, because: [why, ...(verdict.because ?? [])], error: verdict.error ?? { code, message: why } },
+  };
   if (verdict.route === "interrupt" && verdict.gate !== "audit") return told;
   const decisions = (verdict.allowedDecisions ?? []).filter((kind) => kind === "approve" || kind === "reject" || kind === "edit");
   return {

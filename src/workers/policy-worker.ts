@@ -22,7 +22,7 @@ export type Judge = (input: {
   readonly usage: UsageReader;
   /** On an edit: the verdict on what was edited. An edit is never judged more mildly because one of its documents has changed since. */
   readonly before?: Pick<EventOf["verdicts"], "policy" | "policies" | "matched">;
-  /** No standing approval stands in: a person has to look at it for a reason of its own. */
+  /** A person has to look at it for a reason of its own: no standing approval stands in, and who may decide is said also of what would flow. */
   readonly alone?: boolean;
 }) => Omit<Body<"verdicts">, "workspace" | "answers" | "actor">;
 
@@ -47,7 +47,7 @@ export function policyWorker(
     const actions = edited ? editedActions((view.item.nodes.get(node.cause) as VerdictNode).actions, node) : proposal.actions;
     const { workspace } = proposal;
     const occurredAt = now();
-    const follows = edited ? null : followed(queries, tries, proposal);
+    const follows = followed(queries, tries, { ...proposal, actions });
     if (follows === "wait") return "wait";
     const reached = edited ? await events.get(todo.itemId, "verdicts", (view.item.nodes.get(node.cause) as VerdictNode).id) : undefined;
     if (edited && reached === undefined) throw new CountersignError("unavailable", `The verdict that ${node.id} edits cannot be read`, { retryable: true });

@@ -57,7 +57,7 @@ export function publishedPolicies(queries: Queries, onFolded: (listener: (batch:
   });
   const current = () => (compiled ??= compileAll(queries));
   return {
-    judge({ before, alone: _alone, ...input }) {
+    judge({ before, ...input }) {
       const { usable, broken } = current();
       const why = broken.get(input.proposal.workspace);
       if (why !== undefined) return { ...judge([], input), error: { code: "policy_invalid", message: why } };

@@ -9,6 +9,9 @@ export interface Followed {
   readonly why: string;
 }
 
+/** A proposal, with the actions that it is about: an edit's where one is judged. */
+type Following = Omit<EventOf["proposals"], "actions"> & { readonly actions: Parameters<Tries["beside"]>[1] };
+
 /** Whether something of an item has run, or may have: an execution that nobody knows the end of, or a step of a plan, may lie behind any outcome. */
 function hasBegun({ nodes }: Item): boolean {
   for (const node of nodes.values()) if (node.topic === "resumes" && node.group.startedAt !== null) return true;
@@ -19,7 +22,7 @@ function hasBegun({ nodes }: Item): boolean {
  * Whether a proposal that tries another item again, or replaces it, can be judged as any other: `wait` while what it replaces may still run,
  * null where nothing that it follows has run or may run, else why a person must look at it.
  */
-export function followed(queries: Queries, tries: Tries, proposal: EventOf["proposals"]): "wait" | Followed | null {
+export function followed(queries: Queries, tries: Tries, proposal: Following): "wait" | Followed | null {
   const { retryOf, replaces, workspace, agent, actions, itemId } = proposal;
   if (retryOf === null) return null;
   const old = queries.item(retryOf);

@@ -39,13 +39,18 @@ export function cardOf(proposed: readonly CardAction[], because: readonly string
   };
   return {
     headline: headlineOf(actions),
-    why: plain(because.map((reason) => (/[.!?…]$/.test(reason) ? reason : `${reason}.`)).join(" "), 4_000),
+    why: whyOf(because),
     ifApproved: each("if_approved"),
     ifRejected: each("if_rejected"),
     rollback: each("rollback"),
     ifItFails: each("if_it_fails"),
     fields: list,
   };
+}
+
+/** Reasons as one text, each a sentence. */
+export function whyOf(reasons: readonly string[]): string {
+  return plain(reasons.map((reason) => (/[.!?…]$/.test(reason) ? reason : `${reason}.`)).join(" "), 4_000);
 }
 
 /** The card of a question or a notice. */

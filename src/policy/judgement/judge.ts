@@ -68,6 +68,7 @@ function judged(policies: readonly CompiledPolicy[], input: JudgeInput): Draft<V
   return verdictOf(joined, {
     now: input.now,
     requestedTimeoutMs: proposal.requestedTimeoutMs,
+    alone: input.alone === true,
     because,
     steps: perAction.flatMap((opinion) => opinion.step ?? []),
     card: cardOf(cards, because),

@@ -21,6 +21,8 @@ export interface RecordedVerdict {
   readonly actions: readonly JudgedAction[];
   /** The documents that the verdict names, compiled. */
   readonly policies: readonly CompiledPolicy[];
+  /** A person had to look at it, whatever policy said. */
+  readonly alone?: boolean;
   /** What was done to the judgement afterwards: a halt. */
   readonly after?: (body: Draft<VerdictBody>) => Draft<VerdictBody>;
 }
@@ -30,11 +32,11 @@ const GIVEN = new Set(["eventId", "itemId", "workspace", "answers", "occurredAt"
 
 /** Recomputes a verdict from what it records (its documents, time and budgets) and lists the fields that differ. */
 export function recheckVerdict(
-  { verdict, proposal, actions, policies, after = (body) => body }: RecordedVerdict,
+  { verdict, proposal, actions, policies, alone = false, after = (body) => body }: RecordedVerdict,
   fill: (body: Draft<VerdictBody>) => VerdictReached,
 ): VerdictDifference[] {
   const answers = verdict.answers?.topic === "decisions" ? "edit" : "proposal";
-  const again = fill(after(judge(policies, { proposal, actions, answers, now: verdict.occurredAt, usage: recordedUsage(verdict.budgets) })));
+  const again = fill(after(judge(policies, { proposal, actions, answers, now: verdict.occurredAt, usage: recordedUsage(verdict.budgets), alone })));
   return (Object.keys(verdict) as (keyof VerdictReached)[]).flatMap((field) => {
     if (GIVEN.has(field)) return [];
     const [recorded, recomputed] = [verdict[field] as unknown as Json, again[field] as unknown as Json];

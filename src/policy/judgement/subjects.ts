@@ -26,6 +26,8 @@ export interface JudgeInput {
   readonly now: number;
   /** What others have used up of budgets. Default: nothing. */
   readonly usage?: UsageReader;
+  /** A person decides whatever policy says: how many, who, and in which order is then said also of what would flow. */
+  readonly alone?: boolean;
 }
 
 /** What makes the arguments unfit to be judged at all: two readers could understand them differently. */

@@ -14,6 +14,8 @@ export type VerdictBody = Omit<VerdictReached, "eventId" | "itemId" | "workspace
 export interface Around {
   readonly now: number;
   readonly requestedTimeoutMs: number | null;
+  /** As in what is judged: a person decides whatever the route. */
+  readonly alone?: boolean;
   readonly because: readonly string[];
   readonly steps: readonly VerdictStep[];
   readonly card: Card | null;
@@ -29,6 +31,7 @@ export function verdictOf(opinion: Opinion, around: Around): Draft<VerdictBody> 
   const { card } = around;
   const audited = opinion.gate === "audit" && opinion.route !== "forbid";
   const people = audited || opinion.route === "batch" || opinion.route === "interrupt";
+  const votes = people || (around.alone === true && opinion.route !== "forbid");
   // What has run can be approved or rolled back, nothing else, whatever the action allows beforehand.
   const decisions = audited ? (["approve", "reject"] as const) : opinion.decisions;
   const forbidden = opinion.route === "forbid";
@@ -50,9 +53,9 @@ export function verdictOf(opinion: Opinion, around: Around): Draft<VerdictBody> 
     wouldPass: people ? opinion.wouldPass : [],
     error,
     owner: opinion.owner,
-    approvals: people ? opinion.approvals : 0,
-    approvalOrder: people ? opinion.approvalOrder : [],
-    separation: people ? opinion.separation : [],
+    approvals: votes ? opinion.approvals : 0,
+    approvalOrder: votes ? opinion.approvalOrder : [],
+    separation: votes ? opinion.separation : [],
     allowedDecisions: people ? (contradicted ? ["reject"] : decisions) : [],
     editablePaths: people && !audited && decisions.includes("edit") ? opinion.editable : [],
     ladder,
