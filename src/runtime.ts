@@ -29,7 +29,7 @@ import { runBatcher } from "./workers/batcher.ts";
 import { branchBar, branchSweep } from "./workers/branches.ts";
 import { dispatcher, type ItemBar } from "./workers/dispatcher.ts";
 import { haltBar, haltingJudge, haltSweep } from "./workers/halted.ts";
-import { openTries } from "./workers/other-tries.ts";
+import { openTries, waitsFor } from "./workers/other-tries.ts";
 import { type Overshoot, overshootsOf } from "./workers/overshoots.ts";
 import { policyBar } from "./workers/policy-bar.ts";
 import { type Judge, policyWorker } from "./workers/policy-worker.ts";
@@ -92,6 +92,8 @@ export interface Ledger {
   readonly retryBar: ItemBar;
   /** Why a grant must not be started, for good or for now; null where nothing speaks against it. */
   readonly startBar: (view: StoredItemView, grant: ResumeNode) => StartBar | null;
+  /** The other try of the same work that an approved item waits for, in words; null where it waits for none. */
+  readonly waitsFor: (view: StoredItemView) => string | null;
   /** Resolves once the views have folded these positions. */
   readonly waitFor: Projector["waitFor"];
   /** Follows the log into the views. The workers run where `workers` is not false. Resolves once the views have caught up. */
@@ -226,6 +228,7 @@ function ledger(
     halts,
     retryBar,
     startBar: startBar([branchBar(branches), revokedBar(standings)], tries),
+    waitsFor: (view) => waitsFor(view, tries),
     standings,
     batches,
     waitFor: projector.waitFor,

@@ -4,12 +4,14 @@ import type { Checkpoint, MutableCheckpoint } from "../log/log.ts";
 import { type Batches, openBatches } from "./batch-queries.ts";
 import { topicOfNumber } from "./keys.ts";
 import { openQueries, type Queries } from "./queries.ts";
+import { openRetries, type Retries } from "./retries.ts";
 import { FOLD_VERSION } from "./schema.ts";
 
 /** A views file opened beside the process that writes it: nothing here changes it. */
 export interface ReadViews {
   readonly queries: Queries;
   readonly batches: Batches;
+  readonly retries: Retries;
   readonly checkpoint: Checkpoint;
   /** Id of the log that it was made from. */
   readonly logId: string;
@@ -34,7 +36,9 @@ export function readViews(path: string): ReadViews | string {
     }
     const opened = db;
     const queries = openQueries(opened);
-    return { queries, batches: openBatches(opened, queries), checkpoint, logId: meta.get("log") ?? "", close: () => opened.close() };
+    // A file that is read is never behind itself.
+    const retries = openRetries(opened, () => () => {});
+    return { queries, batches: openBatches(opened, queries), retries, checkpoint, logId: meta.get("log") ?? "", close: () => opened.close() };
   } catch (error) {
     db?.close();
     return `the views file cannot be read: ${error instanceof Error ? error.message : String(error)}`;

@@ -71,7 +71,7 @@ export function dispatcher(
     const called = calledBy(view.item, node);
     if (called === null) return undefined;
     const verdict = verdictAbove(view.item, node);
-    const takenBack = takenBackBefore(node, verdict, called.outcome);
+    const takenBack = takenBackBefore(node, verdict, called.outcome, () => isWithdrawn(queries, view));
     const withdrawn = takenBack !== null;
     // A flag keeps everything from running until a person clears it; what does not run may go on.
     if (isGrant(called.outcome) && view.flagged && !withdrawn) return undefined;
@@ -114,15 +114,18 @@ export function dispatcher(
 
 /**
  * What ran at once can be taken back by its agent, by the clock or by its review: it is not granted then. What its review refused is not
- * tried again either: it is rolled back. A withdrawal does not take back a retry, which alone can clear up what may have run.
+ * tried again either: it is rolled back. What was approved is not granted once its agent has withdrawn it. A withdrawal
+ * does not take back a retry, which alone can clear up what may have run.
  */
 function takenBackBefore(
   node: VerdictNode | DecisionNode,
   { group: { withdrawn, closedBy } }: VerdictNode,
-  outcome: string,
+  outcome: Called["outcome"],
+  withdrawnSince: () => boolean,
 ): ((events: EventStore, itemId: string) => Promise<string>) | null {
   const again = node.topic === "decisions" && node.settlement === "retry";
-  if (outcome === "roll_back" || (node.topic !== "verdicts" && !again)) return null;
+  if (outcome === "roll_back") return null;
+  if (node.topic !== "verdicts" && !again) return isGrant(outcome) && withdrawnSince() ? async () => "It was withdrawn before anything was granted." : null;
   const when = again ? "while it ran: it is not tried again" : "before anything was granted";
   if (closedBy?.kind === "reject")
     return async (events, itemId) => {
@@ -130,6 +133,11 @@ function takenBackBefore(
       return `Its review refused it ${when}${message === null ? "." : `: ${message}`}`;
     };
   return withdrawn && !again ? async () => `It was withdrawn ${when}.` : null;
+}
+
+/** Whether its agent withdrew what was approved by then: that settles nothing, and keeps it from being granted. */
+function isWithdrawn(queries: Queries, { itemId, item }: StoredItemView): boolean {
+  return queries.withdrawnTooLateAt(itemId, `agent:${nodeOf(item, "proposals", item.proposal)?.agentId}`) !== null;
 }
 
 /** Why people were asked about an item, sentence by sentence: what they have decided about. The verdict that an edit alone satisfied nobody has read. */

@@ -85,6 +85,15 @@ export function unsaid(others: readonly OtherTry[], said: readonly string[], has
   return other === undefined ? null : `${other.why}. Nothing was run; propose it again where it is still wanted.`;
 }
 
+/**
+ * The other try that keeps an item from being granted which is decided: it runs, or nobody knows yet how it ended. In words; null where the item
+ * waits for none.
+ */
+export function waitsFor(view: StoredItemView, { beside }: Tries): string | null {
+  const isOwed = owedTo(view.item).some(({ duty, names }) => duty === "resume" && names !== "roll_back" && isGrant(names as Called["outcome"]));
+  return isOwed ? (beside(view.item, []).find(({ state }) => state === "open")?.why ?? null) : null;
+}
+
 function standingOf(view: StoredItemView, actions: readonly Step[], saidSucceeded: boolean): Pick<OtherTry, "state" | "idleGrant" | "words"> | null {
   const { item, stage, outcome } = view;
   const grants = grantsOf(item);

@@ -139,6 +139,25 @@ describe("doctor", () => {
     expect(checks.get("todos")?.found?.join() ?? "").not.toContain("start on");
   });
 
+  it("does not call wrong what is approved and waits for another try of the same work, and names that", async () => {
+    const world = await openWorld();
+    folders.push(world.dir);
+    const args = { tool: "add_note", args: { text: "x" } };
+    const first = await world.granted(args);
+    const { actionId, argsSha256 } = first.grant.actions[0]!;
+    expect((await world.receipt("executor", first.itemId, { grant: first.grant.id, kind: "started", actionId, argsSha256 })).status).toBe(200);
+    const again = await world.judged({ ...args, retryOf: first.itemId });
+    expect((await world.decide("lead", again, { kind: "approve" })).status).toBe(200);
+    await new Promise((resolve) => setTimeout(resolve, 1600));
+    await world.close({ keep: true });
+    const { checks } = await examine(world.dir);
+    expect(checks.get("todos")).toMatchObject({
+      status: "ok",
+      detail: "1 approved item waiting until another try of the same work has ended",
+      found: [`item ${again.itemId} waits for its grant. It is to try again ${first.itemId}, which is executing`],
+    });
+  });
+
   it("shows a proposal that broke a rule, until a legal one of its key has come", async () => {
     const data = folder();
     const ledger = await openLedger({ log: `sqlite:${data}`, data });

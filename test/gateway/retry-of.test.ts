@@ -239,6 +239,31 @@ test("the clock leaves to its owner what an executor said had succeeded after it
   expect((await view(itemId)).outcome).toBe("succeeded");
 });
 
+test("what is approved and waits for another try says for which, and its agent withdraws it, also by replacing it", async () => {
+  const first = await note();
+  await receipt(first.itemId, "started");
+  const waiting = async () => {
+    const again = await note({ retryOf: first.itemId });
+    expect((await approve(again)).status).toBe(200);
+    return again.itemId;
+  };
+  const itemId = await waiting();
+  const detail = `It is to try again ${first.itemId}, which is executing`;
+  expect((await view(itemId)).findings).toEqual([expect.objectContaining({ code: "awaits_other_try", detail })]);
+  const { body: told } = await world.call<OutcomeAnswer>("agent", "GET", `/v1/items/${itemId}/outcome`);
+  expect(told).toMatchObject({ status: "pending", message: `It is approved, and granted once that has ended. ${detail}.` });
+  const withdrawn = await world.call("agent", "POST", `/v1/items/${itemId}/decisions`, { kind: "withdraw" });
+  expect(withdrawn).toMatchObject({ status: 200, body: { status: "superseded", item: { stage: "done", outcome: "withheld", findings: [] } } });
+  expect(await outcome(itemId)).toMatchObject({ status: "withheld", message: "It was withdrawn before anything was granted." });
+  const replaced = await waiting();
+  const next = await note({ retryOf: replaced, replaces: true });
+  expect(next.itemId).toBeTruthy();
+  expect((await view(replaced)).outcome).toBe("withheld");
+  await receipt(first.itemId, "failed");
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  for (const of of [itemId, replaced]) expect((await view(of)).outcome).toBe("withheld");
+});
+
 test("a standing approval does not stand in for a retry of what may have run", async () => {
   const given = await world.judged({ tool: "sync_crm", args: { row: 1 } });
   await world.decide("lead", given, { kind: "approve", standing: { scope: "agent", max: 10 } });

@@ -190,8 +190,19 @@ export function checkBatches(batches: Batches, workspaces: readonly string[]): C
   };
 }
 
-/** Events that the workers owe and have not written. */
-export function checkTodos(stuck: readonly Todo[], isRunning: boolean, now: number): Check {
+/**
+ * Events that the workers owe and have not written.
+ *
+ * @param waitsFor why one is not to be written yet; null where nothing speaks against it
+ */
+export function checkTodos(owed: readonly Todo[], waitsFor: (todo: Todo) => string | null, isRunning: boolean, now: number): Check {
+  const why = owed.map(waitsFor);
+  const stuck = owed.filter((_todo, i) => why[i] === null);
+  const waiting = owed.flatMap((t, i) => (why[i] ? [`item ${t.itemId} waits for its grant. ${why[i]}`] : []));
+  if (stuck.length === 0 && waiting.length > 0) {
+    const detail = `${plural(waiting.length, "approved item")} waiting until another try of the same work has ended`;
+    return { check: "todos", status: "ok", detail, found: waiting.slice(0, MOST) };
+  }
   if (stuck.length === 0) return { check: "todos", status: "ok", detail: "nothing is owed that should have been written" };
   const found = stuck.slice(0, MOST).map((t) => `item ${t.itemId}: ${t.duty} on ${t.cause}${t.due > 0 ? `, due ${span(now - t.due)} ago` : ""}`);
   return isRunning

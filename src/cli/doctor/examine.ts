@@ -3,9 +3,9 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { type Holder, lockedBy } from "../../local/lock.ts";
 import { parseLogUrl } from "../../log/url.ts";
-import type { Batches } from "../../projector/batch-queries.ts";
 import type { Todo } from "../../projector/list-queries.ts";
 import type { Queries } from "../../projector/queries.ts";
+import { openTries, waitsFor } from "../../workers/other-tries.ts";
 import type { Cli } from "../io.ts";
 import { plural } from "../text.ts";
 import { openExisting } from "../where.ts";
@@ -26,7 +26,7 @@ import {
 } from "./checks.ts";
 import { checkKeys } from "./keys.ts";
 import { checkNotices } from "./notices.ts";
-import { examineViews } from "./views.ts";
+import { type Examined, examineViews } from "./views.ts";
 
 /** Something that lasts for less is only on its way, in milliseconds. */
 const SETTLES_MS = 1500;
@@ -61,7 +61,7 @@ export async function examine(cli: Cli, { log: url, data }: { log: string; data:
       if (!("queries" in views)) return [...checks, views];
       try {
         policies = views.queries.policies();
-        checks.push(views.check, ...(await checkContents(views.queries, views.batches, running !== null, cli.io.now())));
+        checks.push(views.check, ...(await checkContents(views, running !== null, cli.io.now())));
         checks.push(await checkBudgets(views.queries, opened, cli.io.now()).catch((error) => failed("budgets", error)));
       } finally {
         views.close();
@@ -98,13 +98,18 @@ async function checkUp(running: Holder | "unknown" | null): Promise<Check> {
   }
 }
 
-async function checkContents(queries: Queries, batches: Batches, isRunning: boolean, now: number): Promise<Check[]> {
+async function checkContents({ queries, batches, retries }: Examined, isRunning: boolean, now: number): Promise<Check[]> {
   const first = { parked: queries.parked(1000), todos: overdue(queries, now) };
   // While events come in, some always wait for a moment: what is still there after one has settled, stays.
   if (isRunning && first.parked.length + first.todos.length > 0) await sleep(SETTLES_MS);
   const keep = <T>(before: readonly T[], after: readonly T[]) => after.filter((x) => before.some((y) => JSON.stringify(x) === JSON.stringify(y)));
   const policies = queries.policies();
   const { stages } = queries.counts();
+  const tries = openTries(queries, retries);
+  const waiting = (todo: Todo) => {
+    const view = todo.duty === "resume" ? queries.item(todo.itemId) : undefined;
+    return view === undefined ? null : waitsFor(view, tries);
+  };
   return [
     policies.length === 0
       ? { check: "policies", status: "look", detail: "none is published: every action waits for a person", fix: "start up with --policy FILE" }
@@ -115,7 +120,7 @@ async function checkContents(queries: Queries, batches: Batches, isRunning: bool
     checkFindings(queries),
     checkUnstarted(queries, now),
     checkBatches(batches, [...new Set(policies.map((p) => p.workspace))]),
-    checkTodos(keep(first.todos, overdue(queries, now)), isRunning, now),
+    checkTodos(keep(first.todos, overdue(queries, now)), waiting, isRunning, now),
     (stages.in_doubt ?? 0) > 0
       ? {
           check: "in doubt",

@@ -6,6 +6,7 @@ import { type Batches, openBatches } from "../../projector/batch-queries.ts";
 import { openProjector } from "../../projector/projector.ts";
 import { openQueries, type Queries } from "../../projector/queries.ts";
 import { type ReadViews, readViews } from "../../projector/read-views.ts";
+import { openRetries, type Retries } from "../../projector/retries.ts";
 import { viewsOptions } from "../../runtime.ts";
 import type { Cli } from "../io.ts";
 import { plural } from "../text.ts";
@@ -17,6 +18,7 @@ export interface Examined {
   readonly check: Check;
   readonly queries: Queries;
   readonly batches: Batches;
+  readonly retries: Retries;
   close(): void;
 }
 
@@ -31,7 +33,7 @@ export async function examineViews(cli: Cli, opened: OpenedLog, heads: readonly 
     const detail = behind === 0 ? "they have folded the whole log" : `${plural(behind, "record")} behind the log`;
     const check: Check =
       behind > MOST_BEHIND ? { check: "views", status: "look", detail, fix: "wait for up to catch up" } : { check: "views", status: "ok", detail };
-    return { check, queries: views.queries, batches: views.batches, close: () => views.close() };
+    return { check, queries: views.queries, batches: views.batches, retries: views.retries, close: () => views.close() };
   }
   if (typeof views !== "string") views.close();
   const why = typeof views === "string" ? views : isOfThisLog(views, opened) ? `${plural(behind, "record")} behind the log` : "the views are of another log";
@@ -51,6 +53,7 @@ export async function examineViews(cli: Cli, opened: OpenedLog, heads: readonly 
     check: { check: "views", status, detail: `${why}; the log was folded in memory to look at it` },
     queries,
     batches: openBatches(projector.views.db, queries),
+    retries: openRetries(projector.views.db, projector.onFolded),
     close: () => projector.close(),
   };
 }

@@ -54,7 +54,7 @@ export async function itemView(context: Context, itemId: string): Promise<ItemVi
     ],
     incidents: view.item.incidents.map(({ id, severity }) => ({ eventId: id, severity })),
     ...(await executed(context, view)),
-    findings: await findingsOf(context, itemId),
+    findings: [...(await findingsOf(context, itemId)), ...waitFinding(context, view)],
     timeline,
     ...troublesOf(context, view.item, timeline),
   };
@@ -151,6 +151,12 @@ async function budgetFindings({ ledger }: Context, itemId: string): Promise<Item
 /** What somebody should look at: of the item alone, and of several items together. */
 export async function findingsOf(context: Context, itemId: string): Promise<ItemView["findings"]> {
   return [...context.ledger.queries.findingsOf(itemId), ...overshotFinding(context, itemId), ...(await budgetFindings(context, itemId))];
+}
+
+/** Worked out on reading: what is approved and waits may wait for long, and whoever looks at it must see why. */
+function waitFinding({ ledger }: Context, view: StoredItemView): ItemView["findings"] {
+  const why = ledger.waitsFor(view);
+  return why === null ? [] : [{ code: "awaits_other_try", topic: "verdicts", eventId: view.life.verdict?.id ?? "", offset: null, detail: why }];
 }
 
 function timelineOf({ ledger }: Context, itemId: string): ItemView["timeline"] {

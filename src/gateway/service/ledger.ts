@@ -38,6 +38,8 @@ export interface GatewayLedger {
   readonly retryBar: (view: StoredItemView) => string | null;
   /** Why a grant must not be started; `lasts`: it never may. Null where nothing speaks against it. */
   readonly startBar: (view: StoredItemView, grant: ResumeNode) => { readonly why: string; readonly lasts: boolean } | null;
+  /** The other try of the same work that an approved item waits for, in words; null where it waits for none. */
+  readonly waitsFor: (view: StoredItemView) => string | null;
   readonly standings: Standings;
   readonly batches: Batches;
   /** Budgets past whose limits an item was granted. */

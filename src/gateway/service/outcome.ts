@@ -26,11 +26,14 @@ export async function outcome(
     return view.life.resume === null ? undefined : view;
   };
   const view = await waitForItem(context.ledger, itemId, resumed, { timeoutMs: Math.min(waitMs, MAX_WAIT_MS), signal });
-  return view === undefined ? pending(findItem(context, itemId)) : resumedAnswer(context, view);
+  return view === undefined ? pending(context, findItem(context, itemId)) : resumedAnswer(context, view);
 }
 
-function pending({ itemId, stage, outcome: finalOutcome, flagged }: StoredItemView): OutcomeAnswer {
-  return { itemId, status: "pending", grant: null, message: null, error: null, run: null, stage, finalOutcome, flagged };
+function pending({ ledger }: Context, view: StoredItemView): OutcomeAnswer {
+  const { itemId, stage, outcome: finalOutcome, flagged } = view;
+  const other = ledger.waitsFor(view);
+  const message = other === null ? null : `It is approved, and granted once that has ended. ${other}.`;
+  return { itemId, status: "pending", grant: null, message, error: null, run: null, stage, finalOutcome, flagged };
 }
 
 /** What to do about an error that made policy forbid. */

@@ -3,6 +3,7 @@ import type { EventOf } from "../../events/types.generated.ts";
 import { isOpen } from "../../ledger/describe.ts";
 import type { Item, ResumeNode } from "../../ledger/item.ts";
 import { mustBeStarted, reachedBy } from "../../ledger/must-start.ts";
+import { type Owed, owedTo } from "../../ledger/owed.ts";
 import { isGrant } from "../../ledger/resumes.ts";
 import type { StoredItemView } from "../../projector/reading.ts";
 import { findItem } from "./find.ts";
@@ -12,19 +13,29 @@ import { waitForItem } from "./wait.ts";
 /** How long a withdrawal waits: for a verdict that it can answer, and for a grant to be taken back. In milliseconds. */
 const WAIT_MS = 5000;
 
-/** The item once it is judged, and not between its approval and its grant; as it stands when that takes too long. */
+/** The item once it is judged, and not between a decision and what that leads to; as it stands when that takes too long. */
 export async function judgedItem(context: Context, itemId: string): Promise<StoredItemView> {
   const settled = () => {
     const view = findItem(context, itemId);
-    const between = view.life.verdict === null || view.stage === "rejudging" || view.stage === "settled";
+    const between = view.life.verdict === null || view.stage === "rejudging" || (view.stage === "settled" && !awaitsGrant(view));
     return between ? undefined : view;
   };
   return (await waitForItem(context.ledger, itemId, settled, { timeoutMs: WAIT_MS })) ?? findItem(context, itemId);
 }
 
-/** Whether a withdrawal comes too late for the decision, and still early enough for what was granted: the clock then takes back what nobody runs. */
-export function asksForRevocation({ item, life }: StoredItemView, { kind }: Pick<EventOf["decisions"], "kind">): boolean {
-  return kind === "withdraw" && life.resume !== null && isUnstarted(item, life.resume);
+/**
+ * Whether a withdrawal comes too late for the decision, and still early enough for its grant: the dispatcher then withholds it, which may wait for
+ * long, and the clock takes back what nobody runs.
+ */
+export function asksForRevocation(view: StoredItemView, { kind }: Pick<EventOf["decisions"], "kind">): boolean {
+  const { resume } = view.life;
+  return kind === "withdraw" && (resume === null ? awaitsGrant(view) : isUnstarted(view.item, resume));
+}
+
+/** Whether something is approved and was never granted. */
+function awaitsGrant({ item, stage, life: { resume } }: StoredItemView): boolean {
+  const owesGrant = ({ duty, names }: Owed) => duty === "resume" && isGrant(names as EventOf["resumes"]["outcome"]);
+  return stage === "settled" && resume === null && owedTo(item).some(owesGrant);
 }
 
 /**
