@@ -117,7 +117,11 @@ const LOOKED_AT: ReadonlySet<string> = new Set(["halted", "not_replaced", "tried
 
 /** What stood above the documents: a halt, a standing approval, an item that it follows, or a document that could not be used. The verdict says so itself. */
 function afterOf({ error, standing, because }: Verdict): ((body: Draft<VerdictBody>) => Draft<VerdictBody>) | undefined {
-  if (error?.code === "halted") return (body) => underHalt(body, error.message);
+  if (error?.code === "halted") {
+    // Of what else it waits for a person was said on top of the halt.
+    const above = because.slice(0, Math.max(0, because.indexOf(error.message)));
+    return (body) => above.reduceRight((under, why) => interrupting(under, error.code, why), underHalt(body, error.message));
+  }
   if (error?.code === "not_replaced" || error?.code === "tried_before") return (body) => interrupting(body, error.code, error.message);
   if (standing !== null) return (body) => underStanding(body, standing, because[0] ?? "");
   if (error?.code === "policy_invalid") return (body) => ({ ...body, error });

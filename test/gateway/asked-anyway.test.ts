@@ -89,6 +89,8 @@ test("what would have flowed is decided by as many, and in the order and apart f
   const halted = await world.judged({ tool: "flow", args: { x: 3 } });
   expect(halted).toMatchObject({ verdict: { error: { code: "halted" } }, approvals: 2 });
   expect(halted.card?.why).toMatch(/^Halted by hana/);
+  const both = await world.judged({ tool: "flow", args: { x: 1 }, retryOf: tried });
+  expect(both.because).toEqual([expect.stringContaining(tried), expect.stringMatching(/^Halted by hana/), expect.anything()]);
   await world.call("halter", "POST", `/v1/halts/${halt.body.halt.eventId}/lift`, {});
 });
 
