@@ -1,5 +1,7 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { inProcessTransport } from "../../src/gateway/in-process.ts";
 import type { ItemView } from "../../src/producers/wire/answers.ts";
+import type { Write } from "../../src/workers/write.ts";
 import { openWorld, until, type World } from "./world.ts";
 
 let world: World;
@@ -130,4 +132,27 @@ test("whoever has approved already cannot hold the item from the others with a c
     body: { code: "not_entitled", detail: expect.stringContaining("you have approved it already") },
   });
   expect((await world.decide("lead2", item, { kind: "approve" })).status).toBe(200);
+});
+
+test("a claim that meets the vote of its own holder is given back and told so: others can go on deciding", async () => {
+  const item = await refund(1500);
+  const { ledger } = world;
+  const write: Write = async (topic, itemId, body) => {
+    if ("kind" in body && body.kind === "claim") expect(await world.decide("lead", item, { kind: "approve" })).toMatchObject({ status: 200 });
+    return ledger.write(topic, itemId, body);
+  };
+  const carol = inProcessTransport({ ...ledger, write }, { kind: "person", id: "carol", roles: ["support-lead"], workspace: "default" });
+  const lease = { minutes: 1440 };
+  await expect(carol.decide(item.itemId, { kind: "claim", lease })).rejects.toMatchObject({
+    code: "not_entitled",
+    message: expect.stringContaining("already"),
+  });
+  const after = await view(item.itemId);
+  expect(after).toMatchObject({ claim: null, votes: ["carol"] });
+  expect(after.timeline.filter((e) => e.topic === "decisions").map((e) => `${e.what} ${e.actor} ${e.status}`)).toEqual([
+    "approve person:carol effective",
+    "claim person:carol effective",
+    "release person:carol effective",
+  ]);
+  expect((await world.decide("lead2", after, { kind: "approve" })).status).toBe(200);
 });

@@ -50,6 +50,22 @@ test.each([
   expect(await edit(item, { extra: { grid: [[1]], ...extra } })).toMatchObject({ status: 422, body: { code: "request_invalid", field } });
 });
 
+test.each([
+  [[1, null], ["2; drop"], "/0"],
+  [[{ qty: 1 }, null], ["drop"], "/0"],
+  [[[1], [null]], [["x"]], "/0/0"],
+  [[{ qty: 1 }, { qty: null }], [{ qty: null }, { qty: "x" }], "/1/qty"],
+  [[{ qty: 1 }, {}], [{ qty: "x" }], "/0/qty"],
+])("a null among the members of a list, or one that lacks a place, does not let any type in: %j -> %j is refused", async (list, after, field) => {
+  const item = await world.judged({ tool: "open_ticket", args: { extra: { list } } });
+  expect(await edit(item, { extra: { list: after } })).toMatchObject({ status: 422, body: { field: `/edits/0/args/extra/list${field}` } });
+});
+
+test("a list that held null may hold it again, or what else it held; one of nulls alone may hold anything", async () => {
+  const item = await world.judged({ tool: "open_ticket", args: { extra: { list: [1, null], rows: [[1], [null]], none: [null] } } });
+  expect(await edit(item, { extra: { list: [null, 2, 3], rows: [[null, 4]], none: ["x"] } })).toMatchObject({ status: 200 });
+});
+
 test("a list may change its order, lose members, and gain members like those that it had", async () => {
   const items = [{ sku: "A", qty: 2 }, { sku: "B" }];
   const item = await world.judged({ tool: "open_ticket", args: { extra: { items } } });

@@ -96,6 +96,17 @@ describe("lint", () => {
     expect(codes(ACT.replace("risk: medium", 'risk: medium, owner: "role:x", approvals: 2, approval_order: [role:x, role:y]'))).toEqual(["5 two-roles"]);
   });
 
+  it("notes an order of approval that nobody with one role can keep once the ladder has brought it to somebody else", () => {
+    const climbing = (to: string) => `timeout: PT1H, approvals: 2, approval_order: [role:boss, role:boss], ladder: [{ to: ${to}, timeout: PT1H }]`;
+    const action = (to: string) => ACT.replace("risk: medium", `risk: medium, owner: "role:boss", ${climbing(to)}`);
+    const [found] = lint(action("role:manager"));
+    expect(found).toMatchObject({ code: "two-roles", severity: "note", fix: expect.stringContaining("whom the ladder names") });
+    expect(found?.message).toContain("of what role:manager (once it is escalated) decides");
+    const route = (to: string) => `${ACT}routes: [{ when: { action: act }, owner: role:boss, ${climbing(to)} }]\n`;
+    expect(codes(route("role:manager"))).toEqual(["6 two-roles"]);
+    expect([codes(action("role:boss")), codes(route("role:boss"))].flat().filter((code) => code.includes("two-roles"))).toEqual([]);
+  });
+
   it.each([
     ["under a rule that is critical", "risk: critical", "above: 50", "points: 5", ["8 shadowed-rule"]],
     ["under a rule whose own points make it critical", "points: 90", "above: 50", "points: 5", ["8 shadowed-rule"]],

@@ -63,6 +63,25 @@ export function claimFirst({ verdict }: DecideRequest): DecideRequest {
   };
 }
 
+/**
+ * Looks again after a claim was written: a vote may have come in between, of its holder or of somebody whose turn came first. A claim whose
+ * holder cannot vote any more is given back.
+ *
+ * @throws CountersignError not_entitled where it was
+ */
+export async function mustStillBeAbleToVote(context: Context, itemId: string): Promise<void> {
+  const view = context.ledger.queries.item(itemId);
+  const group = view?.life.verdict?.group;
+  if (view === undefined || group === undefined || group.closedBy !== null || group.lease?.person !== context.identity.id) return;
+  try {
+    mustBeAbleToVote(context, view);
+  } catch (error) {
+    // What is not given back now the clock gives back when its time is over.
+    await giveBack(context, itemId).catch(() => {});
+    throw error;
+  }
+}
+
 /** After a vote that does not settle, its voter gives the claim back: others have to vote as well. */
 export async function giveBack({ ledger, identity }: Context, itemId: string): Promise<void> {
   const verdict = ledger.queries.item(itemId)?.life.verdict;

@@ -10,7 +10,7 @@ import type { StoredItemView } from "../../projector/reading.ts";
 import { checkAttention } from "./attention.ts";
 import { checkInBatch } from "./batches.ts";
 import { branchOf, branchReach } from "./branch.ts";
-import { asHolder, claimFirst, giveBack, mustBeAbleToVote, takesOver } from "./claims.ts";
+import { asHolder, claimFirst, giveBack, mustBeAbleToVote, mustStillBeAbleToVote, takesOver } from "./claims.ts";
 import { checkFields, type DecideRequest, decisionEvent } from "./decision-event.ts";
 import { findItem } from "./find.ts";
 import { mustNotBeHalted } from "./halt.ts";
@@ -48,6 +48,7 @@ export async function decide(context: Context, itemId: string, request: DecideRe
   const stands = request.kind === "withdraw" ? await takenBackBy(context, itemId, request, written) : null;
   if (stands !== null) return answerOf(context, itemId, request, stands);
   if (written.status !== "effective") throw refusal(context, itemId, request, written.reason ?? written.status);
+  if (request.kind === "claim") await mustStillBeAbleToVote(context, itemId);
   return answerOf(context, itemId, request, written, branch);
 }
 

@@ -20,11 +20,7 @@ export function typeFault(before: Json, after: Json, saysType: SaysType, keys: r
   if (before === null) return null;
   if (typeOf(before) !== typeOf(after)) return isTold(keys) ? null : { keys, value: after, rule: `is ${typeOf(after)}, and was ${typeOf(before)}` };
   if (Array.isArray(before) && Array.isArray(after)) {
-    const types = new Set(before.map(typeOf));
-    const other = types.size === 0 || types.has("null") ? -1 : after.findIndex((value) => !types.has(typeOf(value)));
-    if (other >= 0 && !isTold([...keys, other]))
-      return { keys: [...keys, other], value: after[other], rule: `is ${typeOf(after[other])}, and its list held ${[...types].sort().join(" and ")}` };
-    return memberFault(before, after, saysType, keys);
+    return heldFault(before, after, saysType, keys) ?? memberFault(before, after, saysType, keys);
   }
   if (!isObject(before) || !isObject(after)) return null;
   for (const [key, value] of Object.entries(before)) {
@@ -34,6 +30,31 @@ export function typeFault(before: Json, after: Json, saysType: SaysType, keys: r
       continue;
     }
     const fault = typeFault(value, after[key] as Json, saysType, at);
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+/** The first place in the members of a list that is of no type that one of them held there. Where all of them held null nobody knows its type. */
+function heldFault(before: readonly Json[], after: readonly Json[], saysType: SaysType, keys: readonly (string | number)[]): TypeFault | null {
+  for (const [i, value] of after.entries()) {
+    const fault = placeFault(before, value, saysType, [...keys, i]);
+    if (fault !== null) return fault;
+  }
+  return null;
+}
+
+function placeFault(held: readonly Json[], value: Json, saysType: SaysType, keys: readonly (string | number)[]): TypeFault | null {
+  const types = new Set(held.map(typeOf));
+  const isKnown = [...types].some((type) => type !== "null");
+  if (isKnown && !types.has(typeOf(value)))
+    return saysType(keys.map(String)) ? null : { keys, value, rule: `is ${typeOf(value)}, and its list held ${[...types].sort().join(" and ")}` };
+  if (Array.isArray(value)) return heldFault(held.filter(Array.isArray).flat(), value, saysType, keys);
+  if (!isObject(value)) return null;
+  const objects = held.filter(isObject);
+  for (const [key, part] of Object.entries(value)) {
+    const there = objects.flatMap((like) => (Object.hasOwn(like, key) ? [like[key] as Json] : []));
+    const fault = placeFault(there, part, saysType, [...keys, key]);
     if (fault !== null) return fault;
   }
   return null;
