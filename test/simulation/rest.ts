@@ -140,7 +140,11 @@ export function checkHistory(world: World): void {
 function checkNotWithdrawn({ truth, violate, alone }: World, itemId: string): void {
   const decisions = truth.effective(itemId, "decisions");
   const withdraws = decisions.filter((d) => d.kind === "withdraw" && d.actor.kind === "agent").map((d) => d.eventId);
-  const answered = truth.effective(itemId, "resumes").find((r) => r.outcome === "withdrawn" && withdraws.includes(r.answers?.eventId ?? ""));
+  const answered = truth.effective(itemId, "resumes").find((r) => {
+    if (r.outcome === "withdrawn") return withdraws.includes(r.answers?.eventId ?? "");
+    // What was approved, and not granted for that.
+    return r.outcome === "withheld" && r.answers?.topic === "decisions" && r.message === "It was withdrawn before anything was granted.";
+  });
   const rejected = decisions.some((d) => d.kind === "reject");
   const revoked = truth
     .effective(itemId, "receipts")
