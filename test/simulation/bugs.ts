@@ -40,8 +40,8 @@ export const BUGS: { readonly [bug: string]: Bug } = {
   },
   "a verdict under a halt lets flow": {
     file: "workers/halted.ts",
-    line: "return halt === undefined ? verdict :",
-    becomes: "return halt !== null ? verdict :",
+    line: "return halt === undefined ? judge(input) :",
+    becomes: "return halt !== null ? judge(input) :",
     breaks: "nothing flows under a halt",
   },
   "the clock is ahead of its deadlines": {
@@ -153,7 +153,7 @@ export const BUGS: { readonly [bug: string]: Bug } = {
     file: "workers/branches.ts",
     line: "return rejection === undefined ? null : wordsOf(rejection);",
     becomes: "return rejection === undefined || rejection !== null ? null : wordsOf(rejection);",
-    breaks: "nothing barred is started",
+    breaks: ["nothing barred is started", "nothing barred is granted"],
   },
   "what is taken back can be started until the clock has taken it back": {
     file: "workers/start-bar.ts",
