@@ -40,8 +40,8 @@ export const BUGS: { readonly [bug: string]: Bug } = {
   },
   "a verdict under a halt lets flow": {
     file: "workers/halted.ts",
-    line: "return halt === undefined ? verdict :",
-    becomes: "return halt !== null ? verdict :",
+    line: "return halt === undefined ? judge(input) :",
+    becomes: "return halt !== null ? judge(input) :",
     breaks: "nothing flows under a halt",
   },
   "the clock is ahead of its deadlines": {
