@@ -110,7 +110,9 @@ function withholdsForAReason(world: World, member: Member, itemId: string, event
   // Floors, budgets and the bounds of standing approvals take more than the own item to know.
   const bounded = world.onTheTable(itemId, world.verdictOf(itemId, event.answers)?.answers ?? null).some((a) => a.tool === "pay");
   if (bounded || (world.verdictOf(itemId, event.answers)?.standing ?? null) !== null) return null;
-  const takenBack = world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "withdraw" || d.kind === "reject");
+  // A withdrawal of what is approved and not granted has no effect of its own: that nothing is granted is its effect.
+  const withdrawn = ((world.truth.logs.get(itemId)?.decisions ?? []) as (EventOf["decisions"] | null)[]).some((d) => d?.kind === "withdraw");
+  const takenBack = withdrawn || world.foldedBy(member, itemId, "decisions").some((d) => d.kind === "reject");
   // What another try of the same work has come to must be known to whoever lets this one run.
   const tried = world.triesBeside(itemId).some((other) => world.foldedBy(member, other, "receipts").some((r) => r.kind === "started"));
   return takenBack || tried || world.halted(member, itemId) || world.branchOver(member, itemId)

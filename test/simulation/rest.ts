@@ -111,7 +111,7 @@ export function checkHistory(world: World): void {
   }
   for (const { what, itemId, topic, eventId, effective } of world.told) {
     const is = truth.isEffective(itemId, topic, eventId);
-    if (is !== effective)
+    if (is !== effective && !(is && isGivenBack(world, itemId, eventId)))
       world.violate(
         "what is told is true",
         `${what} was told that it ${effective ? "took effect" : "had none"}, and it ${is ? "did" : "did not"} (${nameOf(itemId, topic, eventId)})`,
@@ -158,4 +158,11 @@ function isWaitingForReplaced({ items, members }: World, itemId: string): boolea
   const old = items.get(itemId)?.replaces;
   const view = old == null ? undefined : members[0]?.process.ledger.queries.item(old);
   return view !== undefined && view.stage !== "done";
+}
+
+/** Whether it is a claim that its holder has given back: one that meets its holder's own vote is refused, and ended by a release. */
+function isGivenBack({ truth }: World, itemId: string, eventId: string): boolean {
+  const decisions = truth.effective(itemId, "decisions");
+  const claim = decisions.find((d) => d.kind === "claim" && d.eventId === eventId);
+  return claim !== undefined && decisions.some((d) => d.kind === "release" && d.actor.id === claim.actor.id);
 }
